@@ -1,0 +1,157 @@
+package offboarding
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Reach says how an actor stands to an organization (rule A1).
+type Reach string
+
+// The reaches.
+const (
+	ReachNone     Reach = ""         // another tenant
+	ReachOwn      Reach = "own"      // a member of the organization
+	ReachAncestor Reach = "ancestor" // a member of an ancestor that has enterprise plan manager on
+)
+
+// Actor is who asks, and how the actor stands to the leaver's organization.
+type Actor struct {
+	Member *Member // nil when there is no such member
+	Reach  Reach
+}
+
+// AdmissionFacts is what the rules need to know to judge a start.
+type AdmissionFacts struct {
+	Actor             Actor
+	Leaver            *Member // nil when there is no such member in the actor's reach
+	Organization      Organization
+	OtherActiveOwners int     // active owners other than the leaver who are not being offboarded right now
+	NewOwner          *Member // the member that new_owner_id names, or the leaver's manager; nil when there is none
+	FromProvider      bool    // the request comes from the identity provider that manages the leaver
+}
+
+// JudgeAuthority judges rules A1, A2 and A4: may the actor act on the member?
+func JudgeAuthority(actor Actor, member *Member) []Violation {
+	violations := JudgeAdmin(actor)
+	if member == nil || actor.Member == nil {
+		return violations
+	}
+	if actor.Member.ID == member.ID {
+		violations = append(violations, Violation{
+			Rule: "A4", Code: CodeSelfOffboarding, Field: "requested_by", Message: "nobody acts on their own account",
+		})
+	}
+	if len(violations) == 0 && actor.Member.Role == RoleAdmin && member.Role == RoleOwner {
+		violations = append(violations, Violation{
+			Rule: "A2", Code: CodeNotAuthorized, Field: "requested_by", Message: "an admin cannot act on an owner",
+		})
+	}
+	return violations
+}
+
+// JudgeAdmin judges rule A1: the actor is an active owner or admin of the
+// organization, or of an ancestor with enterprise plan manager.
+func JudgeAdmin(actor Actor) []Violation {
+	admin := actor.Member.Active() && actor.Reach != ReachNone &&
+		(actor.Member.Role == RoleOwner || actor.Member.Role == RoleAdmin)
+	if admin {
+		return nil
+	}
+	return []Violation{{
+		Rule: "A1", Code: CodeNotAuthorized, Field: "requested_by",
+		Message: "only an active owner or admin of the organization, or of an ancestor with enterprise plan manager, may do this",
+	}}
+}
+
+// JudgeEligibility judges rules A3 and E2 to E5: can this member be offboarded?
+func JudgeEligibility(f AdmissionFacts) []Violation {
+	var violations []Violation
+	add := func(rule string, code Code, message string) {
+		violations = append(violations, Violation{Rule: rule, Code: code, Field: "member_id", Message: message})
+	}
+	leaver := f.Leaver
+	if !leaver.Active() {
+		add("E2", CodeAlreadyInactive, "the member is not active and has no open case")
+	} else if leaver.Role == RoleOwner && f.OtherActiveOwners == 0 {
+		add("A3", CodeLastOwner, "the last active owner of an organization cannot be offboarded")
+	}
+	domain := EmailDomain(leaver.Email)
+	switch {
+	case IsISPDomain(domain):
+		add("E3", CodeISPDomain, "the member's primary email is on an ISP domain")
+	case !f.Organization.HasDomain(domain):
+		add("E4", CodeDomainNotAssociated, "the domain of the member's primary email is not one of the organization's")
+	}
+	if leaver.ManagedBy != "" && !f.FromProvider {
+		add("E5", CodeExternallyManaged, "the member is managed by an identity provider and is offboarded from there")
+	}
+	return violations
+}
+
+// JudgeNewOwner judges rule N1: an active maker of the leaver's organization,
+// and not the leaver.
+func JudgeNewOwner(candidate *Member, leaver *Member) []Violation {
+	if candidate.MayOwn() && candidate.OrganizationID == leaver.OrganizationID && candidate.ID != leaver.ID {
+		return nil
+	}
+	return []Violation{{
+		Rule: "N1", Code: CodeNewOwnerNotEligible, Field: "new_owner_id",
+		Message: "a new owner is an active maker of the same organization, and not the leaver",
+	}}
+}
+
+// CheckRequest judges what can be seen in the request alone: required fields,
+// disposition, rules D3 and O1, the grace period. The effective time needs the
+// member's time zone and is read by EffectiveTime.
+func CheckRequest(r Request) []Violation {
+	var violations []Violation
+	bad := func(rule, field, message string) {
+		violations = append(violations, Violation{Rule: rule, Code: CodeInvalidArgument, Field: field, Message: message})
+	}
+	if r.MemberID == "" {
+		bad("E1", "member_id", "member_id is required")
+	}
+	if r.RequestedBy == "" {
+		bad("A1", "requested_by", "requested_by is required")
+	}
+	if r.Disposition != "" && !slices.Contains(Dispositions, r.Disposition) {
+		bad("", "disposition", fmt.Sprintf("disposition must be one of %v", Dispositions))
+	}
+	if r.NewOwnerID != "" && r.Disposition != "" && r.Disposition != DispositionTransfer {
+		bad("N1", "new_owner_id", "new_owner_id goes with disposition transfer only")
+	}
+	if r.ArchiveSchedules && r.disposition("") != DispositionTransfer {
+		bad("D3", "archive_schedules", "archive_schedules goes with disposition transfer only; archive archives schedules too")
+	}
+	if len(r.Reason) > MaxNote {
+		bad("", "reason", fmt.Sprintf("reason is longer than %d bytes", MaxNote))
+	}
+	if _, err := ParseGrace(r.GracePeriod, 0); err != nil {
+		violations = append(violations, violationsOf(err)...)
+	}
+	return append(violations, CheckOrigin(r.Origin)...)
+}
+
+// MaxNote is the length in bytes of the longest note or reason.
+const MaxNote = 2000
+
+// disposition is the request's own, transfer where only a new owner is named,
+// and the fallback otherwise.
+func (r Request) disposition(fallback Disposition) Disposition {
+	if r.Disposition != "" {
+		return r.Disposition
+	}
+	if r.NewOwnerID != "" {
+		return DispositionTransfer
+	}
+	return fallback
+}
+
+// DispositionIn is what the request does with the documents in an organization.
+func (r Request) DispositionIn(o Organization) Disposition {
+	if d := r.disposition(o.DefaultDisposition); d != "" {
+		return d
+	}
+	return DispositionRetain
+}

@@ -1,0 +1,74 @@
+package offboarding
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// The audit events, in the style of seed 002. Every change of state writes
+// exactly one, in the same transaction.
+const (
+	EventScheduleOffboarding   = "ScheduleOffboarding"
+	EventRescheduleOffboarding = "RescheduleOffboarding"
+	EventCancelOffboarding     = "CancelOffboarding"
+	EventFailOffboarding       = "FailOffboarding"
+	EventChangeNewOwner        = "ChangeNewOwner"        // the plan fell back to the manager or to retain
+	EventAdvanceOffboarding    = "AdvanceOffboarding"    // the case entered another phase
+	EventCompleteOffboarding   = "CompleteOffboarding"   // nothing is unowned any more
+	EventRevokeCredentials     = "RevokeCredentials"     // one per credential
+	EventRevokeSessions        = "RevokeSessions"        // one per session
+	EventDeactivateMember      = "DeactivateMember"      //
+	EventReactivateMember      = "ReactivateMember"      //
+	EventTransferDocs          = "TransferDocs"          // one per document; by disposition, admin or approval
+	EventClaimDocOwnership     = "ClaimDocOwnership"     //
+	EventReturnDocs            = "ReturnDocs"            // one per document given back at reactivation
+	EventArchiveDocs           = "ArchiveDocs"           // one per document
+	EventUnarchiveDocs         = "UnarchiveDocs"         // one per document
+	EventArchiveSchedules      = "ArchiveSchedules"      // one per schedule
+	EventUnarchiveSchedules    = "UnarchiveSchedules"    // one per schedule
+	EventMarkDocsReadOnly      = "MarkDocsReadOnly"      // one per document
+	EventMarkDocsEditable      = "MarkDocsEditable"      // one per document
+	EventGrantEdit             = "GrantEdit"             // one per document, to a reactivated member
+	EventRequestDocOwnership   = "RequestDocOwnership"   //
+	EventApproveDocOwnership   = "ApproveDocOwnership"   // the request; the document's event is TransferDocs
+	EventRejectDocOwnership    = "RejectDocOwnership"    //
+	EventSupersedeDocOwnership = "SupersedeDocOwnership" // the document found another owner
+	EventWithdrawDocOwnership  = "WithdrawDocOwnership"  // the requester left, or the leaver came back
+	EventExtendGrace           = "ExtendGrace"           //
+	EventRemindGraceEnding     = "RemindGraceEnding"     // one per reminder
+	EventImportOrganization    = "ImportOrganization"    // one per import
+)
+
+// Subject is the kind of thing that an audit event changed.
+type Subject string
+
+// The subjects.
+const (
+	SubjectOrganization Subject = "organization"
+	SubjectCase         Subject = "case"
+	SubjectMember       Subject = "member"
+	SubjectDocument     Subject = "document"
+	SubjectSchedule     Subject = "schedule"
+	SubjectCredential   Subject = "credential"
+	SubjectSession      Subject = "session"
+	SubjectRequest      Subject = "request"
+	SubjectGrant        Subject = "grant"
+)
+
+// AuditEvent is one row of the audit: who changed what from which state to
+// which, when, and in which case. Rows are never changed or deleted.
+type AuditEvent struct {
+	ID             int64           `db:"id" json:"id"`
+	OrganizationID string          `db:"organization_id" json:"organization_id"`
+	Event          string          `db:"event" json:"event"`
+	ActorID        string          `db:"actor_id" json:"actor_id,omitempty"`
+	Origin         string          `db:"origin" json:"origin,omitempty"`
+	MemberID       string          `db:"member_id" json:"member_id,omitempty"` // the leaver, else the member concerned
+	DocumentID     string          `db:"document_id" json:"document_id,omitempty"`
+	CaseID         string          `db:"case_id" json:"case_id,omitempty"`
+	SubjectKind    Subject         `db:"subject_kind" json:"subject_kind"`
+	SubjectID      string          `db:"subject_id" json:"subject_id"`
+	Before         json.RawMessage `db:"before" json:"before"`
+	After          json.RawMessage `db:"after" json:"after"`
+	At             time.Time       `db:"at" json:"at"`
+}

@@ -1,0 +1,91 @@
+package offboarding
+
+// ClaimFacts is what rules C1 and C2 need to know about a claim-request.
+type ClaimFacts struct {
+	Claimant         *Member    // nil when there is no such member
+	SameOrganization bool       // the claimant belongs to the document's organization
+	DocumentFound    bool       // the document exists in the leaver's organization
+	OwnedByLeaver    bool       // nobody has taken it yet
+	LeaverActive     bool       // the document has an active owner: the leaver
+	Archived         bool       // an archived document waits for nobody
+	Grant            GrantLevel // the claimant's grant on the document
+	Pending          bool       // the claimant already has a pending request on it
+	Policy           ClaimPolicy
+}
+
+// JudgeClaim judges a claim-request: claimed where rule C1 allows it, requested
+// where only rule C2 does, else a Refusal (seed 002).
+func JudgeClaim(f ClaimFacts) (outcome string, err error) {
+	if !f.Claimant.Active() || !f.SameOrganization || !f.DocumentFound || f.Grant == GrantNone {
+		// One answer for all of these, so that nobody learns which documents exist.
+		return "", Refuse("C2", CodeNoAccess, "document_id", "only an active member with a grant on the document may ask for it")
+	}
+	if !f.OwnedByLeaver || f.LeaverActive {
+		return "", Refuse("C1", CodeAlreadyOwned, "document_id", "the document has an active owner")
+	}
+	if f.Archived {
+		return "", Refuse("C1", CodeNotEligibleToClaim, "document_id", "the document is archived")
+	}
+	if f.Policy == PolicySelfServe && f.Claimant.MayOwn() && f.Grant == GrantEdit {
+		return OutcomeClaimed, nil
+	}
+	if f.Pending {
+		return "", Refuse("C2", CodeAlreadyRequested, "document_id", "the member already has a pending request on this document")
+	}
+	return OutcomeRequested, nil
+}
+
+// RequestStatus is the state of an ownership request.
+type RequestStatus string
+
+// The states of an ownership request.
+const (
+	RequestPending    RequestStatus = "pending"
+	RequestApproved   RequestStatus = "approved"
+	RequestRejected   RequestStatus = "rejected"
+	RequestSuperseded RequestStatus = "superseded"
+	RequestWithdrawn  RequestStatus = "withdrawn"
+)
+
+// DecisionFacts is what rule C3 needs to know about an admin-approval.
+type DecisionFacts struct {
+	Admin    Actor
+	Found    bool // the request exists in this case
+	Status   RequestStatus
+	Leaver   *Member
+	NewOwner *Member // whom the admin names, else the requester
+}
+
+// JudgeDecision judges rule C3.
+func JudgeDecision(a AdminApproval, f DecisionFacts) error {
+	violations := renameField(JudgeAdmin(f.Admin), "admin_id")
+	if !f.Found || f.Status != RequestPending {
+		violations = append(violations, Violation{
+			Rule: "C3", Code: CodeRequestNotPending, Field: "request_id", Message: "there is no such pending request in this case",
+		})
+	}
+	switch a.Decision {
+	case DecisionApprove:
+		if f.Found {
+			violations = append(violations, JudgeNewOwner(f.NewOwner, f.Leaver)...)
+		}
+	case DecisionReject:
+		if a.NewOwnerID != "" {
+			violations = append(violations, Violation{
+				Rule: "C3", Code: CodeInvalidArgument, Field: "new_owner_id", Message: "new_owner_id goes with approve only",
+			})
+		}
+	default:
+		violations = append(violations, Violation{
+			Rule: "C3", Code: CodeInvalidArgument, Field: "decision", Message: "decision must be approve or reject",
+		})
+	}
+	return RefusalOf(violations)
+}
+
+func renameField(violations []Violation, field string) []Violation {
+	for i := range violations {
+		violations[i].Field = field
+	}
+	return violations
+}

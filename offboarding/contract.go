@@ -1,0 +1,147 @@
+package offboarding
+
+import "time"
+
+// The Temporal contract. These names and the JSON of the payloads are stable:
+// HR systems use them from every language (docs/contract.md).
+const (
+	// TaskQueue is where workers poll.
+	TaskQueue = "offboarding"
+
+	// WorkflowOffboarding is the workflow type of a case.
+	WorkflowOffboarding = "Offboarding"
+
+	// The signals, and the updates of the same names and payloads.
+	MessageClaim      = "claim-request"
+	MessageDecision   = "admin-approval"
+	MessageTransfer   = "transfer-documents"
+	MessageExtend     = "extend-grace"
+	MessageReschedule = "reschedule"
+	MessageCancel     = "cancel"
+	MessageReactivate = "reactivate"
+
+	// UpdateAwaitRevoked answers with the status as soon as access is revoked
+	// and the member inactive, or the case waits for its effective time; a
+	// refused start answers with the rule's code. It takes no payload.
+	UpdateAwaitRevoked = "await-revoked"
+
+	// QueryStatus answers with a Status.
+	QueryStatus = "status"
+)
+
+// Messages lists the message names that are both a signal and an update.
+var Messages = []string{
+	MessageClaim, MessageDecision, MessageTransfer, MessageExtend, MessageReschedule, MessageCancel, MessageReactivate,
+}
+
+// WorkflowID is the workflow ID of a member's case: one open case per member,
+// whoever starts it.
+func WorkflowID(memberID string) string { return "offboarding/" + memberID }
+
+// Request starts a case; it is the input of the workflow Offboarding. Only
+// MemberID and RequestedBy are required. Both, and NewOwnerID, are member IDs
+// or "external:<external id>"; NewOwnerID may also be "manager".
+type Request struct {
+	MemberID         string      `json:"member_id"`
+	RequestedBy      string      `json:"requested_by"`
+	Origin           string      `json:"origin,omitempty"`       // TYPE,OrgName,SourceName (rule O1)
+	Reason           string      `json:"reason,omitempty"`       // free text, without personal data
+	EffectiveAt      string      `json:"effective_at,omitempty"` // RFC 3339 time, or a date for the end of that day (rule L1); "" is now
+	Disposition      Disposition `json:"disposition,omitempty"`
+	NewOwnerID       string      `json:"new_owner_id,omitempty"`
+	ArchiveSchedules bool        `json:"archive_schedules,omitempty"`
+	GracePeriod      string      `json:"grace_period,omitempty"` // "168h" or "7d"; "" is the organization's
+}
+
+// ClaimRequest asks for an unowned document: a claim where rule C1 allows it, an
+// ownership request otherwise (rule C2).
+type ClaimRequest struct {
+	DocumentID string `json:"document_id"`
+	MemberID   string `json:"member_id"`
+	Note       string `json:"note,omitempty"`
+}
+
+// The decisions of an admin-approval.
+const (
+	DecisionApprove = "approve"
+	DecisionReject  = "reject"
+)
+
+// AdminApproval decides an ownership request (rule C3).
+type AdminApproval struct {
+	RequestID  string `json:"request_id"`
+	AdminID    string `json:"admin_id"`
+	Decision   string `json:"decision"`               // approve or reject
+	NewOwnerID string `json:"new_owner_id,omitempty"` // somebody else than the requester, with approve
+	Note       string `json:"note,omitempty"`
+}
+
+// TransferDocuments moves some or all of what the leaver still owns.
+type TransferDocuments struct {
+	AdminID     string   `json:"admin_id"`
+	NewOwnerID  string   `json:"new_owner_id,omitempty"` // "" is the admin (rule N2)
+	DocumentIDs []string `json:"document_ids,omitempty"` // none means all
+}
+
+// ExtendGrace moves the end of the grace period.
+type ExtendGrace struct {
+	AdminID string `json:"admin_id"`
+	Until   string `json:"until"` // RFC 3339 time, or a date for the end of that day
+}
+
+// Reschedule moves the effective time of a case that still waits for it.
+type Reschedule struct {
+	AdminID     string `json:"admin_id"`
+	EffectiveAt string `json:"effective_at"`
+}
+
+// Cancel ends a case that still waits for its effective time.
+type Cancel struct {
+	AdminID string `json:"admin_id"`
+	Reason  string `json:"reason,omitempty"`
+}
+
+// Reactivate makes the leaver active again.
+type Reactivate struct {
+	AdminID         string `json:"admin_id"`
+	ReturnDocuments bool   `json:"return_documents,omitempty"` // also what the case moved, unless passed on since
+}
+
+// Outcome is what a message came to; the answer of every update.
+type Outcome struct {
+	// Outcome is claimed, requested, approved, rejected, transferred, extended,
+	// rescheduled, canceled or reactivated.
+	Outcome    string     `json:"outcome"`
+	RequestID  string     `json:"request_id,omitempty"`
+	DocumentID string     `json:"document_id,omitempty"`
+	OwnerID    string     `json:"owner_id,omitempty"`
+	Documents  int        `json:"documents,omitempty"`  // documents that changed hands
+	Superseded []string   `json:"superseded,omitempty"` // requests that lost their document
+	At         *time.Time `json:"at,omitempty"`         // the new effective time or end of the grace
+	Phase      Phase      `json:"phase,omitempty"`      // where the case stands afterwards
+}
+
+// The outcomes.
+const (
+	OutcomeClaimed     = "claimed"
+	OutcomeRequested   = "requested"
+	OutcomeApproved    = "approved"
+	OutcomeRejected    = "rejected"
+	OutcomeTransferred = "transferred"
+	OutcomeExtended    = "extended"
+	OutcomeRescheduled = "rescheduled"
+	OutcomeCanceled    = "canceled"
+	OutcomeReactivated = "reactivated"
+)
+
+// Result is what the workflow Offboarding returns.
+type Result struct {
+	CaseID     string `json:"case_id"`
+	WorkflowID string `json:"workflow_id"`
+	MemberID   string `json:"member_id"`
+	Phase      Phase  `json:"phase"`
+	// Existing is true when the member's case was open already under another
+	// workflow ID; this start changed nothing (rule E2).
+	Existing  bool   `json:"existing,omitempty"`
+	Documents Counts `json:"documents"`
+}

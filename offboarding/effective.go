@@ -1,0 +1,106 @@
+package offboarding
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MaxGracePeriod bounds a grace period.
+const MaxGracePeriod = 10 * 365 * 24 * time.Hour
+
+// maxAhead bounds how far ahead an offboarding can be scheduled.
+const maxAhead = 10 * 365 * 24 * time.Hour
+
+// EffectiveTime reads an effective time: "" is now, an RFC 3339 time is that
+// moment, and a date (2006-01-02) is the end of that day in the zone (rule L1).
+// zone is an IANA name; "" is UTC.
+func EffectiveTime(text, zone string, now time.Time) (time.Time, error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return now, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		at, err = endOfDay(text, zone)
+		if err != nil {
+			return time.Time{}, err
+		}
+	}
+	if at.After(now.Add(maxAhead)) {
+		return time.Time{}, Refuse("L1", CodeInvalidArgument, "effective_at", "effective_at is more than ten years ahead")
+	}
+	return at.UTC(), nil
+}
+
+func endOfDay(date, zone string) (time.Time, error) {
+	day, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return time.Time{}, Refuse("L1", CodeInvalidArgument, "effective_at",
+			"effective_at must be a date (2006-01-02) or a time with its zone (RFC 3339)")
+	}
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		return time.Time{}, Refuse("L1", CodeInvalidArgument, "effective_at", fmt.Sprintf("time zone %q is not known", zone))
+	}
+	midnight := time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, loc)
+	if midnight.Day() == day.Day() {
+		// The clocks jump over midnight; the day ends where they jump.
+		_, midnight = midnight.ZoneBounds()
+	}
+	return midnight, nil
+}
+
+// ParseGrace reads a grace period: a Go duration ("168h", "36h30m") or a whole
+// number of days ("7d"). "" is the fallback. It is never negative and at most
+// MaxGracePeriod.
+func ParseGrace(text string, fallback time.Duration) (time.Duration, error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return fallback, nil
+	}
+	var grace time.Duration
+	var err error
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		var n int
+		n, err = strconv.Atoi(days)
+		if err == nil && n > int(MaxGracePeriod/(24*time.Hour)) {
+			n = -1
+		}
+		grace = time.Duration(n) * 24 * time.Hour
+	} else {
+		grace, err = time.ParseDuration(text)
+	}
+	if err != nil || grace < 0 || grace > MaxGracePeriod {
+		return 0, Refuse("", CodeInvalidArgument, "grace_period",
+			`grace_period must be a duration such as "168h" or "7d", from 0 to ten years`)
+	}
+	return grace, nil
+}
+
+// ParseUntil reads the time until which a grace period is extended, in the same
+// forms as an effective time.
+func ParseUntil(text, zone string, now time.Time) (time.Time, error) {
+	until, err := EffectiveTime(text, zone, now)
+	if err != nil || text == "" || !until.After(now) {
+		return time.Time{}, Refuse("", CodeInvalidArgument, "until",
+			"until must be a date or an RFC 3339 time that lies ahead, at most ten years")
+	}
+	return until, nil
+}
+
+// ReminderLeads are the times before the end of the grace at which colleagues
+// are reminded, the longest first.
+var ReminderLeads = []time.Duration{3 * 24 * time.Hour, 24 * time.Hour}
+
+// NextReminder returns the earliest reminder that is due after `after` for a
+// grace that ends at `end`, and false when none is left.
+func NextReminder(end, after time.Time) (at time.Time, lead time.Duration, ok bool) {
+	for _, lead := range ReminderLeads {
+		if at := end.Add(-lead); at.After(after) {
+			return at, lead, true
+		}
+	}
+	return time.Time{}, 0, false
+}

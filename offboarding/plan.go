@@ -1,0 +1,92 @@
+package offboarding
+
+import (
+	"errors"
+	"time"
+)
+
+// Admit judges a start: every rule that speaks about authority, eligibility,
+// the new owner and the form of the request. It returns what the case will do,
+// or a Refusal with all that the request breaks.
+func Admit(r Request, f AdmissionFacts, now time.Time) (Plan, error) {
+	violations := CheckRequest(r)
+	violations = append(violations, JudgeAuthority(f.Actor, f.Leaver)...)
+	if f.Leaver == nil {
+		violations = append(violations, Violation{
+			Rule: "E1", Code: CodeMemberNotFound, Field: "member_id", Message: "there is no such member in the actor's reach",
+		})
+		return Plan{}, RefusalOf(violations)
+	}
+	violations = append(violations, JudgeEligibility(f)...)
+
+	plan := Plan{Disposition: r.DispositionIn(f.Organization), ArchiveSchedules: r.ArchiveSchedules}
+	if plan.Disposition == DispositionTransfer {
+		owner := f.NewOwner
+		if r.NewOwnerID == "" {
+			owner = f.Actor.Member // rule N2
+		}
+		violations = append(violations, JudgeNewOwner(owner, f.Leaver)...)
+		if owner != nil {
+			plan.NewOwnerID = owner.ID
+		}
+	}
+	var err error
+	if plan.EffectiveAt, err = EffectiveTime(r.EffectiveAt, f.zone(), now); err != nil {
+		violations = append(violations, violationsOf(err)...)
+	}
+	plan.GracePeriod, _ = ParseGrace(r.GracePeriod, f.Organization.GracePeriod) // judged by CheckRequest
+	if len(violations) > 0 {
+		return Plan{}, RefusalOf(violations)
+	}
+	return plan, nil
+}
+
+// zone is the leaver's time zone, else the organization's (rule L1).
+func (f AdmissionFacts) zone() string {
+	if f.Leaver.TimeZone != "" {
+		return f.Leaver.TimeZone
+	}
+	return f.Organization.TimeZone
+}
+
+// SecondLookFacts is what the rules need when the effective time has come.
+type SecondLookFacts struct {
+	AdmissionFacts
+	Manager *Member // the leaver's manager, nil for none
+}
+
+// SecondLook judges a case again when its effective time has come. Whether the
+// leaver can be offboarded is judged as at the start; the authority was given
+// then and is not withdrawn because the admin has left since. A new owner who is
+// no longer eligible is replaced: by the leaver's manager if eligible, else the
+// documents are retained; the plan records why.
+func SecondLook(plan Plan, f SecondLookFacts) (Plan, error) {
+	if f.Leaver == nil {
+		return plan, Refuse("E1", CodeMemberNotFound, "member_id", "the member no longer exists")
+	}
+	if violations := JudgeEligibility(f.AdmissionFacts); len(violations) > 0 {
+		return plan, RefusalOf(violations)
+	}
+	if plan.Disposition != DispositionTransfer || len(JudgeNewOwner(f.NewOwner, f.Leaver)) == 0 {
+		return plan, nil
+	}
+	if f.Manager != nil && len(JudgeNewOwner(f.Manager, f.Leaver)) == 0 {
+		plan.NewOwnerID = f.Manager.ID
+		plan.FallbackReason = "the new owner is no longer eligible; the documents go to the leaver's manager"
+		return plan, nil
+	}
+	plan.NewOwnerID = ""
+	plan.Disposition = DispositionRetain
+	plan.ArchiveSchedules = false
+	plan.FallbackReason = "the new owner is no longer eligible and no eligible manager exists; the documents are retained"
+	return plan, nil
+}
+
+// violationsOf are the violations of a refusal, or none.
+func violationsOf(err error) []Violation {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return refusal.Violations
+	}
+	return nil
+}
