@@ -1,0 +1,103 @@
+// Package activities does the work of the workflows: each activity is one
+// transaction, or a batch that resumes from its heartbeat. All are idempotent by
+// case and step: running one again changes nothing and answers the same.
+package activities
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"go.temporal.io/sdk/temporal"
+
+	"handover/offboarding"
+)
+
+// Activities holds what the activities need. Its methods are registered with
+// the worker under their own names.
+type Activities struct {
+	store    Store
+	notifier Notifier
+	log      *slog.Logger
+}
+
+// New returns the activities on a store and a notifier.
+func New(store Store, notifier Notifier, log *slog.Logger) *Activities {
+	return &Activities{store: store, notifier: notifier, log: log}
+}
+
+// Store keeps organizations, members, documents and cases. Each method is one
+// transaction. Errors are *offboarding.Refusal where a rule says no; everything
+// else is worth another try.
+type Store interface {
+	Admit(context.Context, offboarding.AdmitInput) (offboarding.Admission, error)
+	Revoke(context.Context, offboarding.RevokeInput) (offboarding.Revoked, error)
+	Deactivate(context.Context, offboarding.Step) (offboarding.Deactivated, error)
+	FallBack(context.Context, offboarding.Step) (offboarding.Plan, error)
+	Advance(context.Context, offboarding.AdvanceInput) error
+	Settle(context.Context, offboarding.SettleInput) (offboarding.Settled, error)
+	Fail(context.Context, offboarding.FailInput) error
+
+	Claim(context.Context, offboarding.ClaimInput) (offboarding.Outcome, error)
+	Decide(context.Context, offboarding.DecideInput) (offboarding.Outcome, error)
+	AuthorizeTransfer(context.Context, offboarding.AuthorizeTransferInput) (offboarding.TransferAuthorized, error)
+	ExtendGrace(context.Context, offboarding.ExtendGraceInput) (offboarding.Outcome, error)
+	Reschedule(context.Context, offboarding.RescheduleInput) (offboarding.Outcome, error)
+	Cancel(context.Context, offboarding.CancelInput) (offboarding.Outcome, error)
+	AuthorizeReactivation(context.Context, offboarding.ReactivateInput) (actorID string, err error)
+	ReactivateMember(context.Context, offboarding.ReactivateInput) (offboarding.Outcome, error)
+	CloseReactivated(context.Context, offboarding.Step) error
+
+	// The sweeps do one batch after the cursor and say how far they came in it.
+	TransferBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error)
+	ArchiveBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error)
+	LockBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error)
+	RestoreBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error)
+	ReturnBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error)
+	GrantBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error)
+
+	Remind(context.Context, offboarding.ReminderInput) (offboarding.Notice, error)
+	RecordTrouble(context.Context, offboarding.TroubleInput) error
+}
+
+// Notifier tells people. It may be handed the same notice more than once and
+// deduplicates by its key.
+type Notifier interface {
+	Notify(context.Context, offboarding.Notice) error
+}
+
+// answer turns a refusal into an application error that is not retried and has
+// the rule's code as its type; every other error is retried, its text cleaned by
+// the store.
+func answer[T any](result T, err error) (T, error) {
+	var refusal *offboarding.Refusal
+	if errors.As(err, &refusal) {
+		return result, RefusalError(refusal)
+	}
+	return result, err
+}
+
+// RefusalError is the Temporal form of a refusal.
+func RefusalError(refusal *offboarding.Refusal) error {
+	return temporal.NewApplicationErrorWithOptions(refusal.Error(), string(refusal.Code()), temporal.ApplicationErrorOptions{
+		NonRetryable: true, Details: []any{*refusal},
+	})
+}
+
+// RefusalFrom finds the refusal in an error that came through Temporal, nil when
+// there is none.
+func RefusalFrom(err error) *offboarding.Refusal {
+	var refusal *offboarding.Refusal
+	if errors.As(err, &refusal) {
+		return refusal
+	}
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) || !app.NonRetryable() {
+		return nil
+	}
+	var detail offboarding.Refusal
+	if app.HasDetails() && app.Details(&detail) == nil && len(detail.Violations) > 0 {
+		return &detail
+	}
+	return nil
+}

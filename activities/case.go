@@ -1,0 +1,52 @@
+package activities
+
+import (
+	"context"
+
+	"handover/offboarding"
+)
+
+// Admit judges a start and opens the case. A member whose case is open already
+// is answered with that case (rule E2).
+func (a *Activities) Admit(ctx context.Context, in offboarding.AdmitInput) (offboarding.Admission, error) {
+	return answer(a.store.Admit(ctx, in))
+}
+
+// Revoke revokes the leaver's credentials and sessions, after a second look at
+// the rules where the case has waited for its effective time.
+func (a *Activities) Revoke(ctx context.Context, in offboarding.RevokeInput) (offboarding.Revoked, error) {
+	return answer(a.store.Revoke(ctx, in))
+}
+
+// Deactivate makes the leaver inactive and frees the seat; grants stay.
+func (a *Activities) Deactivate(ctx context.Context, in offboarding.Step) (offboarding.Deactivated, error) {
+	return answer(a.store.Deactivate(ctx, in))
+}
+
+// FallBack replaces a new owner who is no longer eligible by the leaver's
+// manager, else the documents are retained.
+func (a *Activities) FallBack(ctx context.Context, in offboarding.Step) (offboarding.Plan, error) {
+	return answer(a.store.FallBack(ctx, in))
+}
+
+// Advance moves the case to a phase that needs nothing else.
+func (a *Activities) Advance(ctx context.Context, in offboarding.AdvanceInput) error {
+	_, err := answer(struct{}{}, a.store.Advance(ctx, in))
+	return err
+}
+
+// Settle completes the case when nothing is unowned, else lets the grace begin.
+func (a *Activities) Settle(ctx context.Context, in offboarding.SettleInput) (offboarding.Settled, error) {
+	return answer(a.store.Settle(ctx, in))
+}
+
+// Fail ends a case that the rules no longer allow when its effective time comes.
+func (a *Activities) Fail(ctx context.Context, in offboarding.FailInput) error {
+	_, err := answer(struct{}{}, a.store.Fail(ctx, in))
+	return err
+}
+
+// RecordTrouble shows in the lists that a case cannot go on, or goes on again.
+func (a *Activities) RecordTrouble(ctx context.Context, in offboarding.TroubleInput) error {
+	return a.store.RecordTrouble(ctx, in)
+}

@@ -1,0 +1,166 @@
+package offboarding
+
+import "time"
+
+// Step names one step of a case. A step that has been done is not done again:
+// running it a second time answers with what the first run came to.
+type Step struct {
+	CaseID string    `json:"case_id"`
+	Name   string    `json:"step"`
+	At     time.Time `json:"at"` // the workflow's clock
+}
+
+// AdmitInput asks to admit a start.
+type AdmitInput struct {
+	CaseID     string    `json:"case_id"`
+	WorkflowID string    `json:"workflow_id"`
+	At         time.Time `json:"at"`
+	Request    Request   `json:"request"`
+}
+
+// Admission is an admitted start, every reference resolved to an ID.
+type Admission struct {
+	CaseID         string     `json:"case_id"`
+	WorkflowID     string     `json:"workflow_id"`
+	OrganizationID string     `json:"organization_id"`
+	MemberID       string     `json:"member_id"`
+	RequestedBy    string     `json:"requested_by"`
+	Phase          Phase      `json:"phase"`
+	Existing       bool       `json:"existing,omitempty"` // the member's case was open already (rule E2)
+	DeactivatedAt  *time.Time `json:"deactivated_at,omitempty"`
+	GraceEndsAt    *time.Time `json:"grace_ends_at,omitempty"`
+	Plan           Plan       `json:"plan"`
+}
+
+// RevokeInput asks to revoke what the leaver can do.
+type RevokeInput struct {
+	Step
+	SecondLook bool `json:"second_look,omitempty"` // the case has waited: judge the rules again first
+}
+
+// Revoked is what revocation came to.
+type Revoked struct {
+	Plan        Plan `json:"plan"`
+	Credentials int  `json:"credentials"`
+	Sessions    int  `json:"sessions"`
+}
+
+// Deactivated is what deactivation came to.
+type Deactivated struct {
+	Documents int `json:"documents"` // owned by the leaver and not archived
+}
+
+// AdvanceInput moves the case to a phase that needs nothing else.
+type AdvanceInput struct {
+	Step
+	Phase Phase `json:"phase"`
+}
+
+// SettleInput asks where a case goes once its disposition is done.
+type SettleInput struct {
+	Step
+	GraceEndsAt *time.Time `json:"grace_ends_at,omitempty"` // when a grace may begin; nil to complete or stay
+}
+
+// Settled says where the case stands.
+type Settled struct {
+	Phase   Phase `json:"phase"`
+	Unowned int   `json:"unowned"` // documents that wait for an owner
+}
+
+// ClaimInput carries a claim-request.
+type ClaimInput struct {
+	Step
+	Message ClaimRequest `json:"message"`
+}
+
+// DecideInput carries an admin-approval.
+type DecideInput struct {
+	Step
+	Message AdminApproval `json:"message"`
+}
+
+// AuthorizeTransferInput carries a transfer-documents.
+type AuthorizeTransferInput struct {
+	Step
+	Message TransferDocuments `json:"message"`
+}
+
+// TransferAuthorized is a transfer-documents that the rules allow.
+type TransferAuthorized struct {
+	AdminID    string `json:"admin_id"`
+	NewOwnerID string `json:"new_owner_id"`
+}
+
+// ExtendGraceInput carries an extend-grace.
+type ExtendGraceInput struct {
+	Step
+	Message ExtendGrace `json:"message"`
+}
+
+// RescheduleInput carries a reschedule.
+type RescheduleInput struct {
+	Step
+	Message Reschedule `json:"message"`
+}
+
+// CancelInput carries a cancel.
+type CancelInput struct {
+	Step
+	Message Cancel `json:"message"`
+}
+
+// ReactivateInput carries a reactivate.
+type ReactivateInput struct {
+	Step
+	Message Reactivate `json:"message"`
+}
+
+// FailInput ends a case that the rules no longer allow.
+type FailInput struct {
+	Step
+	Refusal Refusal `json:"refusal"`
+}
+
+// SweepInput is work on all documents of a case, done in batches.
+type SweepInput struct {
+	Step
+	ActorID          string   `json:"actor_id,omitempty"`     // "" is who requested the case
+	NewOwnerID       string   `json:"new_owner_id,omitempty"` // of a transfer
+	ArchiveSchedules bool     `json:"archive_schedules,omitempty"`
+	DocumentIDs      []string `json:"document_ids,omitempty"` // none means all
+}
+
+// Sweep is how far work on the documents of a case has come.
+type Sweep struct {
+	Documents int    `json:"documents"` // changed so far
+	Schedules int    `json:"schedules"` // changed so far
+	Cursor    string `json:"cursor"`    // the last document looked at
+	Done      bool   `json:"done"`
+}
+
+// TroubleInput records that a case cannot go on, or with nil that it does again.
+type TroubleInput struct {
+	CaseID  string   `json:"case_id"`
+	Trouble *Trouble `json:"trouble"`
+}
+
+// ReminderInput asks to remind colleagues of the end of the grace.
+type ReminderInput struct {
+	Step
+	Lead        time.Duration `json:"lead_ns"` // before the end
+	GraceEndsAt time.Time     `json:"grace_ends_at"`
+}
+
+// Notice is what the notifier is handed. It carries IDs only; the notifier looks
+// up names and addresses itself.
+type Notice struct {
+	Key            string    `json:"key"`  // deduplicates: a notice may be handed over more than once
+	Kind           string    `json:"kind"` // the audit event that it belongs to
+	OrganizationID string    `json:"organization_id"`
+	CaseID         string    `json:"case_id"`
+	MemberID       string    `json:"member_id"`  // the leaver
+	ManagerID      string    `json:"manager_id"` // the leaver's manager, "" for none
+	Unowned        int       `json:"unowned"`    // documents that wait for an owner
+	GraceEndsAt    time.Time `json:"grace_ends_at"`
+}

@@ -1,0 +1,140 @@
+// Package postgres keeps Handover's state in PostgreSQL, with sqlx and lib/pq.
+// Every method of Store is one transaction, every statement is prepared once per
+// connection, and every time comes from the caller.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	_ "github.com/lib/pq" // the driver
+)
+
+// Store implements activities.Store and what the command line reads.
+type Store struct {
+	db         *sqlx.DB
+	statements sync.Map // query text to *sqlx.Stmt
+	batchSize  int      // documents a sweep changes in one transaction
+}
+
+// DefaultBatchSize is how many documents a sweep changes in one transaction:
+// large enough for the rate, small enough that nobody waits long for a row.
+const DefaultBatchSize = 2000
+
+// Open connects to the database that a lib/pq URL names. It does not wait for
+// the database; the first statement does.
+func Open(url string, maxConnections int) (*Store, error) {
+	db, err := sqlx.Open("postgres", url)
+	if err != nil {
+		return nil, fmt.Errorf("the database URL cannot be read") //nolint:err113 // the driver's text would show the password
+	}
+	db.SetMaxOpenConns(maxConnections)
+	db.SetMaxIdleConns(maxConnections)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return New(db), nil
+}
+
+// New returns a store on an open database.
+func New(db *sqlx.DB) *Store { return &Store{db: db, batchSize: DefaultBatchSize} }
+
+// WithBatchSize returns a store on the same database whose sweeps change so many
+// documents in one transaction.
+func (s *Store) WithBatchSize(n int) *Store { return &Store{db: s.db, batchSize: n} }
+
+// DB is the database, for migrations and checks.
+func (s *Store) DB() *sqlx.DB { return s.db }
+
+// Close closes the connections.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Ping asks whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return clean("connect", s.db.PingContext(ctx)) }
+
+// tx is a transaction whose statements are prepared once per connection.
+type tx struct {
+	*sqlx.Tx
+	store *Store
+	ctx   context.Context //nolint:containedctx // a tx lives as long as the call that carries the context
+}
+
+// inTx runs fn in one transaction and gives back a clean error.
+func (s *Store) inTx(ctx context.Context, op string, fn func(*tx) error) error {
+	raw, err := s.db.BeginTxx(ctx, nil)
+	if err != nil {
+		return clean(op, err)
+	}
+	defer func() { _ = raw.Rollback() }() // after a commit this does nothing
+	if err := fn(&tx{Tx: raw, store: s, ctx: ctx}); err != nil {
+		return clean(op, err)
+	}
+	return clean(op, raw.Commit())
+}
+
+// prepared returns the statement of a query, prepared when it is first used.
+func (s *Store) prepared(ctx context.Context, query string) (*sqlx.Stmt, error) {
+	if stmt, ok := s.statements.Load(query); ok {
+		return stmt.(*sqlx.Stmt), nil
+	}
+	stmt, err := s.db.PreparexContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if first, loaded := s.statements.LoadOrStore(query, stmt); loaded {
+		_ = stmt.Close()
+		return first.(*sqlx.Stmt), nil
+	}
+	return stmt, nil
+}
+
+func (t *tx) stmt(query string) (*sqlx.Stmt, error) {
+	stmt, err := t.store.prepared(t.ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return t.StmtxContext(t.ctx, stmt), nil
+}
+
+// get reads one row into dest; sql.ErrNoRows when there is none.
+func (t *tx) get(dest any, query string, args ...any) error {
+	stmt, err := t.stmt(query)
+	if err != nil {
+		return err
+	}
+	return stmt.GetContext(t.ctx, dest, args...)
+}
+
+// find is get for a row that may be missing.
+func (t *tx) find(dest any, query string, args ...any) (bool, error) {
+	err := t.get(dest, query, args...)
+	if err == sql.ErrNoRows { //nolint:errorlint // database/sql returns it unwrapped
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// list reads all rows into dest.
+func (t *tx) list(dest any, query string, args ...any) error {
+	stmt, err := t.stmt(query)
+	if err != nil {
+		return err
+	}
+	return stmt.SelectContext(t.ctx, dest, args...)
+}
+
+// exec runs a statement and returns how many rows it changed.
+func (t *tx) exec(query string, args ...any) (int, error) {
+	stmt, err := t.stmt(query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.ExecContext(t.ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
