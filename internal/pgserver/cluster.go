@@ -1,0 +1,148 @@
+package pgserver
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// cluster is one data directory and the server on it.
+//
+// A durable state directory holds "lock", "password" (0600), "server.log" and
+// "cluster": the directory that the account owns, or a symbolic link to it where it
+// had to go elsewhere. A throw-away cluster has all of that inside the home itself.
+type cluster struct {
+	owner     account
+	logf      func(string, ...any)
+	throwAway bool
+
+	home     string // owned by the account; holds the data directory
+	logPath  string
+	password string
+
+	lock    *os.File
+	watcher *watcher
+	server  *process
+}
+
+func (c *cluster) data() string { return filepath.Join(c.home, "data") }
+
+func (c *cluster) prepareThrowAway() error {
+	c.throwAway = true
+	home, err := c.owner.makeHome(os.TempDir(), "handover-postgres-")
+	if err != nil {
+		return err
+	}
+	c.home = home
+	c.logPath = filepath.Join(home, "server.log")
+	c.password = rand.Text()
+	c.watcher, err = watch(home)
+	return err
+}
+
+func (c *cluster) prepareDurable(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // what is secret inside has modes of its own
+		return err
+	}
+	if err := c.takeLock(filepath.Join(dir, "lock")); err != nil {
+		return err
+	}
+	home, err := c.durableHome(dir)
+	if err != nil {
+		return err
+	}
+	c.home = home
+	c.logPath = filepath.Join(dir, "server.log")
+	if c.password, err = keptPassword(filepath.Join(dir, "password"), c.data()); err != nil {
+		return err
+	}
+	c.watcher, err = watch("")
+	return err
+}
+
+// takeLock keeps two processes from one state directory. The kernel drops the lock
+// with the process, however it ends.
+func (c *cluster) takeLock(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = ErrInUse
+		}
+		return errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+	}
+	c.lock = f
+	return nil
+}
+
+func (c *cluster) durableHome(dir string) (string, error) {
+	name := filepath.Join(dir, "cluster")
+	home, err := filepath.EvalSymlinks(name)
+	if err == nil {
+		if !c.owner.canEnter(home) {
+			return "", fmt.Errorf("user %q cannot enter %s any more; it could when the database was made", c.owner.name, home)
+		}
+		return home, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if _, err := os.Lstat(name); err == nil {
+		return "", fmt.Errorf("%s points to a directory that is gone; remove %s to begin with an empty database", name, dir)
+	}
+	home, err = c.owner.makeHome(dir, "cluster-")
+	if err != nil {
+		return "", err
+	}
+	if filepath.Dir(home) == dir {
+		return name, os.Rename(home, name)
+	}
+	c.logf("user %s cannot enter %s; the database is in %s", c.owner.name, dir, home)
+	return home, os.Symlink(home, name)
+}
+
+// keptPassword reads the cluster's password, or makes one for a cluster yet to be made.
+func keptPassword(path, data string) (string, error) {
+	kept, err := os.ReadFile(path) //nolint:gosec // our own state directory
+	if err == nil && len(kept) > 0 {
+		return strings.TrimSpace(string(kept)), nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	if _, err := os.Stat(data); err == nil {
+		return "", fmt.Errorf("%s is missing, and the database in %s has one", path, data)
+	}
+	password := rand.Text()
+	return password, os.WriteFile(path, []byte(password+"\n"), 0o600)
+}
+
+// close stops the server and gives back everything that prepare and start took.
+func (c *cluster) close() error {
+	var errs []error
+	if c.server != nil {
+		sig := syscall.SIGINT // fast: ends sessions, writes a checkpoint
+		if c.throwAway {
+			sig = syscall.SIGQUIT // immediate: nothing is worth writing
+		}
+		errs = append(errs, c.server.stop(sig))
+		c.server = nil
+	}
+	if c.watcher != nil {
+		errs = append(errs, c.watcher.dismiss())
+	}
+	if c.throwAway && c.home != "" {
+		errs = append(errs, os.RemoveAll(c.home))
+	}
+	if c.lock != nil {
+		errs = append(errs, c.lock.Close())
+	}
+	return errors.Join(errs...)
+}
