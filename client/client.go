@@ -1,0 +1,105 @@
+// Package client is the typed Go client of the Temporal contract in
+// offboarding/contract.go: what the command line and the server start cases and
+// send messages with.
+//
+// Errors are *offboarding.Refusal where a rule says no, case_not_found where
+// nothing runs under the workflow ID, and *Error for everything else; the text
+// of each can be shown to anybody.
+package client
+
+import (
+	"context"
+
+	enums "go.temporal.io/api/enums/v1"
+	temporal "go.temporal.io/sdk/client"
+
+	"handover/offboarding"
+)
+
+// Client starts cases and talks to them. It is safe for concurrent use.
+type Client struct{ temporal temporal.Client }
+
+// New returns a client on an open connection, which the caller closes.
+func New(c temporal.Client) *Client { return &Client{temporal: c} }
+
+// Started names a case that was started, or that was open already.
+type Started struct {
+	WorkflowID string `json:"workflow_id"`
+	RunID      string `json:"run_id"`
+}
+
+// Start starts the case of a member and does not wait for anything; the rules
+// are judged by the case itself. A member whose case is open is answered with
+// that case, and nothing changes (rule E2).
+func (c *Client) Start(ctx context.Context, r offboarding.Request) (Started, error) {
+	run, err := c.temporal.ExecuteWorkflow(ctx, startOptions(r), offboarding.WorkflowOffboarding, r)
+	if err != nil {
+		return Started{}, clean("start the case", err)
+	}
+	return Started{WorkflowID: run.GetID(), RunID: run.GetRunID()}, nil
+}
+
+// StartAndAwait starts the case and answers as soon as access is revoked and the
+// member inactive, or the case waits for its effective time. A start that the
+// rules refuse answers with the *offboarding.Refusal. When ctx ends first, the
+// case goes on by itself.
+func (c *Client) StartAndAwait(ctx context.Context, r offboarding.Request, opts ...Option) (offboarding.Status, error) {
+	start := c.temporal.NewWithStartWorkflowOperation(startOptions(r), offboarding.WorkflowOffboarding, r)
+	handle, err := c.temporal.UpdateWithStartWorkflow(ctx, temporal.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: start,
+		UpdateOptions: temporal.UpdateWorkflowOptions{
+			UpdateID:     collect(opts).updateID,
+			UpdateName:   offboarding.UpdateAwaitRevoked,
+			WaitForStage: temporal.WorkflowUpdateStageCompleted,
+		},
+	})
+	var status offboarding.Status
+	if err == nil {
+		err = handle.Get(ctx, &status)
+	}
+	return status, clean("start the case", err)
+}
+
+// Status asks a case how far it is. It works for closed cases too, as long as
+// Temporal keeps their history.
+func (c *Client) Status(ctx context.Context, workflowID string) (offboarding.Status, error) {
+	var status offboarding.Status
+	value, err := c.temporal.QueryWorkflow(ctx, workflowID, "", offboarding.QueryStatus)
+	if err == nil {
+		err = value.Get(&status)
+	}
+	return status, clean("ask the case for its status", err)
+}
+
+// Result waits until the case has closed and answers with what became of it.
+func (c *Client) Result(ctx context.Context, workflowID string) (offboarding.Result, error) {
+	var result offboarding.Result
+	err := c.temporal.GetWorkflow(ctx, workflowID, "").Get(ctx, &result)
+	return result, clean("wait for the case", err)
+}
+
+func startOptions(r offboarding.Request) temporal.StartWorkflowOptions {
+	return temporal.StartWorkflowOptions{
+		ID:                       offboarding.WorkflowID(r.MemberID),
+		TaskQueue:                offboarding.TaskQueue,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+	}
+}
+
+// Option changes one call.
+type Option func(*options)
+
+type options struct{ updateID string }
+
+// WithUpdateID names the update, so that sending it again while the case is open
+// answers with what the first one came to instead of acting twice.
+func WithUpdateID(id string) Option { return func(o *options) { o.updateID = id } }
+
+func collect(opts []Option) options {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
