@@ -1,0 +1,113 @@
+package offboarding
+
+import "time"
+
+// DefaultLimit and MaxLimit bound a page of a list.
+const (
+	DefaultLimit = 100
+	MaxLimit     = 1000
+)
+
+// Page is one page of a list; Next is the cursor of the following one, "" at the
+// end. A cursor is opaque and belongs to the filter that it came from.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}
+
+// CaseFilter selects cases; what is empty does not narrow. The newest come first.
+type CaseFilter struct {
+	OrganizationID string
+	MemberID       string
+	Phase          Phase
+	OpenOnly       bool
+	Troubled       bool      // only cases that cannot go on
+	Overdue        bool      // only cases still scheduled though their effective time has passed
+	Now            time.Time // what Overdue is judged by
+	Cursor         string
+	Limit          int // 0 means DefaultLimit
+}
+
+// CaseRow is a case as lists show it to people.
+type CaseRow struct {
+	Case
+	OrganizationSlug string     `db:"organization_slug" json:"organization"`
+	MemberName       string     `db:"member_name" json:"member_name"`
+	MemberEmail      string     `db:"member_email" json:"member_email"`
+	CreatedAt        time.Time  `db:"created_at" json:"created_at"`
+	Unowned          int        `db:"unowned" json:"unowned"` // documents that wait for an owner; 0 once the case has closed
+	PendingRequests  int        `db:"pending_requests" json:"pending_requests"`
+	Overdue          bool       `db:"overdue" json:"overdue"` // still scheduled though the effective time has passed
+	TroubleSince     *time.Time `db:"trouble_since" json:"trouble_since,omitempty"`
+	Failure          string     `db:"failure" json:"failure,omitempty"` // codes of a failed case
+}
+
+// RequestFilter selects ownership requests; what is empty does not narrow, but
+// an empty Status means pending. The oldest come first, as they wait.
+type RequestFilter struct {
+	OrganizationID string
+	Status         RequestStatus
+	AnyStatus      bool
+	DocumentID     string
+	MemberID       string // who asks
+	CaseID         string
+	Cursor         string
+	Limit          int
+}
+
+// RequestRow is an ownership request as lists show it to people.
+type RequestRow struct {
+	ID                 string        `db:"id" json:"request_id"`
+	OrganizationID     string        `db:"organization_id" json:"organization_id"`
+	CaseID             string        `db:"case_id" json:"case_id"`
+	WorkflowID         string        `db:"workflow_id" json:"workflow_id"`
+	DocumentID         string        `db:"document_id" json:"document_id"`
+	DocumentExternalID string        `db:"document_external_id" json:"document_external_id"`
+	DocumentTitle      string        `db:"document_title" json:"document_title"`
+	MemberID           string        `db:"member_id" json:"member_id"`
+	MemberName         string        `db:"member_name" json:"member_name"`
+	MemberEmail        string        `db:"member_email" json:"member_email"`
+	Note               string        `db:"note" json:"note,omitempty"`
+	Status             RequestStatus `db:"status" json:"status"`
+	CreatedAt          time.Time     `db:"created_at" json:"created_at"`
+	DecidedAt          *time.Time    `db:"decided_at" json:"decided_at,omitempty"`
+	DecidedBy          string        `db:"decided_by" json:"decided_by,omitempty"`
+	DecisionNote       string        `db:"decision_note" json:"decision_note,omitempty"`
+	NewOwnerID         string        `db:"new_owner_id" json:"new_owner_id,omitempty"`
+}
+
+// DocumentRow is a document with who owns it.
+type DocumentRow struct {
+	ID             string       `db:"id" json:"document_id"`
+	OrganizationID string       `db:"organization_id" json:"organization_id"`
+	ExternalID     string       `db:"external_id" json:"external_id"`
+	Title          string       `db:"title" json:"title"`
+	Kind           string       `db:"kind" json:"kind"`
+	Access         Access       `db:"access" json:"access"`
+	OwnerID        string       `db:"owner_id" json:"owner_id"`
+	OwnerName      string       `db:"owner_name" json:"owner_name"`
+	OwnerStatus    MemberStatus `db:"owner_status" json:"owner_status"`
+}
+
+// AuditFilter selects audit events; what is empty does not narrow. From is
+// included, To is not.
+type AuditFilter struct {
+	OrganizationID string
+	Event          string
+	MemberID       string
+	DocumentID     string
+	CaseID         string
+	From, To       time.Time
+	OldestFirst    bool
+	Cursor         string
+	Limit          int
+}
+
+// AuditRow is an audit event with the names that people know; a name is empty
+// where the one it belonged to is gone.
+type AuditRow struct {
+	AuditEvent
+	ActorName     string `db:"actor_name" json:"actor_name,omitempty"`
+	MemberName    string `db:"member_name" json:"member_name,omitempty"`
+	DocumentTitle string `db:"document_title" json:"document_title,omitempty"`
+}
