@@ -27,7 +27,8 @@ type AdmissionFacts struct {
 	Leaver            *Member // nil when there is no such member in the actor's reach
 	Organization      Organization
 	OtherActiveOwners int     // active owners other than the leaver who are not being offboarded right now
-	NewOwner          *Member // the member that new_owner_id names, or the leaver's manager; nil when there is none
+	NewOwner          *Member // the member that new_owner_id names, the leaver's manager for "manager"; nil when there is none
+	Manager           *Member // the leaver's manager, nil for none
 	FromProvider      bool    // the request comes from the identity provider that manages the leaver
 }
 

@@ -17,6 +17,10 @@ const (
 	PolicyApproval ClaimPolicy = "admin_approval"
 )
 
+// IdentityProviderNone is the identity provider of an organization whose people
+// sign in without one.
+const IdentityProviderNone = "none"
+
 // Organization is a tenant.
 type Organization struct {
 	ID                    string
@@ -29,7 +33,7 @@ type Organization struct {
 	GracePeriod           time.Duration
 	DefaultDisposition    Disposition
 	TimeZone              string // IANA name
-	IdentityProvider      string // "none" when people sign in without one
+	IdentityProvider      string // IdentityProviderNone when people sign in without one
 	EnterprisePlanManager bool   // its admins act in its descendants too (rule A1)
 }
 

@@ -49,37 +49,37 @@ func (f AdmissionFacts) zone() string {
 	return f.Organization.TimeZone
 }
 
-// SecondLookFacts is what the rules need when the effective time has come.
-type SecondLookFacts struct {
-	AdmissionFacts
-	Manager *Member // the leaver's manager, nil for none
-}
-
 // SecondLook judges a case again when its effective time has come. Whether the
 // leaver can be offboarded is judged as at the start; the authority was given
 // then and is not withdrawn because the admin has left since. A new owner who is
 // no longer eligible is replaced: by the leaver's manager if eligible, else the
 // documents are retained; the plan records why.
-func SecondLook(plan Plan, f SecondLookFacts) (Plan, error) {
+func SecondLook(plan Plan, f AdmissionFacts) (Plan, error) {
 	if f.Leaver == nil {
 		return plan, Refuse("E1", CodeMemberNotFound, "member_id", "the member no longer exists")
 	}
-	if violations := JudgeEligibility(f.AdmissionFacts); len(violations) > 0 {
+	if violations := JudgeEligibility(f); len(violations) > 0 {
 		return plan, RefusalOf(violations)
 	}
-	if plan.Disposition != DispositionTransfer || len(JudgeNewOwner(f.NewOwner, f.Leaver)) == 0 {
-		return plan, nil
-	}
-	if f.Manager != nil && len(JudgeNewOwner(f.Manager, f.Leaver)) == 0 {
-		plan.NewOwnerID = f.Manager.ID
+	return FallBack(plan, f.Leaver, f.NewOwner, f.Manager), nil
+}
+
+// FallBack replaces a new owner who is not eligible: by the leaver's manager if
+// eligible, else the documents are retained. A plan that needs none is returned
+// as it is.
+func FallBack(plan Plan, leaver, newOwner, manager *Member) Plan {
+	switch {
+	case plan.Disposition != DispositionTransfer || len(JudgeNewOwner(newOwner, leaver)) == 0:
+	case len(JudgeNewOwner(manager, leaver)) == 0:
+		plan.NewOwnerID = manager.ID
 		plan.FallbackReason = "the new owner is no longer eligible; the documents go to the leaver's manager"
-		return plan, nil
+	default:
+		plan.NewOwnerID = ""
+		plan.Disposition = DispositionRetain
+		plan.ArchiveSchedules = false
+		plan.FallbackReason = "neither the new owner nor the leaver's manager is eligible; the documents are retained"
 	}
-	plan.NewOwnerID = ""
-	plan.Disposition = DispositionRetain
-	plan.ArchiveSchedules = false
-	plan.FallbackReason = "the new owner is no longer eligible and no eligible manager exists; the documents are retained"
-	return plan, nil
+	return plan
 }
 
 // violationsOf are the violations of a refusal, or none.

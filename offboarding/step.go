@@ -66,6 +66,9 @@ type SettleInput struct {
 type Settled struct {
 	Phase   Phase `json:"phase"`
 	Unowned int   `json:"unowned"` // documents that wait for an owner
+
+	Pending      []string `json:"pending,omitempty"` // the oldest 100 requests that wait for a decision
+	PendingCount int      `json:"pending_count,omitempty"`
 }
 
 // ClaimInput carries a claim-request.

@@ -2,8 +2,11 @@ package postgres
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 
 	"github.com/lib/pq"
 
@@ -50,7 +53,8 @@ func clean(op string, err error) error {
 	}
 	var refusal *offboarding.Refusal
 	var own *Error
-	if errors.As(err, &refusal) || errors.As(err, &own) {
+	var again sentinel
+	if errors.As(err, &refusal) || errors.As(err, &own) || errors.As(err, &again) {
 		return err
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
@@ -63,8 +67,16 @@ func clean(op string, err error) error {
 		}
 		return &Error{Op: op, State: string(pgErr.Code), Name: pgErr.Code.Name(), raw: err}
 	}
-	return &Error{Op: op, raw: err}
+	if errors.Is(err, driver.ErrBadConn) || errors.As(err, new(net.Error)) || errors.Is(err, io.EOF) {
+		return &Error{Op: op, raw: err}
+	}
+	return &Error{Op: op, State: "XX000", Name: "internal", raw: err}
 }
+
+// sentinel is an error between functions of this package.
+type sentinel string
+
+func (s sentinel) Error() string { return string(s) }
 
 // violates reports whether err is a violation of the named constraint.
 func violates(err error, constraint string) bool {

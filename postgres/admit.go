@@ -1,0 +1,81 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"handover/offboarding"
+)
+
+const (
+	selectOpenCase = `SELECT ` + caseColumns + ` FROM cases c WHERE c.member_id = $1 AND c.closed_at IS NULL`
+	selectCase     = `SELECT ` + caseColumns + ` FROM cases c WHERE c.id = $1`
+	insertCase     = `INSERT INTO cases (id, workflow_id, organization_id, member_id, requested_by, origin, reason, phase, disposition,
+		new_owner_id, archive_schedules, grace_period_seconds, created_at, effective_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, 'scheduled', $8, nullif($9, '')::uuid, $10, $11, $12, $13)`
+)
+
+// errCaseOpened says that another start opened the member's case meanwhile.
+const errCaseOpened = sentinel("the member's case was opened meanwhile")
+
+// Admit judges a start and opens the case, or answers with the member's open
+// case (rule E2).
+func (s *Store) Admit(ctx context.Context, in offboarding.AdmitInput) (offboarding.Admission, error) {
+	var out offboarding.Admission
+	admit := func() error {
+		return s.inTx(ctx, "admit", func(t *tx) (err error) {
+			out, err = t.admit(in)
+			return err
+		})
+	}
+	err := admit()
+	if errors.Is(err, errCaseOpened) {
+		err = admit() // finds it now
+	}
+	return out, err
+}
+
+func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
+	var c caseRow
+	if found, err := t.find(&c, selectCase, in.CaseID); err != nil || found {
+		return admission(&c, in), err
+	}
+	f, err := t.admissionFacts(in.Request, in.At)
+	if err != nil {
+		return offboarding.Admission{}, err
+	}
+	if f.Leaver != nil && len(offboarding.JudgeAuthority(f.Actor, f.Leaver)) == 0 {
+		if found, err := t.find(&c, selectOpenCase, f.Leaver.ID); err != nil || found {
+			return admission(&c, in), err
+		}
+	}
+	plan, err := offboarding.Admit(in.Request, f, in.At)
+	if err != nil {
+		return offboarding.Admission{}, err
+	}
+	c = caseRow{
+		ID: in.CaseID, WorkflowID: in.WorkflowID, OrganizationID: f.Leaver.OrganizationID, MemberID: f.Leaver.ID,
+		RequestedBy: f.Actor.Member.ID, Origin: in.Request.Origin, Phase: offboarding.PhaseScheduled,
+		Disposition: plan.Disposition, NewOwnerID: plan.NewOwnerID, ArchiveSchedules: plan.ArchiveSchedules,
+		GraceSeconds: int64(plan.GracePeriod.Seconds()), EffectiveAt: plan.EffectiveAt,
+	}
+	_, err = t.exec(insertCase, c.ID, c.WorkflowID, c.OrganizationID, c.MemberID, c.RequestedBy, c.Origin, in.Request.Reason,
+		c.Disposition, c.NewOwnerID, c.ArchiveSchedules, c.GraceSeconds, in.At, c.EffectiveAt)
+	if violates(err, "cases_one_open_per_member") || violates(err, "cases_pkey") {
+		return offboarding.Admission{}, errCaseOpened
+	}
+	if err != nil {
+		return offboarding.Admission{}, err
+	}
+	return admission(&c, in), t.audit(&c, in.At, change{event: offboarding.EventScheduleOffboarding, after: state{
+		"phase": c.Phase, "effective_at": c.EffectiveAt, "disposition": c.Disposition, "new_owner_id": c.NewOwnerID,
+	}})
+}
+
+func admission(c *caseRow, in offboarding.AdmitInput) offboarding.Admission {
+	return offboarding.Admission{
+		CaseID: c.ID, WorkflowID: c.WorkflowID, OrganizationID: c.OrganizationID, MemberID: c.MemberID,
+		RequestedBy: c.RequestedBy, Phase: c.Phase, Existing: c.ID != in.CaseID, Plan: c.plan(),
+		DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt,
+	}
+}

@@ -1,0 +1,49 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+
+	"handover/offboarding"
+)
+
+const selectAudit = `SELECT a.id, a.organization_id, a.event, coalesce(a.actor_id::text, '') AS actor_id, a.origin,
+	coalesce(a.member_id::text, '') AS member_id, coalesce(a.document_id::text, '') AS document_id,
+	coalesce(a.case_id::text, '') AS case_id, a.subject_kind, a.subject_id, a.before, a.after, a.at,
+	coalesce(actor.display_name, '') AS actor_name, coalesce(m.display_name, '') AS member_name,
+	coalesce(d.title, '') AS document_title
+	FROM audit_events a LEFT JOIN members actor ON actor.id = a.actor_id LEFT JOIN members m ON m.id = a.member_id
+	LEFT JOIN documents d ON d.id = a.document_id`
+
+// AuditEvents lists audit events in the order in which they were written, the
+// newest first unless told otherwise. The cursor is the ID of the last event
+// seen.
+func (s *Store) AuditEvents(ctx context.Context, f offboarding.AuditFilter) (offboarding.Page[offboarding.AuditRow], error) {
+	c := &conditions{}
+	c.id("a.organization_id", f.OrganizationID)
+	c.equal("a.event", f.Event)
+	c.id("a.member_id", f.MemberID)
+	c.id("a.document_id", f.DocumentID)
+	c.id("a.case_id", f.CaseID)
+	if !f.From.IsZero() {
+		c.add("a.at >= ?", f.From)
+	}
+	if !f.To.IsZero() {
+		c.add("a.at < ?", f.To)
+	}
+	beyond, order := "a.id < ?", "a.id DESC"
+	if f.OldestFirst {
+		beyond, order = "a.id > ?", "a.id"
+	}
+	if f.Cursor != "" {
+		last, err := strconv.ParseInt(f.Cursor, 10, 64)
+		if err != nil {
+			return offboarding.Page[offboarding.AuditRow]{}, badCursor()
+		}
+		c.add(beyond, last)
+	}
+	limit := pageSize(f.Limit)
+	query := selectAudit + c.where(order, limit+1)
+	return page(ctx, s, "list audit events", query, c, limit,
+		func(row offboarding.AuditRow) string { return strconv.FormatInt(row.ID, 10) })
+}

@@ -1,0 +1,116 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"handover/offboarding"
+)
+
+// selectCases counts, for each case of a page, what waits for an owner: what an
+// inactive leaver still owns, archived documents aside.
+const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, c.member_id, c.requested_by, c.origin, c.phase, c.disposition,
+	coalesce(c.new_owner_id::text, '') AS new_owner_id, c.fallback_reason, c.effective_at, c.deactivated_at, c.grace_ends_at,
+	c.closed_at, c.created_at, c.failure, c.trouble_step, c.trouble_attempt, c.trouble_error, c.trouble_since,
+	o.slug AS organization_slug, m.display_name AS member_name, m.email AS member_email,
+	CASE WHEN c.closed_at IS NULL AND m.status <> 'active' THEN
+		(SELECT count(*) FROM documents d WHERE d.owner_id = c.member_id AND d.access <> 'archived') ELSE 0 END AS unowned,
+	(SELECT count(*) FROM ownership_requests r WHERE r.case_id = c.id AND r.status = 'pending') AS pending_requests,
+	c.phase = 'scheduled' AND c.effective_at <= $1 AS overdue
+	FROM cases c JOIN members m ON m.id = c.member_id JOIN organizations o ON o.id = c.organization_id`
+
+// Cases lists cases, the newest first.
+func (s *Store) Cases(ctx context.Context, f offboarding.CaseFilter) (offboarding.Page[offboarding.CaseRow], error) {
+	c := &conditions{args: []any{f.Now}}
+	c.id("c.organization_id", f.OrganizationID)
+	c.id("c.member_id", f.MemberID)
+	c.equal("c.phase", string(f.Phase))
+	if f.OpenOnly {
+		c.add("c.closed_at IS NULL")
+	}
+	if f.Troubled {
+		c.add("c.trouble_step <> '' AND c.closed_at IS NULL")
+	}
+	if f.Overdue {
+		c.add("c.phase = 'scheduled' AND c.effective_at <= $1")
+	}
+	if f.Cursor != "" {
+		at, id, err := readTimeCursor(f.Cursor)
+		if err != nil {
+			return offboarding.Page[offboarding.CaseRow]{}, err
+		}
+		c.add("(c.created_at, c.id) < (?::timestamptz, ?::uuid)", at, id)
+	}
+	limit := pageSize(f.Limit)
+	query := selectCases + c.where("c.created_at DESC, c.id DESC", limit+1)
+	return page(ctx, s, "list cases", query, c, limit,
+		func(row offboarding.CaseRow) string { return timeCursor(row.CreatedAt, row.ID) })
+}
+
+const selectCaseOf = selectCases + ` WHERE c.id = $2::uuid OR c.member_id = $2::uuid
+	ORDER BY c.closed_at IS NULL DESC, c.created_at DESC, c.id LIMIT 1`
+
+// FindCase finds the case of a member, or the case with that ID: the open one,
+// else the newest. It is overdue or not as of now.
+func (s *Store) FindCase(ctx context.Context, memberOrCaseID string, now time.Time) (offboarding.CaseRow, error) {
+	var row offboarding.CaseRow
+	err := s.inTx(ctx, "look up a case", func(t *tx) error {
+		if isID(memberOrCaseID) {
+			found, err := t.find(&row, selectCaseOf, now, memberOrCaseID)
+			if found || err != nil {
+				return err
+			}
+		}
+		return offboarding.Refuse("", offboarding.CodeCaseNotFound, "case_id", "there is no such case, and the member has none")
+	})
+	return row, err
+}
+
+const selectRequests = `SELECT r.id, r.organization_id, r.case_id, c.workflow_id, r.document_id, d.external_id AS document_external_id,
+	d.title AS document_title, r.member_id, m.display_name AS member_name, m.email AS member_email, r.note, r.status,
+	r.created_at, r.decided_at, coalesce(r.decided_by::text, '') AS decided_by, r.decision_note,
+	coalesce(r.new_owner_id::text, '') AS new_owner_id
+	FROM ownership_requests r JOIN cases c ON c.id = r.case_id JOIN documents d ON d.id = r.document_id
+	JOIN members m ON m.id = r.member_id`
+
+// Requests lists ownership requests, pending ones unless told otherwise, the
+// oldest first.
+func (s *Store) Requests(ctx context.Context, f offboarding.RequestFilter) (offboarding.Page[offboarding.RequestRow], error) {
+	c := &conditions{}
+	if !f.AnyStatus {
+		if f.Status == "" {
+			f.Status = offboarding.RequestPending
+		}
+		c.equal("r.status", string(f.Status))
+	}
+	c.id("r.organization_id", f.OrganizationID)
+	c.id("r.document_id", f.DocumentID)
+	c.id("r.member_id", f.MemberID)
+	c.id("r.case_id", f.CaseID)
+	if f.Cursor != "" {
+		at, id, err := readTimeCursor(f.Cursor)
+		if err != nil {
+			return offboarding.Page[offboarding.RequestRow]{}, err
+		}
+		c.add("(r.created_at, r.id) > (?::timestamptz, ?::uuid)", at, id)
+	}
+	limit := pageSize(f.Limit)
+	query := selectRequests + c.where("r.created_at, r.id", limit+1)
+	return page(ctx, s, "list ownership requests", query, c, limit,
+		func(row offboarding.RequestRow) string { return timeCursor(row.CreatedAt, row.ID) })
+}
+
+// FindRequest finds one ownership request by ID, whatever its status.
+func (s *Store) FindRequest(ctx context.Context, id string) (offboarding.RequestRow, error) {
+	var row offboarding.RequestRow
+	err := s.inTx(ctx, "look up an ownership request", func(t *tx) error {
+		if isID(id) {
+			found, err := t.find(&row, selectRequests+" WHERE r.id = $1::uuid", id)
+			if found || err != nil {
+				return err
+			}
+		}
+		return offboarding.Refuse("C3", offboarding.CodeRequestNotPending, "request_id", "there is no such request")
+	})
+	return row, err
+}

@@ -1,0 +1,123 @@
+package postgres
+
+import (
+	"context"
+	"strings"
+
+	"handover/offboarding"
+)
+
+const (
+	emailPrefix = "email:"
+
+	// An organization is narrowed by slug or ID; "" means any.
+	inOrganization = ` ($2 = '' OR o.slug = $2 OR o.id::text = $2) `
+
+	findMemberBy = `SELECT ` + memberColumns + ` FROM members m JOIN organizations o ON o.id = m.organization_id WHERE` + inOrganization + `AND `
+
+	findMemberByID       = findMemberBy + `m.id = $1::uuid`
+	findMemberByEmail    = findMemberBy + `lower(m.email) = lower($1) LIMIT 2`
+	findMemberByExternal = findMemberBy + `m.external_id = $1 LIMIT 2`
+)
+
+// FindMember finds a member by ID, "external:<external id>", "email:<address>",
+// or any of the three without its prefix. organization is a slug or an ID, "" for
+// all. A reference that fits members of several organizations is refused with
+// ambiguous_member, one that fits nobody with member_not_found.
+func (s *Store) FindMember(ctx context.Context, ref, organization string) (offboarding.Member, error) {
+	ref = strings.TrimSpace(ref)
+	var found []offboarding.Member
+	err := s.inTx(ctx, "look up a member", func(t *tx) error {
+		for _, try := range memberQueries(ref) {
+			if err := t.list(&found, try.query, try.value, organization); err != nil || len(found) > 0 {
+				return err
+			}
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return offboarding.Member{}, err
+	case len(found) == 0:
+		return offboarding.Member{}, offboarding.Refuse("E1", offboarding.CodeMemberNotFound, "member_id", "there is no such member")
+	case len(found) > 1:
+		return offboarding.Member{}, offboarding.Refuse("E1", offboarding.CodeAmbiguousMember, "member_id",
+			"members of several organizations go by that name; name the organization, or use the member's ID")
+	}
+	return found[0], nil
+}
+
+type lookup struct{ query, value string }
+
+// memberQueries are the ways to read a reference, the likeliest first.
+func memberQueries(ref string) []lookup {
+	if external, ok := strings.CutPrefix(ref, externalPrefix); ok {
+		return []lookup{{findMemberByExternal, external}}
+	}
+	if email, ok := strings.CutPrefix(ref, emailPrefix); ok {
+		return []lookup{{findMemberByEmail, email}}
+	}
+	external := lookup{findMemberByExternal, ref}
+	switch {
+	case isID(ref):
+		return []lookup{{findMemberByID, ref}, external}
+	case strings.Contains(ref, "@"):
+		return []lookup{{findMemberByEmail, ref}, external}
+	}
+	return []lookup{external}
+}
+
+const (
+	findDocumentBy = `SELECT d.id, d.organization_id, d.external_id, d.title, d.kind, d.access, d.owner_id,
+	m.display_name AS owner_name, m.status AS owner_status
+	FROM documents d JOIN organizations o ON o.id = d.organization_id JOIN members m ON m.id = d.owner_id
+	WHERE` + inOrganization + `AND `
+
+	findDocumentByID       = findDocumentBy + `d.id = $1::uuid`
+	findDocumentByExternal = findDocumentBy + `d.external_id = $1 LIMIT 2`
+)
+
+// FindDocument finds a document by ID or external ID, with or without the prefix
+// "external:". organization is a slug or an ID, "" for all. One that does not
+// exist is refused as one that is out of reach: no_access.
+func (s *Store) FindDocument(ctx context.Context, ref, organization string) (offboarding.DocumentRow, error) {
+	external, prefixed := strings.CutPrefix(strings.TrimSpace(ref), externalPrefix)
+	var found []offboarding.DocumentRow
+	err := s.inTx(ctx, "look up a document", func(t *tx) error {
+		if isID(external) && !prefixed {
+			if err := t.list(&found, findDocumentByID, external, organization); err != nil || len(found) > 0 {
+				return err
+			}
+		}
+		return t.list(&found, findDocumentByExternal, external, organization)
+	})
+	switch {
+	case err != nil:
+		return offboarding.DocumentRow{}, err
+	case len(found) == 0:
+		return offboarding.DocumentRow{}, offboarding.Refuse("C2", offboarding.CodeNoAccess, "document_id", "there is no such document in reach")
+	case len(found) > 1:
+		return offboarding.DocumentRow{}, offboarding.Refuse("", offboarding.CodeInvalidArgument, "document_id",
+			"documents of several organizations have that external ID; name the organization, or use the document's ID")
+	}
+	return found[0], nil
+}
+
+// Organization finds an organization by slug or ID.
+func (s *Store) Organization(ctx context.Context, ref string) (offboarding.Organization, error) {
+	const find = `SELECT id FROM organizations WHERE slug = $1 OR id::text = $1`
+	var o offboarding.Organization
+	err := s.inTx(ctx, "look up an organization", func(t *tx) error {
+		var id string
+		found, err := t.find(&id, find, ref)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return offboarding.Refuse("", offboarding.CodeInvalidArgument, "organization", "there is no such organization")
+		}
+		o, err = t.organization(id)
+		return err
+	})
+	return o, err
+}

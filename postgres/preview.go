@@ -1,0 +1,134 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"handover/offboarding"
+)
+
+// Preview says what a start would do now: every rule that it breaks, or its
+// plan, and what the leaver owns and can do. It changes nothing.
+func (s *Store) Preview(ctx context.Context, r offboarding.Request, now time.Time) (offboarding.Preview, error) {
+	out := offboarding.Preview{
+		Violations: []offboarding.Violation{}, Credentials: map[string]int{},
+		Documents: offboarding.PreviewDocuments{ByKind: map[string]int{}},
+	}
+	err := s.inTx(ctx, "preview", func(t *tx) error {
+		facts, err := t.admissionFacts(r, now)
+		if err == nil {
+			err = t.judge(&out, r, facts, now)
+		}
+		var refusal *offboarding.Refusal
+		if errors.As(err, &refusal) {
+			out.Violations, err = refusal.Violations, nil
+		}
+		if err != nil || facts.Leaver == nil {
+			return err
+		}
+		out.MemberID, out.OrganizationID = facts.Leaver.ID, facts.Leaver.OrganizationID
+		out.MemberName, out.MemberEmail = facts.Leaver.DisplayName, facts.Leaver.Email
+		return t.count(&out)
+	})
+	out.Allowed = err == nil && len(out.Violations) == 0
+	return out, err
+}
+
+const selectOpenCaseID = `SELECT id FROM cases WHERE member_id = $1 AND closed_at IS NULL`
+
+// judge fills in the plan. Where the member's case is open already, a start by
+// somebody with authority answers with that case and judges nothing else (rule E2).
+func (t *tx) judge(out *offboarding.Preview, r offboarding.Request, f offboarding.AdmissionFacts, now time.Time) error {
+	if f.Leaver != nil && len(offboarding.JudgeAuthority(f.Actor, f.Leaver)) == 0 {
+		if open, err := t.find(&out.OpenCaseID, selectOpenCaseID, f.Leaver.ID); err != nil || open {
+			return err
+		}
+	}
+	plan, err := offboarding.Admit(r, f, now)
+	if err != nil {
+		return err
+	}
+	out.Plan = &offboarding.PlannedCase{
+		Disposition: plan.Disposition, NewOwnerID: plan.NewOwnerID, ArchiveSchedules: plan.ArchiveSchedules,
+		EffectiveAt: plan.EffectiveAt, GracePeriodSeconds: int64(plan.GracePeriod / time.Second),
+	}
+	owner, err := t.memberByID(plan.NewOwnerID, selectMember)
+	if owner != nil {
+		out.Plan.NewOwnerName, out.Plan.NewOwnerEmail = owner.DisplayName, owner.Email
+	}
+	return err
+}
+
+// A folder is personal when it has an owner; no folder at all is the top of the
+// owner's My Documents.
+const selectPreviewDocuments = `SELECT d.kind, d.folder_id IS NULL OR f.owner_id IS NOT NULL AS personal,
+	d.access = 'archived' AS archived,
+	EXISTS (SELECT 1 FROM grants g JOIN members c ON c.id = g.member_id WHERE g.document_id = d.id AND g.level = 'edit'
+		AND c.id <> d.owner_id AND c.status = 'active' AND c.account_type = 'maker') AS claimable,
+	count(*) AS documents
+	FROM documents d LEFT JOIN folders f ON f.id = d.folder_id WHERE d.owner_id = $1 GROUP BY 1, 2, 3, 4`
+
+const (
+	selectPreviewSchedules = `SELECT count(*) FILTER (WHERE s.status = 'active') AS active,
+	count(*) FILTER (WHERE s.status = 'archived') AS archived
+	FROM schedules s JOIN documents d ON d.id = s.document_id WHERE d.owner_id = $1`
+
+	selectPreviewCredentials = `SELECT kind, count(*) AS credentials FROM credentials
+	WHERE member_id = $1 AND status = 'active' GROUP BY kind`
+
+	selectPreviewSessions = `SELECT count(*) FROM sessions WHERE member_id = $1 AND status = 'active'`
+)
+
+func (t *tx) count(out *offboarding.Preview) error {
+	if err := t.countDocuments(out); err != nil {
+		return err
+	}
+	if err := t.get(&out.Schedules, selectPreviewSchedules, out.MemberID); err != nil {
+		return err
+	}
+	var credentials []struct {
+		Kind        string `db:"kind"`
+		Credentials int    `db:"credentials"`
+	}
+	if err := t.list(&credentials, selectPreviewCredentials, out.MemberID); err != nil {
+		return err
+	}
+	for _, c := range credentials {
+		out.Credentials[c.Kind] = c.Credentials
+	}
+	return t.get(&out.Sessions, selectPreviewSessions, out.MemberID)
+}
+
+func (t *tx) countDocuments(out *offboarding.Preview) error {
+	var groups []struct {
+		Kind      string `db:"kind"`
+		Personal  bool   `db:"personal"`
+		Archived  bool   `db:"archived"`
+		Claimable bool   `db:"claimable"`
+		Documents int    `db:"documents"`
+	}
+	if err := t.list(&groups, selectPreviewDocuments, out.MemberID); err != nil {
+		return err
+	}
+	d := &out.Documents
+	for _, g := range groups {
+		if g.Archived {
+			d.Archived += g.Documents
+			continue
+		}
+		d.Total += g.Documents
+		d.ByKind[g.Kind] += g.Documents
+		if g.Personal {
+			d.MyDocuments += g.Documents
+		} else {
+			d.Shared += g.Documents
+		}
+		if g.Claimable {
+			d.Claimable += g.Documents
+		} else {
+			d.Unclaimable += g.Documents
+		}
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package postgres
+
+import (
+	"context"
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"handover/offboarding"
+)
+
+// conditions builds the WHERE of a list from fixed fragments; every value is a
+// parameter. The combinations that are really used are few, so each becomes a
+// prepared statement of its own that the planner sees without dead branches.
+type conditions struct {
+	text []string
+	args []any
+}
+
+// add appends a fragment in which each ? stands for the next value.
+func (c *conditions) add(fragment string, values ...any) {
+	for _, v := range values {
+		c.args = append(c.args, v)
+		fragment = strings.Replace(fragment, "?", "$"+strconv.Itoa(len(c.args)), 1)
+	}
+	c.text = append(c.text, fragment)
+}
+
+// equal narrows a text column unless the value is empty.
+func (c *conditions) equal(column, value string) {
+	if value != "" {
+		c.add(column+" = ?", value)
+	}
+}
+
+// id narrows a uuid column unless the value is empty; a value that is no ID
+// matches nothing.
+func (c *conditions) id(column, value string) {
+	switch {
+	case value == "":
+	case isID(value):
+		c.add(column+" = ?::uuid", value)
+	default:
+		c.text = append(c.text, "false")
+	}
+}
+
+// where is the finished clause, with the limit as the last parameter.
+func (c *conditions) where(order string, limit int) string {
+	clause := ""
+	if len(c.text) > 0 {
+		clause = " WHERE " + strings.Join(c.text, " AND ")
+	}
+	c.args = append(c.args, limit)
+	return clause + " ORDER BY " + order + " LIMIT $" + strconv.Itoa(len(c.args))
+}
+
+// isID reports whether the text is an ID in its usual form.
+func isID(text string) bool { return len(text) == 36 && uuid.Validate(text) == nil }
+
+// pageSize brings a limit into its bounds.
+func pageSize(limit int) int {
+	if limit <= 0 {
+		return offboarding.DefaultLimit
+	}
+	return min(limit, offboarding.MaxLimit)
+}
+
+// page reads one row more than the limit to know whether there is another page.
+func page[T any](
+	ctx context.Context, s *Store, op, query string, c *conditions, limit int, cursor func(T) string,
+) (offboarding.Page[T], error) {
+	out := offboarding.Page[T]{Items: []T{}}
+	err := s.inTx(ctx, op, func(t *tx) error { return t.list(&out.Items, query, c.args...) })
+	if err != nil {
+		return offboarding.Page[T]{}, err
+	}
+	if len(out.Items) > limit {
+		out.Items = out.Items[:limit]
+		out.Next = cursor(out.Items[limit-1])
+	}
+	return out, nil
+}
+
+// timeCursor is the place of a row in an order by time and ID.
+func timeCursor(at time.Time, id string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(at.UTC().Format(time.RFC3339Nano) + " " + id))
+}
+
+func readTimeCursor(text string) (at time.Time, id string, err error) {
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		moment, rest, _ := strings.Cut(string(raw), " ")
+		if at, err = time.Parse(time.RFC3339Nano, moment); err == nil && isID(rest) {
+			return at, rest, nil
+		}
+	}
+	return time.Time{}, "", badCursor()
+}
+
+func badCursor() error {
+	return offboarding.Refuse("", offboarding.CodeInvalidArgument, "cursor", "the cursor is not one that a list has given out")
+}

@@ -1,0 +1,109 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"handover/offboarding"
+)
+
+// revokeAll revokes every credential and session of a member, one event each.
+const revokeAll = `WITH credential AS (
+		UPDATE credentials SET status = 'revoked', revoked_at = $2 WHERE member_id = $1 AND status = 'active' RETURNING id),
+	session AS (
+		UPDATE sessions SET status = 'revoked', revoked_at = $2 WHERE member_id = $1 AND status = 'active' RETURNING id),
+	revoked AS (
+		SELECT 'RevokeCredentials' AS event, 'credential' AS kind, id FROM credential
+		UNION ALL SELECT 'RevokeSessions', 'session', id FROM session),
+	audited AS (
+		INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, case_id, subject_kind, subject_id, before, after, at)
+		SELECT $3, event, $4, $5, $1, $6, kind, id, '{"status": "active"}', '{"status": "revoked"}', $2 FROM revoked)
+	SELECT count(*) FILTER (WHERE kind = 'credential') AS credentials, count(*) FILTER (WHERE kind = 'session') AS sessions FROM revoked`
+
+func (t *tx) revokeAll(c *caseRow, at time.Time) (credentials, sessions int, err error) {
+	var n struct{ Credentials, Sessions int }
+	err = t.get(&n, revokeAll, c.MemberID, at, c.OrganizationID, c.RequestedBy, c.Origin, c.ID)
+	return n.Credentials, n.Sessions, err
+}
+
+// Revoke revokes the leaver's credentials and sessions; a case that has waited
+// is judged again first.
+func (s *Store) Revoke(ctx context.Context, in offboarding.RevokeInput) (offboarding.Revoked, error) {
+	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Revoked, error) {
+		var out offboarding.Revoked
+		if c.Phase != offboarding.PhaseScheduled {
+			return out, wrongPhase(c)
+		}
+		if in.SecondLook {
+			if err := t.secondLook(c, in.At); err != nil {
+				return out, err
+			}
+		}
+		out.Plan = c.plan()
+		if err := t.advance(c, in.At, offboarding.PhaseRevoking, offboarding.EventAdvanceOffboarding, nil); err != nil {
+			return out, err
+		}
+		var err error
+		out.Credentials, out.Sessions, err = t.revokeAll(c, in.At)
+		return out, err
+	})
+}
+
+// secondLook judges the rules again and changes the plan where the new owner is
+// no longer eligible.
+func (t *tx) secondLook(c *caseRow, at time.Time) error {
+	leaver, err := t.memberByID(c.MemberID, selectMember)
+	if err != nil {
+		return err
+	}
+	f := offboarding.AdmissionFacts{Leaver: leaver}
+	if leaver != nil {
+		if err := t.eligibility(&f, c.NewOwnerID, at); err != nil {
+			return err
+		}
+	}
+	plan, err := offboarding.SecondLook(c.plan(), f)
+	if err != nil {
+		return err
+	}
+	return t.changePlan(c, at, plan)
+}
+
+// changePlan writes a plan that fell back, and its event; one that is the case's
+// already changes nothing.
+func (t *tx) changePlan(c *caseRow, at time.Time, plan offboarding.Plan) error {
+	if plan == c.plan() {
+		return nil
+	}
+	const update = `UPDATE cases SET disposition = $2, new_owner_id = nullif($3, '')::uuid, archive_schedules = $4, fallback_reason = $5
+		WHERE id = $1`
+	if _, err := t.exec(update, c.ID, plan.Disposition, plan.NewOwnerID, plan.ArchiveSchedules, plan.FallbackReason); err != nil {
+		return err
+	}
+	before := state{"disposition": c.Disposition, "new_owner_id": c.NewOwnerID}
+	c.Disposition, c.NewOwnerID, c.ArchiveSchedules, c.FallbackReason =
+		plan.Disposition, plan.NewOwnerID, plan.ArchiveSchedules, plan.FallbackReason
+	return t.audit(c, at, change{event: offboarding.EventChangeNewOwner, before: before, after: state{
+		"disposition": plan.Disposition, "new_owner_id": plan.NewOwnerID, "reason": plan.FallbackReason,
+	}})
+}
+
+// FallBack changes the plan of a case whose new owner is no longer eligible.
+func (s *Store) FallBack(ctx context.Context, in offboarding.Step) (offboarding.Plan, error) {
+	return changing(ctx, s, in, func(t *tx, c *caseRow) (offboarding.Plan, error) {
+		leaver, err := t.memberByID(c.MemberID, selectMember)
+		if err != nil {
+			return c.plan(), err
+		}
+		f := offboarding.AdmissionFacts{Leaver: leaver}
+		if err := t.eligibility(&f, c.NewOwnerID, in.At); err != nil {
+			return c.plan(), err
+		}
+		plan := offboarding.FallBack(c.plan(), f.Leaver, f.NewOwner, f.Manager)
+		return plan, t.changePlan(c, in.At, plan)
+	})
+}
+
+func wrongPhase(c *caseRow) error {
+	return offboarding.Refuse("", offboarding.CodeWrongPhase, "", "the case is "+string(c.Phase))
+}

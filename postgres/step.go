@@ -1,0 +1,151 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"handover/offboarding"
+)
+
+// caseRow is a case as the steps see it, locked until the transaction ends.
+type caseRow struct {
+	ID               string                  `db:"id"`
+	WorkflowID       string                  `db:"workflow_id"`
+	OrganizationID   string                  `db:"organization_id"`
+	MemberID         string                  `db:"member_id"`
+	RequestedBy      string                  `db:"requested_by"`
+	Origin           string                  `db:"origin"`
+	Phase            offboarding.Phase       `db:"phase"`
+	Disposition      offboarding.Disposition `db:"disposition"`
+	NewOwnerID       string                  `db:"new_owner_id"`
+	FallbackReason   string                  `db:"fallback_reason"`
+	ArchiveSchedules bool                    `db:"archive_schedules"`
+	GraceSeconds     int64                   `db:"grace_period_seconds"`
+	EffectiveAt      time.Time               `db:"effective_at"`
+	DeactivatedAt    *time.Time              `db:"deactivated_at"`
+	GraceEndsAt      *time.Time              `db:"grace_ends_at"`
+	Stored           sql.NullString          `db:"stored"` // outcome of the step, where it was done before
+}
+
+func (c *caseRow) plan() offboarding.Plan {
+	return offboarding.Plan{
+		Disposition: c.Disposition, NewOwnerID: c.NewOwnerID, ArchiveSchedules: c.ArchiveSchedules,
+		EffectiveAt: c.EffectiveAt.UTC(), GracePeriod: time.Duration(c.GraceSeconds) * time.Second, FallbackReason: c.FallbackReason,
+	}
+}
+
+const caseColumns = `c.id, c.workflow_id, c.organization_id, c.member_id, c.requested_by, c.origin, c.phase, c.disposition,
+	coalesce(c.new_owner_id::text, '') AS new_owner_id, c.fallback_reason, c.archive_schedules, c.grace_period_seconds,
+	c.effective_at, c.deactivated_at, c.grace_ends_at`
+
+const (
+	selectCaseForChange = `SELECT ` + caseColumns + `,
+	(SELECT s.outcome FROM case_steps s WHERE s.case_id = c.id AND s.step = $2) AS stored
+	FROM cases c WHERE c.id = $1 FOR NO KEY UPDATE OF c`
+
+	selectCaseForWork = `SELECT ` + caseColumns + `,
+	(SELECT s.outcome FROM case_steps s WHERE s.case_id = c.id AND s.step = $2) AS stored
+	FROM cases c WHERE c.id = $1 FOR SHARE OF c`
+)
+
+// stored is what a step came to: an answer or a refusal.
+type stored struct {
+	OK      json.RawMessage      `json:"ok,omitempty"`
+	Refusal *offboarding.Refusal `json:"refusal,omitempty"`
+}
+
+// changing runs a step that changes the case itself; nothing else works on the
+// case meanwhile.
+func changing[T any](ctx context.Context, s *Store, step offboarding.Step, fn func(*tx, *caseRow) (T, error)) (T, error) {
+	return once(ctx, s, step, selectCaseForChange, fn)
+}
+
+// working runs a step that changes documents or requests; others may do so at
+// the same time, but the case keeps its phase meanwhile.
+func working[T any](ctx context.Context, s *Store, step offboarding.Step, fn func(*tx, *caseRow) (T, error)) (T, error) {
+	return once(ctx, s, step, selectCaseForWork, fn)
+}
+
+// once runs a step in one transaction together with the record that it was
+// done. A step done before, a refusal too, is answered from that record.
+func once[T any](
+	ctx context.Context, s *Store, step offboarding.Step, load string, fn func(*tx, *caseRow) (T, error),
+) (T, error) {
+	var out T
+	recorded := false
+	err := s.inTx(ctx, step.Name, func(t *tx) error {
+		var c caseRow
+		found, err := t.find(&c, load, step.CaseID, step.Name)
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			return offboarding.Refuse("", offboarding.CodeCaseNotFound, "case_id", "there is no such case")
+		case c.Stored.Valid:
+			recorded = true
+			return decode(c.Stored.String, &out)
+		}
+		if out, err = fn(t, &c); err != nil {
+			return err
+		}
+		return t.record(step, stored{OK: mustJSON(out)})
+	})
+	if errors.Is(err, errStepDone) { // another run of the same step was faster
+		err = s.inTx(ctx, step.Name, func(t *tx) error {
+			var outcome string
+			if err := t.get(&outcome, selectOutcome, step.CaseID, step.Name); err != nil {
+				return err
+			}
+			return decode(outcome, &out)
+		})
+		return out, err
+	}
+	var refusal *offboarding.Refusal
+	if !recorded && errors.As(err, &refusal) && refusal.Code() != offboarding.CodeCaseNotFound {
+		recordErr := s.inTx(ctx, step.Name, func(t *tx) error { return t.record(step, stored{Refusal: refusal}) })
+		if recordErr != nil && !errors.Is(recordErr, errStepDone) {
+			return out, recordErr
+		}
+	}
+	return out, err
+}
+
+const (
+	selectOutcome = `SELECT outcome FROM case_steps WHERE case_id = $1 AND step = $2`
+	insertStep    = `INSERT INTO case_steps (case_id, step, outcome, at) VALUES ($1, $2, $3, $4)`
+)
+
+// errStepDone says that the step was recorded by another run meanwhile.
+const errStepDone = sentinel("the step was done meanwhile")
+
+func (t *tx) record(step offboarding.Step, outcome stored) error {
+	_, err := t.exec(insertStep, step.CaseID, step.Name, string(mustJSON(outcome)), step.At)
+	if violates(err, "case_steps_pkey") {
+		return errStepDone
+	}
+	return err
+}
+
+func decode[T any](text string, out *T) error {
+	var s stored
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return fmt.Errorf("the record of a step cannot be read: %w", err)
+	}
+	if s.Refusal != nil {
+		return s.Refusal
+	}
+	return json.Unmarshal(s.OK, out)
+}
+
+// mustJSON marshals what is made of our own plain types, which cannot fail.
+func mustJSON(v any) json.RawMessage {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return data
+}
