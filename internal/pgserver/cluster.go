@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"handover/internal/dirlock"
 )
 
 // cluster is one data directory and the server on it.
@@ -25,7 +27,7 @@ type cluster struct {
 	logPath  string
 	password string
 
-	lock    *os.File
+	lock    *dirlock.Lock
 	watcher *watcher
 	server  *process
 }
@@ -49,9 +51,11 @@ func (c *cluster) prepareDurable(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // what is secret inside has modes of its own
 		return err
 	}
-	if err := c.takeLock(filepath.Join(dir, "lock")); err != nil {
+	lock, err := dirlock.Take(filepath.Join(dir, "lock"))
+	if err != nil {
 		return err
 	}
+	c.lock = lock
 	home, err := c.durableHome(dir)
 	if err != nil {
 		return err
@@ -63,23 +67,6 @@ func (c *cluster) prepareDurable(dir string) error {
 	}
 	c.watcher, err = watch("")
 	return err
-}
-
-// takeLock keeps two processes from one state directory. The kernel drops the lock
-// with the process, however it ends.
-func (c *cluster) takeLock(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = ErrInUse
-		}
-		return errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
-	}
-	c.lock = f
-	return nil
 }
 
 func (c *cluster) durableHome(dir string) (string, error) {
@@ -136,13 +123,13 @@ func (c *cluster) close() error {
 		c.server = nil
 	}
 	if c.watcher != nil {
-		errs = append(errs, c.watcher.dismiss())
+		c.watcher.dismiss()
 	}
 	if c.throwAway && c.home != "" {
 		errs = append(errs, os.RemoveAll(c.home))
 	}
 	if c.lock != nil {
-		errs = append(errs, c.lock.Close())
+		errs = append(errs, c.lock.Release())
 	}
 	return errors.Join(errs...)
 }

@@ -23,9 +23,6 @@ const (
 	superuser    = "handover"
 )
 
-// ErrInUse says that another living process runs a server on the same state directory.
-var ErrInUse = errors.New("the PostgreSQL state directory is in use by another process")
-
 // Options say which server Start gives.
 type Options struct {
 	// Dir keeps the data from one start to the next. Empty: a throw-away server in a
@@ -48,7 +45,7 @@ type Server struct {
 // Start gives a PostgreSQL with an empty or earlier database "handover".
 //
 // With DATABASE_URL set nothing is started and Stop stops nothing. It returns
-// ErrInUse when another process holds opts.Dir.
+// dirlock.ErrHeld when another process runs a server on opts.Dir.
 func Start(ctx context.Context, opts Options) (*Server, error) {
 	if opts.Logf == nil {
 		opts.Logf = func(string, ...any) {}

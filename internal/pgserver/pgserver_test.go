@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"handover/internal/dirlock"
 )
 
 // The test binary started with this set is a process that starts a server on the
@@ -139,7 +141,7 @@ func TestDurableKeepsItsData(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 
 	_, err = Start(t.Context(), Options{Dir: dir})
-	require.ErrorIs(t, err, ErrInUse)
+	require.ErrorIs(t, err, dirlock.ErrHeld)
 }
 
 func TestThrowAwayDiesWithAKilledProcess(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os/exec"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -45,6 +46,10 @@ func (p *process) stop(sig syscall.Signal) error {
 	return fmt.Errorf("PostgreSQL (process %d) does not end", p.cmd.Process.Pid)
 }
 
+// watchers keeps every watcher reachable until it is dismissed: the finalizer of its
+// pipe would close our end, and the server would end with a caller's forgotten value.
+var watchers sync.Map
+
 // watcher is a shell that waits for the end of our process: when the kernel closes
 // our end of its standard input, it ends the server that it was last told of and
 // removes the throw-away directory. It is all that is left to act after a SIGKILL,
@@ -79,7 +84,9 @@ func watch(removeDir string) (*watcher, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the watcher: %w", err)
 	}
-	return &watcher{cmd: cmd, in: in}, nil
+	w := &watcher{cmd: cmd, in: in}
+	watchers.Store(w, nil)
+	return w, nil
 }
 
 // tell names the process to end with us; 0 means none.
@@ -93,10 +100,10 @@ func (w *watcher) tell(pid int) error {
 }
 
 // dismiss ends the watcher after the server has ended.
-func (w *watcher) dismiss() error {
+func (w *watcher) dismiss() {
+	watchers.Delete(w)
 	// A watcher that died earlier can neither hear this nor do harm.
 	_ = w.tell(0)
 	_ = w.in.Close()
 	_ = w.cmd.Wait()
-	return nil
 }
