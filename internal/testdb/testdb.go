@@ -1,0 +1,159 @@
+// Package testdb gives each test a migrated database of its own.
+//
+// One throw-away server runs per test process (or the one of DATABASE_URL, whose
+// role must be allowed to create databases and roles). The migrations run once, into
+// a template that PostgreSQL copies; a test that fails leaves its copy on a given
+// server for a look at it.
+package testdb
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/jmoiron/sqlx"
+	_ "github.com/lib/pq" // the driver "postgres"
+	"github.com/peterldowns/pgtestdb"
+
+	"handover/internal/pgserver"
+	"handover/schema"
+)
+
+// maxConns bounds a test's pool, so that many tests at once fit into the server.
+const maxConns = 10
+
+// Main runs the package's tests and stops the server that they made start:
+//
+//	func TestMain(m *testing.M) { os.Exit(testdb.Main(m)) }
+//
+// It returns the exit code.
+func Main(m *testing.M) int {
+	code := m.Run()
+	if err := stop(); err != nil {
+		fmt.Fprintf(os.Stderr, "stop the test PostgreSQL: %v\n", err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// The server starts with the first test that wants one: a run of tests that need
+// none is not made to wait. It dies with the process where Main is forgotten.
+var (
+	mu     sync.Mutex
+	server *pgserver.Server
+)
+
+func start() (*pgserver.Server, error) {
+	mu.Lock()
+	defer mu.Unlock()
+	if server != nil {
+		return server, nil
+	}
+	s, err := pgserver.Start(context.Background(), pgserver.Options{})
+	if err != nil {
+		return nil, err
+	}
+	server = s
+	return s, nil
+}
+
+func stop() error {
+	mu.Lock()
+	defer mu.Unlock()
+	if server == nil {
+		return nil
+	}
+	return server.Stop()
+}
+
+// New is a connection pool on a new migrated database. The test's end closes it and
+// drops the database.
+func New(t testing.TB) *sqlx.DB {
+	t.Helper()
+	db, err := sqlx.Open("postgres", URL(t))
+	if err != nil {
+		t.Fatalf("open the test database: %v", err)
+	}
+	db.SetMaxOpenConns(maxConns)
+	db.SetMaxIdleConns(maxConns)
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close the test database: %v", err)
+		}
+	})
+	return db
+}
+
+// URL is the lib/pq connection URL of a new migrated database, for a test that
+// connects by itself. The test's end drops the database.
+func URL(t testing.TB) string {
+	t.Helper()
+	s, err := start()
+	if err != nil {
+		t.Fatalf("start the test PostgreSQL: %v", err)
+	}
+	conf, err := parse(s.URL())
+	if err != nil {
+		t.Fatalf("the test PostgreSQL: %v", err)
+	}
+	return pgtestdb.Custom(t, conf, migrator{}).URL()
+}
+
+func parse(dsn string) (pgtestdb.Config, error) {
+	u, err := url.Parse(dsn)
+	if err != nil || u.Host == "" || u.User == nil {
+		// Not the parser's error: it would repeat the password.
+		return pgtestdb.Config{}, errors.New("want a DATABASE_URL like postgres://user:password@host:5432/database")
+	}
+	port := u.Port()
+	if port == "" {
+		port = "5432"
+	}
+	password, _ := u.User.Password()
+	return pgtestdb.Config{
+		DriverName: "postgres",
+		Host:       u.Hostname(),
+		Port:       port,
+		User:       u.User.Username(),
+		Password:   url.QueryEscape(password),
+		Database:   u.EscapedPath()[min(1, len(u.EscapedPath())):],
+		Options:    u.RawQuery,
+		// A worker or a failing test may be slow to let go.
+		ForceTerminateConnections: true,
+	}, nil
+}
+
+// migrator brings the template up with the project's migrations.
+type migrator struct{}
+
+// Hash names the template by the migrations' content, so that a template on a given
+// server is used again until they change.
+func (migrator) Hash() (string, error) {
+	h := sha256.New()
+	err := fs.WalkDir(schema.FS, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := schema.FS.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(h, "%s %d\n%s", path, len(content), content)
+		return err
+	})
+	return hex.EncodeToString(h.Sum(nil)[:16]), err
+}
+
+// Migrate runs the migrations.
+func (migrator) Migrate(ctx context.Context, db *sql.DB, _ pgtestdb.Config) error {
+	_, err := schema.Migrate(ctx, db)
+	return err
+}
