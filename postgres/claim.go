@@ -1,0 +1,177 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+
+	"handover/offboarding"
+)
+
+func uuidArray(ids []string) any { return pq.Array(ids) }
+
+// documentRow is a document that a message asks for, locked.
+type documentRow struct {
+	ID       string                 `db:"id"`
+	OwnerID  string                 `db:"owner_id"`
+	FolderID string                 `db:"folder_id"`
+	Personal bool                   `db:"personal"` // in the leaver's My Documents
+	Access   offboarding.Access     `db:"access"`
+	Grant    offboarding.GrantLevel `db:"level"`
+	Pending  bool                   `db:"pending"`
+	MovedBy  string                 `db:"moved_by"` // the case that gave it to its owner
+}
+
+// selectDocument locks a document of the organization and reads what a member
+// may do with it.
+const selectDocument = `SELECT d.id, d.owner_id, coalesce(d.folder_id::text, '') AS folder_id, d.access,
+	coalesce(d.moved_by_case_id::text, '') AS moved_by,
+	d.folder_id IS NULL OR EXISTS (SELECT 1 FROM folders f WHERE f.id = d.folder_id AND f.owner_id = $3) AS personal,
+	coalesce((SELECT g.level FROM grants g WHERE g.document_id = d.id AND g.member_id = $4), '') AS level,
+	EXISTS (SELECT 1 FROM ownership_requests r WHERE r.document_id = d.id AND r.member_id = $4 AND r.status = 'pending') AS pending
+	FROM documents d WHERE d.id = $1 AND d.organization_id = $2 FOR NO KEY UPDATE OF d`
+
+func (t *tx) document(c *caseRow, documentID, memberID string) (documentRow, bool, error) {
+	var d documentRow
+	if uuid.Validate(documentID) != nil || len(documentID) != 36 {
+		return d, false, nil
+	}
+	found, err := t.find(&d, selectDocument, documentID, c.OrganizationID, c.MemberID, memberID)
+	return d, found, err
+}
+
+// Claim gives a document to the claimant (rule C1) or files a request (rule C2).
+func (s *Store) Claim(ctx context.Context, in offboarding.ClaimInput) (offboarding.Outcome, error) {
+	return working(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
+		none := offboarding.Outcome{}
+		claimant, err := t.sharedRef(in.Message.MemberID, c.OrganizationID, "member_id")
+		if err != nil {
+			return none, err
+		}
+		organization, err := t.organization(c.OrganizationID)
+		if err != nil {
+			return none, err
+		}
+		f := offboarding.ClaimFacts{
+			Claimant: claimant, SameOrganization: claimant != nil && claimant.OrganizationID == c.OrganizationID,
+			LeaverActive: c.DeactivatedAt == nil || c.Phase == offboarding.PhaseReactivated, Policy: organization.ClaimPolicy,
+		}
+		var d documentRow
+		if claimant != nil {
+			if d, f.DocumentFound, err = t.document(c, in.Message.DocumentID, claimant.ID); err != nil {
+				return none, err
+			}
+		}
+		f.OwnedByLeaver, f.Archived = d.OwnerID == c.MemberID, d.Access == offboarding.AccessArchived
+		f.Grant, f.Pending = d.Grant, d.Pending
+		if f.DocumentFound && d.OwnerID == claimant.ID && d.MovedBy == c.ID {
+			// Theirs by this case already: the answer to a claim sent twice is the same.
+			return offboarding.Outcome{Outcome: offboarding.OutcomeClaimed, DocumentID: d.ID, OwnerID: claimant.ID}, nil
+		}
+		outcome, err := offboarding.JudgeClaim(f)
+		if err != nil {
+			return none, err
+		}
+		out := offboarding.Outcome{Outcome: outcome, DocumentID: d.ID}
+		if outcome == offboarding.OutcomeRequested {
+			out.RequestID, err = t.request(c, in, claimant.ID)
+			return out, err
+		}
+		out.OwnerID, out.Documents = claimant.ID, 1
+		out.Superseded, err = t.give(c, d, claimant.ID, in.At, change{event: offboarding.EventClaimDocOwnership, actor: claimant.ID})
+		return out, err
+	})
+}
+
+// sharedRef is member, and keeps the account as it is until the transaction ends.
+func (t *tx) sharedRef(ref, organizationID, field string) (*offboarding.Member, error) {
+	m, err := t.member(ref, organizationID, field)
+	if err != nil || m == nil {
+		return nil, err
+	}
+	return t.sharedMember(m.ID)
+}
+
+const insertRequest = `INSERT INTO ownership_requests (id, organization_id, case_id, document_id, member_id, note, status, created_at)
+	VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7)`
+
+func (t *tx) request(c *caseRow, in offboarding.ClaimInput, memberID string) (string, error) {
+	id := uuid.Must(uuid.NewV7()).String()
+	m := in.Message
+	if len(m.Note) > offboarding.MaxNote {
+		return "", offboarding.Refuse("C2", offboarding.CodeInvalidArgument, "note", "note is too long")
+	}
+	if _, err := t.exec(insertRequest, id, c.OrganizationID, c.ID, m.DocumentID, memberID, m.Note, in.At); err != nil {
+		return "", err
+	}
+	return id, t.audit(c, in.At, change{
+		event: offboarding.EventRequestDocOwnership, actor: memberID, document: m.DocumentID,
+		kind: offboarding.SubjectRequest, subject: id, after: state{"status": offboarding.RequestPending, "member_id": memberID},
+	})
+}
+
+const (
+	giveDocument = `UPDATE documents SET owner_id = $2, prior_folder_id = folder_id, folder_id = nullif($3, '')::uuid, moved_by_case_id = $4,
+	access = CASE WHEN access = 'read_only' THEN 'editable' ELSE access END,
+	access_case_id = CASE WHEN access = 'read_only' THEN NULL ELSE access_case_id END, updated_at = $5
+	WHERE id = $1`
+	supersedeOthers = `UPDATE ownership_requests SET status = 'superseded', decided_at = $2
+	WHERE document_id = $1 AND status = 'pending' AND id::text <> $3 RETURNING id`
+)
+
+// give gives one of the leaver's documents to a new owner, editable again, and
+// supersedes the requests on it but for the one that it fulfills, which is
+// ch.subject. The documents of My Documents move to the new owner's (rules D1, D2).
+func (t *tx) give(c *caseRow, d documentRow, newOwner string, at time.Time, ch change) (superseded []string, err error) {
+	folder := d.FolderID
+	if d.Personal {
+		var folders []string
+		if d.FolderID != "" {
+			folders = []string{d.FolderID}
+		}
+		if folder, err = t.home(c, newOwner, folders, at); err != nil {
+			return nil, err
+		}
+		if d.FolderID != "" {
+			if err := t.get(&folder, selectFolderBySource, c.OrganizationID, newOwner, d.FolderID); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if _, err := t.exec(giveDocument, d.ID, newOwner, folder, c.ID, at); err != nil {
+		return nil, err
+	}
+	access := d.Access
+	if access == offboarding.AccessReadOnly {
+		access = offboarding.AccessEditable
+	}
+	fulfilled := ch.subject
+	ch.document, ch.kind, ch.subject = d.ID, offboarding.SubjectDocument, d.ID
+	ch.before = state{"owner_id": d.OwnerID, "folder_id": orNull(d.FolderID), "access": d.Access}
+	ch.after = state{"owner_id": newOwner, "folder_id": orNull(folder), "access": access}
+	if err := t.audit(c, at, ch); err != nil {
+		return nil, err
+	}
+	if err := t.list(&superseded, supersedeOthers, d.ID, at, fulfilled); err != nil {
+		return nil, err
+	}
+	for _, id := range superseded {
+		err := t.audit(c, at, change{
+			event: offboarding.EventSupersedeDocOwnership, actor: ch.actor, document: d.ID, kind: offboarding.SubjectRequest, subject: id,
+			before: state{"status": offboarding.RequestPending}, after: state{"status": offboarding.RequestSuperseded},
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return superseded, nil
+}
+
+func orNull(id string) any {
+	if id == "" {
+		return nil
+	}
+	return id
+}

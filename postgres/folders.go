@@ -1,0 +1,95 @@
+package postgres
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"handover/offboarding"
+)
+
+const (
+	selectFolderByName   = `SELECT id FROM folders WHERE organization_id = $1 AND owner_id = $2 AND parent_id IS NULL AND name = $3`
+	selectFolderByLeaver = `SELECT id FROM folders WHERE organization_id = $1 AND owner_id = $2 AND leaver_id = $3`
+	selectFolderBySource = `SELECT id FROM folders WHERE organization_id = $1 AND owner_id = $2 AND source_id = $3`
+	insertFolder         = `INSERT INTO folders (id, organization_id, owner_id, parent_id, name, leaver_id, source_id, created_at)
+	VALUES ($1, $2, $3, nullif($4, '')::uuid, $5, nullif($6, '')::uuid, nullif($7, '')::uuid, $8)
+	ON CONFLICT DO NOTHING`
+	// The personal folders of a leaver that lead to the given ones, the outermost first.
+	selectFolderPaths = `WITH RECURSIVE path AS (
+		SELECT id, parent_id, name, 0 AS height FROM folders WHERE id = ANY ($1::uuid[]) AND owner_id = $2
+		UNION ALL
+		SELECT f.id, f.parent_id, f.name, p.height + 1 FROM folders f JOIN path p ON f.id = p.parent_id WHERE f.owner_id = $2)
+	SELECT id, coalesce(max(parent_id::text), '') AS parent_id, max(name) AS name FROM path GROUP BY id ORDER BY max(height) DESC`
+)
+
+// home makes ready the new owner's My Documents / Archived Users / <leaver> for
+// documents of the leaver (rule D1, seed 000) and returns the last folder's ID.
+// folders are the leaver's own folders that hold some of the documents: each
+// gets its likeness inside, so that paths are kept; they are found again by
+// their source.
+func (t *tx) home(c *caseRow, newOwner string, folders []string, at time.Time) (string, error) {
+	archived, err := t.folder(c, newOwner, "", offboarding.ArchivedUsersFolder, folderKey{}, at)
+	if err != nil {
+		return "", err
+	}
+	var leaver string
+	if err := t.get(&leaver, `SELECT display_name FROM members WHERE id = $1`, c.MemberID); err != nil {
+		return "", err
+	}
+	leaf, err := t.folder(c, newOwner, archived, leaver, folderKey{leaver: c.MemberID}, at)
+	if err != nil || len(folders) == 0 {
+		return leaf, err
+	}
+	var path []struct {
+		ID       string `db:"id"`
+		ParentID string `db:"parent_id"`
+		Name     string `db:"name"`
+	}
+	if err := t.list(&path, selectFolderPaths, uuidArray(folders), c.MemberID); err != nil {
+		return "", err
+	}
+	likeness := map[string]string{"": leaf}
+	for _, f := range path {
+		parent, ok := likeness[f.ParentID]
+		if !ok {
+			parent = leaf
+		}
+		if likeness[f.ID], err = t.folder(c, newOwner, parent, f.Name, folderKey{source: f.ID}, at); err != nil {
+			return "", err
+		}
+	}
+	return leaf, nil
+}
+
+// folderKey says by what a folder is found again: the leaver or the folder that
+// it stands for, else its name.
+type folderKey struct{ leaver, source string }
+
+// folder finds or makes a personal folder. A name that another folder has gets
+// a number: two leavers of one name get two folders (rule D1).
+func (t *tx) folder(c *caseRow, owner, parent, name string, key folderKey, at time.Time) (string, error) {
+	query, arg := selectFolderByName, name
+	switch {
+	case key.leaver != "":
+		query, arg = selectFolderByLeaver, key.leaver
+	case key.source != "":
+		query, arg = selectFolderBySource, key.source
+	}
+	for n := 1; ; n++ {
+		var id string
+		if found, err := t.find(&id, query, c.OrganizationID, owner, arg); err != nil || found {
+			return id, err
+		}
+		numbered := name
+		if n > 1 {
+			numbered = fmt.Sprintf("%s (%d)", name, n)
+		}
+		id = uuid.Must(uuid.NewV7()).String()
+		made, err := t.exec(insertFolder, id, c.OrganizationID, owner, parent, numbered, key.leaver, key.source, at)
+		if err != nil || made == 1 {
+			return id, err
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"handover/offboarding"
+)
+
+// reactivationFacts loads what the rules need to judge a reactivation. The
+// organization's row is locked when the member is to be made active.
+func (t *tx) reactivationFacts(c *caseRow, adminRef string) (offboarding.ReactivationFacts, error) {
+	var f offboarding.ReactivationFacts
+	a, err := t.actingOn(c, adminRef)
+	if err != nil {
+		return f, err
+	}
+	f.Admin, f.Leaver = a.Actor, a.leaver
+	const seats = `SELECT o.seat_limit, (SELECT count(*) FROM members m WHERE m.organization_id = o.id AND m.status = 'active') AS active
+		FROM organizations o WHERE o.id = $1`
+	var n struct {
+		Limit  int `db:"seat_limit"`
+		Active int `db:"active"`
+	}
+	err = t.get(&n, seats, c.OrganizationID)
+	f.SeatLimit, f.ActiveMembers = n.Limit, n.Active
+	return f, err
+}
+
+// AuthorizeReactivation judges a reactivation and changes nothing.
+func (s *Store) AuthorizeReactivation(ctx context.Context, in offboarding.ReactivateInput) (string, error) {
+	return working(ctx, s, in.Step, func(t *tx, c *caseRow) (string, error) {
+		if c.DeactivatedAt == nil || c.Phase.Closed() {
+			return "", wrongPhase(c)
+		}
+		f, err := t.reactivationFacts(c, in.Message.AdminID)
+		if err != nil {
+			return "", err
+		}
+		if err := offboarding.JudgeReactivation(f); err != nil {
+			return "", err
+		}
+		return f.Admin.Member.ID, nil
+	})
+}
+
+const (
+	reactivateMember = `UPDATE members SET status = 'active', deactivated_at = NULL WHERE id = $1 AND status <> 'active'`
+	withdrawOfCase   = `WITH withdrawn AS (
+		UPDATE ownership_requests SET status = 'withdrawn', decided_at = $2 WHERE case_id = $1 AND status = 'pending'
+		RETURNING id, document_id)
+	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
+	SELECT $3, 'WithdrawDocOwnership', $4, $5, $6, document_id, $1, 'request', id, '{"status": "pending"}', '{"status": "withdrawn"}', $2
+	FROM withdrawn`
+	markReactivated = `UPDATE cases SET phase = 'reactivated' WHERE id = $1`
+)
+
+// ReactivateMember makes the leaver active again, where a seat is free (rule
+// R1), and withdraws the pending requests of the case.
+func (s *Store) ReactivateMember(ctx context.Context, in offboarding.ReactivateInput) (offboarding.Outcome, error) {
+	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
+		out := offboarding.Outcome{Outcome: offboarding.OutcomeReactivated, OwnerID: c.MemberID}
+		f, err := t.reactivationFacts(c, in.Message.AdminID)
+		if err != nil {
+			return out, err
+		}
+		if err := offboarding.JudgeReactivation(f); err != nil {
+			return out, err
+		}
+		if _, err := t.exec(reactivateMember, c.MemberID); err != nil {
+			return out, err
+		}
+		admin := f.Admin.Member.ID
+		if _, err := t.exec(withdrawOfCase, c.ID, in.At, c.OrganizationID, admin, c.Origin, c.MemberID); err != nil {
+			return out, err
+		}
+		if _, err := t.exec(markReactivated, c.ID); err != nil {
+			return out, err
+		}
+		return out, t.audit(c, in.At, change{
+			event: offboarding.EventReactivateMember, actor: admin, kind: offboarding.SubjectMember, subject: c.MemberID,
+			before: state{"status": f.Leaver.Status, "phase": c.Phase},
+			after:  state{"status": offboarding.MemberActive, "phase": offboarding.PhaseReactivated},
+		})
+	})
+}
+
+// CloseReactivated closes the case of a reactivated member, whose documents are
+// settled.
+func (s *Store) CloseReactivated(ctx context.Context, in offboarding.Step) error {
+	_, err := changing(ctx, s, in, func(t *tx, c *caseRow) (struct{}, error) {
+		if _, err := t.exec(`UPDATE cases SET closed_at = $2 WHERE id = $1`, c.ID, in.At); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, t.audit(c, in.At, change{
+			event: offboarding.EventCompleteOffboarding, before: state{"closed": false}, after: state{"closed": true, "phase": c.Phase},
+		})
+	})
+	return err
+}
+
+// returnWhere is a batch of what the case moved and nobody has passed on.
+const returnWhere = ` d.moved_by_case_id = $1 AND d.id > $2 AND d.id <= $3 AND d.owner_id <> $4 `
+
+const (
+	returnEnd   = `SELECT id FROM documents WHERE moved_by_case_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1`
+	returnAudit = `INSERT INTO audit_events
+		(organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
+	SELECT d.organization_id, 'ReturnDocs', $5, $6, $4, d.id, $1, 'document', d.id,
+		jsonb_build_object('owner_id', d.owner_id, 'folder_id', d.folder_id, 'access', d.access),
+		jsonb_build_object('owner_id', $4::uuid, 'folder_id', d.prior_folder_id,
+			'access', CASE WHEN d.access = 'read_only' THEN 'editable' ELSE d.access END), $7
+	FROM (SELECT * FROM documents d WHERE` + returnWhere + `ORDER BY d.id FOR NO KEY UPDATE) d`
+	returnRequests = `WITH superseded AS (
+		UPDATE ownership_requests r SET status = 'superseded', decided_at = $7 FROM documents d
+		WHERE r.document_id = d.id AND r.status = 'pending' AND` + returnWhere + ` RETURNING r.organization_id, r.id, r.document_id)
+	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
+	SELECT organization_id, 'SupersedeDocOwnership', $5, $6, $4, document_id, $1, 'request', id,
+		'{"status": "pending"}', '{"status": "superseded"}', $7 FROM superseded`
+	returnSchedules = `WITH changed AS (
+		UPDATE schedules s SET status = 'active', archived_by_case_id = NULL FROM documents d
+		WHERE s.document_id = d.id AND s.archived_by_case_id = $1 AND` + returnWhere + ` RETURNING s.organization_id, s.id, s.document_id)
+	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
+	SELECT organization_id, 'UnarchiveSchedules', $5, $6, $4, document_id, $1, 'schedule', id,
+		'{"status": "archived"}', '{"status": "active"}', $7 FROM changed`
+	returnUpdate = `UPDATE documents d SET owner_id = $4, folder_id = d.prior_folder_id, prior_folder_id = NULL, moved_by_case_id = NULL,
+		access = CASE WHEN d.access = 'read_only' THEN 'editable' ELSE d.access END,
+		access_case_id = CASE WHEN d.access = 'read_only' THEN NULL ELSE d.access_case_id END, updated_at = $5
+	WHERE` + returnWhere
+)
+
+// ReturnBatch gives back to the reactivated member a batch of what the case
+// moved, with its place and schedules.
+func (s *Store) ReturnBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error) {
+	return s.batch(ctx, in, cursor, func(t *tx, c *caseRow) (offboarding.Sweep, error) {
+		none := offboarding.Sweep{}
+		if c.Phase != offboarding.PhaseReactivated {
+			return none, wrongPhase(c)
+		}
+		sp, err := t.span(returnEnd, c.ID, cursor)
+		if err != nil {
+			return none, err
+		}
+		args := []any{c.ID, sp.after, sp.upTo, c.MemberID, in.ActorID, c.Origin, in.At}
+		schedules, err := t.exec(returnSchedules, args...)
+		if err != nil {
+			return none, err
+		}
+		if _, err := t.exec(returnRequests, args...); err != nil {
+			return none, err
+		}
+		recorded, err := t.exec(returnAudit, args...)
+		if err != nil {
+			return none, err
+		}
+		returned, err := t.exec(returnUpdate, c.ID, sp.after, sp.upTo, c.MemberID, in.At)
+		if err == nil && returned != recorded {
+			err = errTornBatch
+		}
+		return sp.swept(returned, schedules), err
+	})
+}
+
+// grantEdit gives the reactivated member an edit grant on what the case gave to
+// somebody else. It walks the case's audit, which knows what was passed on too.
+// $1 case, $2 after, $3 up to, $4 member, $5 actor, $6 origin, $7 at.
+const (
+	grantEnd  = `SELECT id FROM audit_events WHERE case_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1`
+	grantEdit = `WITH moved AS (
+		SELECT DISTINCT d.id, d.organization_id, g.level FROM audit_events e
+		JOIN documents d ON d.id = e.document_id AND d.owner_id <> $4
+		LEFT JOIN grants g ON g.document_id = d.id AND g.member_id = $4
+		WHERE e.case_id = $1 AND e.id > $2 AND e.id <= $3 AND e.event IN ('TransferDocs', 'ClaimDocOwnership')
+		AND g.level IS DISTINCT FROM 'edit'),
+	granted AS (
+		INSERT INTO grants (organization_id, document_id, member_id, level) SELECT organization_id, id, $4, 'edit' FROM moved
+		ON CONFLICT (document_id, member_id) DO UPDATE SET level = 'edit')
+	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
+	SELECT organization_id, 'GrantEdit', $5, $6, $4, id, $1, 'grant', id, jsonb_build_object('level', level), '{"level": "edit"}', $7 FROM moved`
+)
+
+// GrantBatch gives the reactivated member edit grants for a batch of the case's
+// audit. It is set-based over the audit's IDs, not the documents'.
+func (s *Store) GrantBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error) {
+	return s.batch(ctx, in, cursor, func(t *tx, c *caseRow) (offboarding.Sweep, error) {
+		none := offboarding.Sweep{}
+		if c.Phase != offboarding.PhaseReactivated {
+			return none, wrongPhase(c)
+		}
+		after, upTo := int64(0), int64(0)
+		if cursor != "" {
+			n, err := strconv.ParseInt(cursor, 10, 64)
+			if err != nil {
+				return none, errors.New("the cursor is not an audit event's ID")
+			}
+			after = n
+		}
+		more, err := t.find(&upTo, grantEnd, c.ID, after, t.store.batchSize-1)
+		if err != nil {
+			return none, err
+		}
+		if !more {
+			upTo = 1<<63 - 1
+		}
+		granted, err := t.exec(grantEdit, c.ID, after, upTo, c.MemberID, in.ActorID, c.Origin, in.At)
+		return offboarding.Sweep{Documents: granted, Cursor: strconv.FormatInt(upTo, 10), Done: !more}, err
+	})
+}
