@@ -51,6 +51,9 @@ func (k *jsonKeys) split(content []byte) bool {
 	line := func() int { return 1 + bytes.Count(content[:dec.InputOffset()], []byte("\n")) }
 	notJSON := func(err error) bool {
 		at := line()
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
 			at = 1 + bytes.Count(content[:min(int(syntax.Offset), len(content))], []byte("\n"))
@@ -76,10 +79,10 @@ func (k *jsonKeys) split(content []byte) bool {
 		if err := dec.Decode(&raw); err != nil {
 			return notJSON(err)
 		}
-		if _, twice := k.raw[key]; twice {
-			k.fail(k.file, at, key, "the key is there twice")
-		} else if !slices.Contains(organizationKeys.required, key) && !slices.Contains(organizationKeys.optional, key) {
+		if !slices.Contains(organizationKeys.required, key) && !slices.Contains(organizationKeys.optional, key) {
 			k.fail(k.file, at, "", "unknown key "+quote(key))
+		} else if _, twice := k.raw[key]; twice {
+			k.fail(k.file, at, key, "the key is there twice")
 		}
 		k.raw[key], k.line[key] = raw, at
 	}
