@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"handover/offboarding"
 )
@@ -45,5 +46,6 @@ func (s *Store) AuditEvents(ctx context.Context, f offboarding.AuditFilter) (off
 	limit := pageSize(f.Limit)
 	query := selectAudit + c.where(order, limit+1)
 	return page(ctx, s, "list audit events", query, c, limit,
+		func(row *offboarding.AuditRow) []*time.Time { return []*time.Time{&row.At} },
 		func(row offboarding.AuditRow) string { return strconv.FormatInt(row.ID, 10) })
 }

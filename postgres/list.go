@@ -43,8 +43,12 @@ func (s *Store) Cases(ctx context.Context, f offboarding.CaseFilter) (offboardin
 	}
 	limit := pageSize(f.Limit)
 	query := selectCases + c.where("c.created_at DESC, c.id DESC", limit+1)
-	return page(ctx, s, "list cases", query, c, limit,
+	return page(ctx, s, "list cases", query, c, limit, caseTimes,
 		func(row offboarding.CaseRow) string { return timeCursor(row.CreatedAt, row.ID) })
+}
+
+func caseTimes(row *offboarding.CaseRow) []*time.Time {
+	return []*time.Time{&row.CreatedAt, &row.EffectiveAt, row.DeactivatedAt, row.GraceEndsAt, row.ClosedAt, row.TroubleSince}
 }
 
 const selectCaseOf = selectCases + ` WHERE c.id = $2::uuid OR c.member_id = $2::uuid
@@ -63,6 +67,7 @@ func (s *Store) FindCase(ctx context.Context, memberOrCaseID string, now time.Ti
 		}
 		return offboarding.Refuse("", offboarding.CodeCaseNotFound, "case_id", "there is no such case, and the member has none")
 	})
+	utc(caseTimes(&row))
 	return row, err
 }
 
@@ -96,9 +101,11 @@ func (s *Store) Requests(ctx context.Context, f offboarding.RequestFilter) (offb
 	}
 	limit := pageSize(f.Limit)
 	query := selectRequests + c.where("r.created_at, r.id", limit+1)
-	return page(ctx, s, "list ownership requests", query, c, limit,
+	return page(ctx, s, "list ownership requests", query, c, limit, requestTimes,
 		func(row offboarding.RequestRow) string { return timeCursor(row.CreatedAt, row.ID) })
 }
+
+func requestTimes(row *offboarding.RequestRow) []*time.Time { return []*time.Time{&row.CreatedAt, row.DecidedAt} }
 
 // FindRequest finds one ownership request by ID, whatever its status.
 func (s *Store) FindRequest(ctx context.Context, id string) (offboarding.RequestRow, error) {
@@ -112,5 +119,6 @@ func (s *Store) FindRequest(ctx context.Context, id string) (offboarding.Request
 		}
 		return offboarding.Refuse("C3", offboarding.CodeRequestNotPending, "request_id", "there is no such request")
 	})
+	utc(requestTimes(&row))
 	return row, err
 }

@@ -70,19 +70,31 @@ func pageSize(limit int) int {
 }
 
 // page reads one row more than the limit to know whether there is another page.
+// times are those of a row, which become UTC whatever the database's zone.
 func page[T any](
-	ctx context.Context, s *Store, op, query string, c *conditions, limit int, cursor func(T) string,
+	ctx context.Context, s *Store, op, query string, c *conditions, limit int, times func(*T) []*time.Time, cursor func(T) string,
 ) (offboarding.Page[T], error) {
 	out := offboarding.Page[T]{Items: []T{}}
 	err := s.inTx(ctx, op, func(t *tx) error { return t.list(&out.Items, query, c.args...) })
 	if err != nil {
 		return offboarding.Page[T]{}, err
 	}
+	for i := range out.Items {
+		utc(times(&out.Items[i]))
+	}
 	if len(out.Items) > limit {
 		out.Items = out.Items[:limit]
 		out.Next = cursor(out.Items[limit-1])
 	}
 	return out, nil
+}
+
+func utc(times []*time.Time) {
+	for _, at := range times {
+		if at != nil {
+			*at = at.UTC()
+		}
+	}
 }
 
 // timeCursor is the place of a row in an order by time and ID.
