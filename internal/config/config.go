@@ -1,0 +1,92 @@
+// Package config is the typed configuration of the mains, from flags and the
+// environment: a flag wins over the environment, the environment over the default.
+//
+// A main binds the groups that it needs, parses, and loads; Load reports every
+// mistake at once. No error and no log line holds the value of a secret.
+package config
+
+import (
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/client"
+)
+
+// Group is a set of settings that a main may need.
+type Group uint
+
+// The groups.
+const (
+	// DatabaseGroup is --database-url and --database-pool-size.
+	DatabaseGroup Group = 1 << iota
+	// TemporalGroup is --temporal-address, -namespace and -profile, and all TEMPORAL_*
+	// variables and profiles of the SDK, with TLS and API keys.
+	TemporalGroup
+	// LogGroup is --log-level and --log-format.
+	LogGroup
+	// WorkerGroup is what a long-running process has besides: its health address,
+	// drain timeout and limits.
+	WorkerGroup
+)
+
+// Config is the configuration. A group that was not bound is left zero.
+type Config struct {
+	Database Database
+	Temporal client.Options
+	Log      Log
+	Worker   Worker
+}
+
+// Database says how to reach PostgreSQL.
+type Database struct {
+	// URL of lib/pq.
+	URL Secret
+	// PoolSize bounds the open connections of this process.
+	PoolSize int
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	Level slog.Level
+	// Format is FormatJSON or FormatText.
+	Format string
+}
+
+// Formats of the log.
+const (
+	FormatJSON = "json"
+	FormatText = "text"
+)
+
+// Worker is what a worker process has besides.
+type Worker struct {
+	// HealthAddress is where /livez and /readyz are served.
+	HealthAddress string
+	// DrainTimeout is how long running activities may take to end after SIGTERM.
+	DrainTimeout time.Duration
+	// MaxConcurrentActivities and MaxConcurrentLocalActivities bound what runs at
+	// once; 0 is the SDK's default. Workflow tasks have the SDK's limit: a smaller
+	// one refuses eager starts.
+	MaxConcurrentActivities      int
+	MaxConcurrentLocalActivities int
+}
+
+// Secret is a value that formats, logs and marshals as "[secret]".
+type Secret string
+
+const redacted = "[secret]"
+
+// Reveal is the value.
+func (s Secret) Reveal() string { return string(s) }
+
+// String hides the value.
+func (s Secret) String() string { return redacted }
+
+// GoString hides the value from %#v.
+func (s Secret) GoString() string { return redacted }
+
+// LogValue hides the value from slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText hides the value from encoders.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }

@@ -1,0 +1,120 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"go.temporal.io/sdk/contrib/envconfig"
+)
+
+// setting is one value with a flag, and mostly an environment variable.
+type setting struct {
+	flag, env, fallback, usage string
+	group                      Group
+}
+
+// Names of the flags.
+const (
+	flagDatabaseURL      = "database-url"
+	flagDatabasePoolSize = "database-pool-size"
+	flagTemporalAddress  = "temporal-address"
+	flagTemporalNS       = "temporal-namespace"
+	flagTemporalProfile  = "temporal-profile"
+	flagLogLevel         = "log-level"
+	flagLogFormat        = "log-format"
+	flagHealthAddress    = "health-address"
+	flagDrainTimeout     = "drain-timeout"
+	flagActivities       = "max-concurrent-activities"
+	flagLocalActivities  = "max-concurrent-local-activities"
+)
+
+// The TEMPORAL_* variables have no env here: the SDK's envconfig reads them.
+var settings = []setting{
+	{flagDatabaseURL, "DATABASE_URL", "", "PostgreSQL, as a `url`: postgres://user@host:5432/database", DatabaseGroup},
+	{flagDatabasePoolSize, "HANDOVER_DATABASE_POOL_SIZE", "20", "open connections at most, a `number`", DatabaseGroup},
+	{flagTemporalAddress, "", "", "Temporal frontend, `host:port` (TEMPORAL_ADDRESS, default 127.0.0.1:7233)", TemporalGroup},
+	{flagTemporalNS, "", "", "Temporal namespace `name` (TEMPORAL_NAMESPACE, default \"default\")", TemporalGroup},
+	{flagTemporalProfile, "", "", "profile `name` in Temporal's configuration file (TEMPORAL_PROFILE)", TemporalGroup},
+	{flagLogLevel, "HANDOVER_LOG_LEVEL", "info", "least `level` to log: debug, info, warn, error", LogGroup},
+	{flagLogFormat, "HANDOVER_LOG_FORMAT", FormatJSON, "log `format`: json, text", LogGroup},
+	{flagHealthAddress, "HANDOVER_HEALTH_ADDRESS", "127.0.0.1:8081", "`host:port` of /livez and /readyz", WorkerGroup},
+	{flagDrainTimeout, "HANDOVER_DRAIN_TIMEOUT", "30s", "`duration` that running activities have to end", WorkerGroup},
+	{flagActivities, "HANDOVER_MAX_CONCURRENT_ACTIVITIES", "0", "activities at once, a `number`; 0: the SDK's default", WorkerGroup},
+	{flagLocalActivities, "HANDOVER_MAX_CONCURRENT_LOCAL_ACTIVITIES", "0", "local activities at once, a `number`; 0: the SDK's default", WorkerGroup},
+}
+
+// Loader is a bound set of flags.
+type Loader struct {
+	flags  *pflag.FlagSet
+	groups Group
+}
+
+// Bind adds the flags of the groups. All take text: a typed flag would end the
+// parsing at the first mistake.
+func Bind(flags *pflag.FlagSet, groups Group) *Loader {
+	for _, s := range settings {
+		if s.group&groups == 0 {
+			continue
+		}
+		usage := s.usage
+		if s.env != "" {
+			usage += " (" + s.env + ")"
+		}
+		flags.String(s.flag, s.fallback, usage)
+	}
+	return &Loader{flags, groups}
+}
+
+// Load reads the parsed flags and the environment; a nil env is the process's own.
+// The error joins one error for each mistake, and each names the flag or variable.
+func (l *Loader) Load(env envconfig.EnvLookup) (*Config, error) {
+	if env == nil {
+		env = envconfig.EnvLookupOS
+	}
+	r := &reader{loader: l, env: env}
+	c := &Config{}
+	if l.groups&DatabaseGroup != 0 {
+		c.Database = r.database()
+	}
+	if l.groups&TemporalGroup != 0 {
+		c.Temporal = r.temporal()
+	}
+	if l.groups&LogGroup != 0 {
+		c.Log = r.log()
+	}
+	if l.groups&WorkerGroup != 0 {
+		c.Worker = r.worker()
+	}
+	if len(r.mistakes) > 0 {
+		return nil, fmt.Errorf("configuration: %w", errors.Join(r.mistakes...))
+	}
+	return c, nil
+}
+
+// reader collects the mistakes of one Load.
+type reader struct {
+	loader   *Loader
+	env      envconfig.EnvLookup
+	mistakes []error
+}
+
+// value is a setting's text and where it came from, to name it in a mistake.
+func (r *reader) value(flag string) (text, source string) {
+	f := r.loader.flags.Lookup(flag)
+	if f.Changed {
+		return f.Value.String(), "--" + flag
+	}
+	for _, s := range settings {
+		// An empty variable is as good as none: that is how compose files pass unset ones.
+		if v, ok := r.env.LookupEnv(s.env); s.flag == flag && s.env != "" && ok && v != "" {
+			return strings.TrimSpace(v), s.env
+		}
+	}
+	return f.DefValue, "--" + flag
+}
+
+func (r *reader) mistake(source, format string, args ...any) {
+	r.mistakes = append(r.mistakes, fmt.Errorf(source+": "+format, args...))
+}

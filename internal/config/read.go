@@ -1,0 +1,110 @@
+package config
+
+import (
+	"cmp"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/lib/pq"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+)
+
+// Defaults of the SDK, written out for the log and the address check.
+const (
+	defaultTemporalAddress   = "127.0.0.1:7233"
+	defaultTemporalNamespace = "default"
+)
+
+func (r *reader) database() Database {
+	url, source := r.value(flagDatabaseURL)
+	if url == "" {
+		r.mistake("DATABASE_URL or --"+flagDatabaseURL, "is missing; want postgres://user@host:5432/database")
+	} else if _, err := pq.NewConnector(url); err != nil {
+		// Without the driver's text, which repeats parts of the value.
+		r.mistake(source, "is not a PostgreSQL URL that the driver takes; want postgres://user@host:5432/database")
+	}
+	return Database{URL: Secret(url), PoolSize: r.number(flagDatabasePoolSize, 1)}
+}
+
+// temporal applies the flags over what the SDK reads from the environment and the
+// profile. The file and the certificates are the SDK's to check.
+func (r *reader) temporal() client.Options {
+	profile, _ := r.value(flagTemporalProfile)
+	p, err := envconfig.LoadClientConfigProfile(envconfig.LoadClientConfigProfileOptions{
+		ConfigFileProfile: profile,
+		EnvLookup:         r.env,
+	})
+	if err != nil {
+		r.mistake("Temporal", "%w", err)
+		return client.Options{}
+	}
+	source := "TEMPORAL_ADDRESS"
+	if address, flag := r.value(flagTemporalAddress); address != "" {
+		p.Address, source = address, flag
+	}
+	if namespace, _ := r.value(flagTemporalNS); namespace != "" {
+		p.Namespace = namespace
+	}
+	p.Address = cmp.Or(p.Address, defaultTemporalAddress)
+	p.Namespace = cmp.Or(p.Namespace, defaultTemporalNamespace)
+	r.checkAddress(p.Address, source)
+	opts, err := p.ToClientOptions(envconfig.ToClientOptionsRequest{})
+	if err != nil {
+		r.mistake("Temporal", "%w", err)
+	}
+	return opts
+}
+
+func (r *reader) log() Log {
+	var l Log
+	level, source := r.value(flagLogLevel)
+	if err := l.Level.UnmarshalText([]byte(level)); err != nil {
+		r.mistake(source, "%q is none of debug, info, warn, error", level)
+	}
+	l.Format, source = r.value(flagLogFormat)
+	if l.Format != FormatJSON && l.Format != FormatText {
+		r.mistake(source, "%q is none of json, text", l.Format)
+	}
+	return l
+}
+
+func (r *reader) worker() Worker {
+	address, source := r.value(flagHealthAddress)
+	r.checkAddress(address, source)
+	return Worker{
+		HealthAddress:                address,
+		DrainTimeout:                 r.duration(flagDrainTimeout),
+		MaxConcurrentActivities:      r.number(flagActivities, 0),
+		MaxConcurrentLocalActivities: r.number(flagLocalActivities, 0),
+	}
+}
+
+func (r *reader) number(flag string, least int) int {
+	text, source := r.value(flag)
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least {
+		r.mistake(source, "%q is not a whole number of at least %d", text, least)
+	}
+	return n
+}
+
+func (r *reader) duration(flag string) time.Duration {
+	text, source := r.value(flag)
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		r.mistake(source, "%q is not a duration such as 30s or 2m", text)
+	}
+	return d
+}
+
+func (r *reader) checkAddress(address, source string) {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		r.mistake(source, "%q is not host:port", address)
+	}
+}
