@@ -69,6 +69,17 @@ type ImportCredential struct {
 	Name             string
 }
 
+// ImportSummary says what an import loaded.
+type ImportSummary struct {
+	OrganizationID string `json:"organization_id"`
+	Members        int    `json:"members"`
+	Folders        int    `json:"folders"` // those in between included
+	Documents      int    `json:"documents"`
+	Grants         int    `json:"grants"`
+	Schedules      int    `json:"schedules"`
+	Credentials    int    `json:"credentials"`
+}
+
 // The files of an organization. An import does not read LeaversFile.
 const (
 	OrganizationFile = "organization.json"
