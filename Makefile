@@ -1,0 +1,69 @@
+# `make help` lists the targets. Each makes sure of what it needs: on a machine with
+# only Go, `make demo` and `make test` work as they are.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# A checkout that belongs to another user has no version to stamp, and that is no error.
+export GOFLAGS := $(GOFLAGS) -buildvcs=false
+
+GOLANGCI_LINT_VERSION := v2.15.0
+WORKFLOWCHECK_VERSION := v0.6.0
+GOLANGCI_LINT := .tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
+WORKFLOWCHECK := .tools/workflowcheck-$(WORKFLOWCHECK_VERSION)/workflowcheck
+
+# The race detector needs a C compiler; without one Go says 0 here.
+RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+# gotestsum prints better where somebody has it.
+GO_TEST := $(if $(shell command -v gotestsum),gotestsum --,go test)
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: postgres ## offboard an organization's leavers through a week, in a minute
+	@mkdir -p .handover
+	go run ./devstack demo --data data/devdocs --json .handover/demo.json
+
+.PHONY: up
+up: postgres ## run everything on this machine: Temporal and its UI, PostgreSQL, worker, server
+	go run ./devstack up
+
+.PHONY: test
+test: lint postgres ## lint, then every test, with the race detector
+	$(GO_TEST) $(RACE) ./...
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) $(WORKFLOWCHECK) ## check formatting, mistakes, the arrows between packages, and that workflows are deterministic
+	$(GOLANGCI_LINT) run ./...
+	$(WORKFLOWCHECK) ./workflows/...
+
+.PHONY: build
+build: ## build the binaries into bin/
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./worker ./starter ./devstack
+
+# Go downloads a PostgreSQL where there is neither one nor apt-get; see internal/pgserver.
+# Debian's package would make and start a server of its own: nobody needs it here.
+.PHONY: postgres
+postgres: ## install PostgreSQL, if there is none and Debian's package manager is there
+	@if [[ -n "$${DATABASE_URL:-}" ]] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null \
+		|| { command -v initdb && command -v postgres; } >/dev/null \
+		|| ! command -v apt-get >/dev/null; then exit 0; fi; \
+	sudo=; if [[ $$EUID -ne 0 ]]; then sudo=$$(command -v sudo || true); [[ -n "$$sudo" ]] || exit 0; fi; \
+	echo 'installing PostgreSQL'; \
+	$$sudo mkdir -p /etc/postgresql-common; \
+	if [[ ! -e /etc/postgresql-common/createcluster.conf ]]; then \
+		echo 'create_main_cluster = false' | $$sudo tee /etc/postgresql-common/createcluster.conf >/dev/null; fi; \
+	$$sudo apt-get update -qq; \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+		-o Dpkg::Options::=--force-confold postgresql >/dev/null
+
+# The linters are built once per version; they are no part of go.mod.
+$(GOLANGCI_LINT):
+	GOBIN=$(CURDIR)/$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+$(WORKFLOWCHECK):
+	GOBIN=$(CURDIR)/$(@D) go install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
