@@ -64,8 +64,8 @@ func findBinaries(ctx context.Context, data string, logf func(string, ...any)) (
 func machineBinaries(ctx context.Context) []binaries {
 	var dirs []string
 	if p, err := exec.LookPath("postgres"); err == nil {
-		if real, err := filepath.EvalSymlinks(p); err == nil {
-			dirs = append(dirs, filepath.Dir(real))
+		if program, err := filepath.EvalSymlinks(p); err == nil {
+			dirs = append(dirs, filepath.Dir(program))
 		}
 	}
 	if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {

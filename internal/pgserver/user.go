@@ -43,7 +43,7 @@ func serverUser() (account, error) {
 // group of its own so that a Ctrl-C in the terminal reaches us and not the server,
 // and with an environment in which nobody's PGDATA or PGHOST gets in the way.
 func (a account) command(ctx context.Context, dir, program string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // programs of PostgreSQL and the shell only
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "LC_ALL=C", "TZ=UTC"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: a.credential}
