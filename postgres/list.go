@@ -105,7 +105,9 @@ func (s *Store) Requests(ctx context.Context, f offboarding.RequestFilter) (offb
 		func(row offboarding.RequestRow) string { return timeCursor(row.CreatedAt, row.ID) })
 }
 
-func requestTimes(row *offboarding.RequestRow) []*time.Time { return []*time.Time{&row.CreatedAt, row.DecidedAt} }
+func requestTimes(row *offboarding.RequestRow) []*time.Time {
+	return []*time.Time{&row.CreatedAt, row.DecidedAt}
+}
 
 // FindRequest finds one ownership request by ID, whatever its status.
 func (s *Store) FindRequest(ctx context.Context, id string) (offboarding.RequestRow, error) {

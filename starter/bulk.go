@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"handover/offboarding"
+)
+
+type bulkOptions struct {
+	*factory
+	planFlags
+	file         string
+	concurrency  int
+	allOrNothing bool
+	reading      io.Reader // the file, or standard input
+}
+
+func newBulkCmd(f *factory, runF func(*bulkOptions) error) *cobra.Command {
+	opts := &bulkOptions{factory: f}
+	requestedBy := ""
+	cmd := &cobra.Command{
+		Use:   "bulk FILE.csv",
+		Short: "Offboard all members of a list",
+		Long: `Offboard all members of a list with the columns email, last_day, reason and, if
+wanted, disposition and new_owner_email. Flags fill what a row leaves out. Each
+member is judged alone: the exit code is 3 when some were refused and 4 when all
+were. A file named - is standard input.`,
+		Example: `  handover bulk leavers.csv --requested-by admin@example.com
+  handover bulk leavers.csv --requested-by admin@example.com --new-owner manager --all-or-nothing --output json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.as = first(requestedBy, f.as)
+			var wrong problems
+			wrong.args(args, "FILE.csv")
+			wrong.check(f.as != "", "--requested-by is missing: who does this? (or set HANDOVER_AS)")
+			wrong.check(opts.concurrency >= 1 && opts.concurrency <= 256, "--concurrency must be from 1 to 256")
+			opts.check(&wrong)
+			if len(args) > 0 {
+				opts.file = args[0]
+				closer, err := opts.open()
+				wrong.check(err == nil, "%s cannot be read", opts.file)
+				defer closer()
+			}
+			if err := wrong.err(); err != nil {
+				return err
+			}
+			if runF != nil {
+				return runF(opts)
+			}
+			return bulkRun(cmd.Context(), opts)
+		},
+	}
+	opts.register(cmd)
+	cmd.Flags().StringVar(&requestedBy, "requested-by", "", "`MEMBER` who does this; the same as --as")
+	cmd.Flags().IntVar(&opts.concurrency, "concurrency", 8, "how many members at the same time")
+	cmd.Flags().BoolVar(&opts.allOrNothing, "all-or-nothing", false, "one refusal refuses all, and nothing is started")
+	return cmd
+}
+
+func (opts *bulkOptions) open() (closer func(), err error) {
+	if opts.file == "-" {
+		opts.reading = opts.in
+		return func() {}, nil
+	}
+	file, err := os.Open(opts.file)
+	opts.reading = file
+	return func() { _ = file.Close() }, err // it was only read
+}
+
+func bulkRun(ctx context.Context, opts *bulkOptions) error {
+	leavers, wrong := offboarding.ReadLeavers(opts.reading)
+	for _, row := range wrong {
+		if row.Line <= 1 { // the file itself is not what it should be
+			return &offboarding.ImportError{Rows: wrong}
+		}
+	}
+	b, err := newBulk(ctx, opts, leavers, wrong)
+	if err != nil {
+		return err
+	}
+	if opts.allOrNothing {
+		b.judgeAll(ctx)
+	}
+	if !opts.allOrNothing || b.summarize().Refused+b.summarize().Failed == 0 {
+		b.startAll(ctx)
+	}
+	summary := b.summarize()
+	err = opts.answer(bulkAnswer{Result: summary.result(), Summary: summary, Items: b.rows}, func(w io.Writer) { printBulk(w, b.rows, summary) })
+	if err == nil && summary.exitCode() != exitDone {
+		err = &answeredError{code: summary.exitCode()}
+	}
+	return err
+}
+
+func printBulk(w io.Writer, rows []bulkRow, s bulkSummary) {
+	if len(rows) > 0 {
+		t := newTable(w, "line", "member", "outcome", "case or reason")
+		for _, r := range rows {
+			t.AppendRow([]any{r.Line, short(r.Email, 50), r.Outcome, r.reason()})
+		}
+		t.Render()
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintf(w, "%s: %d of %d accepted, %d refused, %d failed.\n", s.result(), s.Accepted, s.Total, s.Refused, s.Failed)
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"handover/offboarding"
+)
+
+type listOptions struct {
+	*factory
+	phase                   string
+	open, troubled, overdue bool
+	cursor                  string
+	limit                   int
+}
+
+func newListCmd(f *factory, runF func(*listOptions) error) *cobra.Command {
+	opts := &listOptions{factory: f}
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List cases, the newest first",
+		Example: `  handover list --open
+  handover list --organization acme --troubled --output json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var wrong problems
+			wrong.args(args)
+			wrong.check(opts.phase == "" || slices.Contains(offboarding.Phases, offboarding.Phase(opts.phase)),
+				"--phase must be one of %v", offboarding.Phases)
+			wrong.limit(opts.limit)
+			if err := wrong.err(); err != nil {
+				return err
+			}
+			if runF != nil {
+				return runF(opts)
+			}
+			return listRun(cmd.Context(), opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&opts.phase, "phase", "", "only cases in this `PHASE`")
+	flags.BoolVar(&opts.open, "open", false, "only cases that have not closed")
+	flags.BoolVar(&opts.troubled, "troubled", false, "only cases that cannot go on")
+	flags.BoolVar(&opts.overdue, "overdue", false, "only cases still scheduled though their effective time has passed")
+	pageFlags(cmd, &opts.cursor, &opts.limit)
+	return cmd
+}
+
+func pageFlags(cmd *cobra.Command, cursor *string, limit *int) {
+	cmd.Flags().StringVar(cursor, "cursor", "", "`CURSOR` of the next page, as the page before gave it out")
+	cmd.Flags().IntVar(limit, "limit", offboarding.DefaultLimit, "how many rows at most")
+}
+
+func (p *problems) limit(n int) {
+	p.check(n >= 1 && n <= offboarding.MaxLimit, "--limit must be from 1 to %d", offboarding.MaxLimit)
+}
+
+func listRun(ctx context.Context, opts *listOptions) error {
+	n, err := opts.names(ctx)
+	if err != nil {
+		return err
+	}
+	organizationID := n.organizationID()
+	if err := n.err(); err != nil {
+		return err
+	}
+	page, err := n.store.Cases(ctx, offboarding.CaseFilter{
+		OrganizationID: organizationID, Phase: offboarding.Phase(opts.phase), OpenOnly: opts.open, Troubled: opts.troubled,
+		Overdue: opts.overdue, Now: opts.now().UTC(), Cursor: opts.cursor, Limit: opts.limit,
+	})
+	if err != nil {
+		return err
+	}
+	err = opts.answer(page, func(w io.Writer) {
+		if len(page.Items) == 0 {
+			fmt.Fprintln(w, "No cases.")
+			return
+		}
+		t := newTable(w, "member", "phase", "effective", "grace ends", "unowned", "requests", "note", "case")
+		for _, c := range page.Items {
+			t.AppendRow(table.Row{
+				short(c.MemberEmail, 40), c.Phase, shortTime(c.EffectiveAt), shortTimeOf(c.GraceEndsAt), c.Unowned, c.PendingRequests,
+				caseNote(c), c.ID,
+			})
+		}
+		t.Render()
+	})
+	opts.nextPage(page.Next)
+	return err
+}
+
+// caseNote is what somebody should look at.
+func caseNote(c offboarding.CaseRow) string {
+	switch {
+	case c.TroubleStep != "" && c.ClosedAt == nil:
+		return fmt.Sprintf("stuck at %s, attempt %d", c.TroubleStep, c.TroubleAttempt)
+	case c.Failure != "":
+		return short(c.Failure, 40)
+	case c.Overdue:
+		return "overdue"
+	case c.FallbackReason != "":
+		return "fell back"
+	}
+	return ""
+}

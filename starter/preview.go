@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"handover/offboarding"
+)
+
+type previewOptions struct {
+	*factory
+	planFlags
+	member string
+}
+
+func newPreviewCmd(f *factory, runF func(*previewOptions) error) *cobra.Command {
+	opts := &previewOptions{factory: f}
+	cmd := &cobra.Command{
+		Use:   "preview MEMBER",
+		Short: "Show what a start would do, and change nothing",
+		Long: `Show what 'handover start' with the same flags would do, and change nothing:
+every rule that it would break, the plan, and what the member owns and can do.
+The exit code is 4 when the start would be refused.`,
+		Example: "  handover preview ada@example.com --as admin@example.com --new-owner manager",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var wrong problems
+			wrong.args(args, "MEMBER")
+			wrong.actor(f)
+			opts.check(&wrong)
+			if err := wrong.err(); err != nil {
+				return err
+			}
+			opts.member = args[0]
+			if runF != nil {
+				return runF(opts)
+			}
+			return previewRun(cmd.Context(), opts)
+		},
+	}
+	opts.register(cmd)
+	opts.registerTimes(cmd)
+	return cmd
+}
+
+func previewRun(ctx context.Context, opts *previewOptions) error {
+	n, err := opts.names(ctx)
+	if err != nil {
+		return err
+	}
+	leaver := n.member(opts.member, "member_id")
+	request := opts.request()
+	request.MemberID = leaver.ID
+	request.RequestedBy = n.actor(opts.as, "requested_by", leaver.OrganizationID).ID
+	request.NewOwnerID = n.newOwner(opts.newOwner, leaver.OrganizationID)
+	if err := n.err(); err != nil {
+		return err
+	}
+	preview, err := n.store.Preview(ctx, request, opts.now().UTC())
+	if err != nil {
+		return err
+	}
+	if err := opts.answer(preview, func(w io.Writer) { printPreview(w, preview) }); err != nil {
+		return err
+	}
+	if !preview.Allowed {
+		return &answeredError{code: exitRefused}
+	}
+	return nil
+}
+
+func printPreview(w io.Writer, p offboarding.Preview) {
+	switch {
+	case !p.Allowed:
+		fmt.Fprint(w, "A start would be refused:\n"+violationLines(p.Violations)+"\n")
+	case p.OpenCaseID != "":
+		fmt.Fprintf(w, "The member's case is open already; a start would change nothing (case %s).\n\n", p.OpenCaseID)
+	}
+	d := p.Documents
+	facts := []string{"Member", person(p.MemberName, p.MemberEmail)}
+	if plan := p.Plan; plan != nil {
+		facts = append(facts, "Effective", shortTime(plan.EffectiveAt), "Disposition", string(plan.Disposition),
+			"New owner", newOwner(plan), "Schedules are", map[bool]string{true: "archived"}[plan.ArchiveSchedules],
+			"Grace period", days(time.Duration(plan.GracePeriodSeconds)*time.Second))
+	}
+	facts = append(facts,
+		"Documents", fmt.Sprintf("%d%s", d.Total, byKind(d.ByKind)),
+		"  in My Documents", fmt.Sprint(d.MyDocuments), "  in shared folders", fmt.Sprint(d.Shared),
+		"  claimable", fmt.Sprintf("%d by another active maker with an edit grant, %d by nobody", d.Claimable, d.Unclaimable),
+		"  archived already", fmt.Sprint(d.Archived),
+		"Active schedules", fmt.Sprint(p.Schedules.Active), "Active credentials", fmt.Sprintf("%d%s", sum(p.Credentials), byKind(p.Credentials)),
+		"Sessions", fmt.Sprint(p.Sessions))
+	pairs(w, facts...)
+}
+
+func newOwner(plan *offboarding.PlannedCase) string {
+	if plan.NewOwnerID == "" {
+		return ""
+	}
+	return person(plan.NewOwnerName, plan.NewOwnerEmail)
+}
+
+// byKind is " (2 sheet, 3 workbook)", or nothing.
+func byKind(counts map[string]int) string {
+	var parts []string
+	for _, kind := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[kind], kind))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+func sum(counts map[string]int) (total int) {
+	for _, n := range counts {
+		total += n
+	}
+	return total
+}
+
+// days is a duration for people: in days where it is a whole number of them.
+func days(d time.Duration) string {
+	if d%(24*time.Hour) == 0 {
+		return count(int(d/(24*time.Hour)), "day", "days")
+	}
+	return d.String()
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+)
+
+// The formats of an answer.
+const (
+	outputTable = "table"
+	outputJSON  = "json"
+)
+
+// answer prints v for scripts, or what forPeople writes.
+func (f *factory) answer(v any, forPeople func(w io.Writer)) error {
+	if f.output == outputJSON {
+		return writeJSON(f.out, v, "  ")
+	}
+	forPeople(f.out)
+	return nil
+}
+
+func writeJSON(w io.Writer, v any, indent string) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", indent)
+	return encoder.Encode(v)
+}
+
+// newTable is a table in the plain style of all commands; call Render at the end.
+func newTable(w io.Writer, header ...any) table.Writer {
+	t := table.NewWriter()
+	t.SetOutputMirror(w)
+	style := table.StyleLight
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	t.SetStyle(style)
+	t.SuppressTrailingSpaces()
+	if len(header) > 0 {
+		t.AppendHeader(header)
+	}
+	return t
+}
+
+// pairs prints names and values below each other, leaving out empty values.
+func pairs(w io.Writer, namesAndValues ...string) {
+	t := newTable(w)
+	for i := 0; i+1 < len(namesAndValues); i += 2 {
+		if namesAndValues[i+1] != "" {
+			t.AppendRow(table.Row{namesAndValues[i], namesAndValues[i+1]})
+		}
+	}
+	t.Render()
+}
+
+// shortTime is a time for people, always in UTC.
+func shortTime(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format("2006-01-02 15:04 UTC")
+}
+
+func shortTimeOf(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return shortTime(*at)
+}
+
+// clearText makes a text from the database harmless to a terminal: one line, no
+// control characters.
+func clearText(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			return ' '
+		case !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// short is a clear text of at most n characters.
+func short(text string, n int) string {
+	runes := []rune(clearText(text))
+	if len(runes) <= n {
+		return string(runes)
+	}
+	return string(runes[:n-1]) + "…"
+}
+
+// person is a name with the address behind it.
+func person(name, email string) string {
+	if email == "" {
+		return clearText(name)
+	}
+	return clearText(name) + " <" + clearText(email) + ">"
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// nextPage tells people how to go on.
+func (f *factory) nextPage(cursor string) {
+	if cursor != "" && f.output == outputTable {
+		fmt.Fprintf(f.err, "There is more: add --cursor %s\n", cursor)
+	}
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"handover/offboarding"
+)
+
+// planFlags are what start, preview and bulk let the caller choose.
+type planFlags struct {
+	disposition      string
+	newOwner         string
+	archiveSchedules bool
+	grace            string
+	lastDay          string
+	effectiveAt      string
+	reason           string
+	origin           string
+}
+
+func (p *planFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&p.disposition, "disposition", "", "what happens to the documents: transfer, archive or retain")
+	flags.StringVar(&p.newOwner, "new-owner", "", "`MEMBER` who gets the documents, or manager for the leaver's")
+	flags.BoolVar(&p.archiveSchedules, "archive-schedules", false, "archive the schedules of transferred documents")
+	flags.StringVar(&p.grace, "grace", "", "how long unowned documents stay editable, such as 7d or 36h")
+	flags.StringVar(&p.origin, "origin", "", "where this comes from: TYPE,OrgName,SourceName with TYPE AI, SCRIPT or APPLICATION")
+}
+
+func (p *planFlags) registerTimes(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&p.lastDay, "last-day", "", "`DATE` whose end, in the member's time zone, is the effective time")
+	flags.StringVar(&p.effectiveAt, "effective-at", "", "`TIME` with its zone, such as 2026-03-31T18:00:00+02:00; now unless given")
+	flags.StringVar(&p.reason, "reason", "", "why, without personal data; kept in the case")
+}
+
+// request is the start that the flags ask for, without members.
+func (p *planFlags) request() offboarding.Request {
+	return offboarding.Request{
+		Origin: p.origin, Reason: p.reason, EffectiveAt: first(p.lastDay, p.effectiveAt),
+		Disposition: offboarding.Disposition(p.disposition), NewOwnerID: p.newOwner,
+		ArchiveSchedules: p.archiveSchedules, GracePeriod: p.grace,
+	}
+}
+
+// check finds in the flags what no rule needs to be asked about.
+func (p *planFlags) check(wrong *problems) {
+	wrong.check(p.lastDay == "" || p.effectiveAt == "", "--last-day and --effective-at exclude each other")
+	wrong.check(p.lastDay == "" || !strings.ContainsRune(p.lastDay, 'T'), "--last-day is a date; --effective-at is a time")
+	r := p.request()
+	r.MemberID, r.RequestedBy = "checked elsewhere", "checked elsewhere"
+	for _, v := range offboarding.CheckRequest(r) {
+		wrong.check(false, "--%s: %s", flagOf(v.Field), v.Message)
+	}
+}
+
+// flagOf is the flag that sets a field of a request.
+func flagOf(field string) string {
+	switch field {
+	case "grace_period":
+		return "grace"
+	case "new_owner_id":
+		return "new-owner"
+	}
+	return strings.ReplaceAll(field, "_", "-")
+}
+
+type startOptions struct {
+	*factory
+	planFlags
+	member string
+	noWait bool
+}
+
+func newStartCmd(f *factory, runF func(*startOptions) error) *cobra.Command {
+	opts := &startOptions{factory: f}
+	cmd := &cobra.Command{
+		Use:   "start MEMBER",
+		Short: "Offboard a member",
+		Long: `Offboard a member: now, or at the effective time. The command returns when the
+member can no longer get in, or the case is scheduled. A member whose case is
+open is answered with that case, and nothing changes.`,
+		Example: `  handover start ada@example.com --as admin@example.com --new-owner manager
+  handover start emp-1041 --as admin@example.com --last-day 2026-03-31 --disposition retain --grace 14d`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var wrong problems
+			wrong.args(args, "MEMBER")
+			wrong.actor(f)
+			opts.check(&wrong)
+			if err := wrong.err(); err != nil {
+				return err
+			}
+			opts.member = args[0]
+			if runF != nil {
+				return runF(opts)
+			}
+			return startRun(cmd.Context(), opts)
+		},
+	}
+	opts.register(cmd)
+	opts.registerTimes(cmd)
+	cmd.Flags().BoolVar(&opts.noWait, "no-wait", false, "do not wait for the case to answer, not even for what the rules say")
+	return cmd
+}
+
+func startRun(ctx context.Context, opts *startOptions) error {
+	n, err := opts.names(ctx)
+	if err != nil {
+		return err
+	}
+	leaver := n.member(opts.member, "member_id")
+	request := opts.request()
+	request.MemberID = leaver.ID
+	request.RequestedBy = n.actor(opts.as, "requested_by", leaver.OrganizationID).ID
+	request.NewOwnerID = n.newOwner(opts.newOwner, leaver.OrganizationID)
+	if err := n.err(); err != nil {
+		return err
+	}
+	cases, err := opts.cases(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithTimeout(ctx, opts.timeout)
+	defer stop()
+	if opts.noWait {
+		started, err := cases.Start(ctx, request)
+		if err != nil {
+			return err
+		}
+		return opts.answer(started, func(w io.Writer) {
+			fmt.Fprintf(w, "Sent to %s. 'handover status %s' shows what comes of it.\n", started.WorkflowID, opts.member)
+		})
+	}
+	status, err := cases.StartAndAwait(ctx, request)
+	if err != nil {
+		return err
+	}
+	return opts.answer(status, func(w io.Writer) {
+		name := person(leaver.DisplayName, leaver.Email)
+		if status.Phase == offboarding.PhaseScheduled {
+			fmt.Fprintf(w, "The offboarding of %s is scheduled for %s (case %s).\n", name, shortTimeOf(status.EffectiveAt), status.CaseID)
+			return
+		}
+		fmt.Fprintf(w, "%s can no longer get in; the case is in phase %s (case %s).\n", name, status.Phase, status.CaseID)
+	})
+}
