@@ -103,8 +103,9 @@ func JudgeNewOwner(candidate *Member, leaver *Member) []Violation {
 }
 
 // CheckRequest judges what can be seen in the request alone: required fields,
-// disposition, rules D3 and O1, the grace period. The effective time needs the
-// member's time zone and is read by EffectiveTime.
+// disposition, rules D3 and O1, the grace period, texts that cannot be kept. The
+// effective time needs the member's time zone and is read by EffectiveTime, and
+// D3 is judged by Admit where the organization decides the disposition.
 func CheckRequest(r Request) []Violation {
 	var violations []Violation
 	bad := func(rule, field, message string) {
@@ -122,16 +123,29 @@ func CheckRequest(r Request) []Violation {
 	if r.NewOwnerID != "" && r.Disposition != "" && r.Disposition != DispositionTransfer {
 		bad("N1", "new_owner_id", "new_owner_id goes with disposition transfer only")
 	}
-	if r.ArchiveSchedules && r.disposition("") != DispositionTransfer {
-		bad("D3", "archive_schedules", "archive_schedules goes with disposition transfer only; archive archives schedules too")
-	}
-	if len(r.Reason) > MaxNote {
-		bad("", "reason", fmt.Sprintf("reason is longer than %d bytes", MaxNote))
+	violations = append(violations, judgeArchiveSchedules(r, r.disposition(DispositionTransfer))...)
+	for _, text := range []struct{ field, value string }{
+		{"member_id", r.MemberID}, {"requested_by", r.RequestedBy}, {"new_owner_id", r.NewOwnerID}, {"reason", r.Reason},
+	} {
+		if reason := checkText(text.value, MaxNote); reason != "" {
+			bad("", text.field, text.field+" "+reason)
+		}
 	}
 	if _, err := ParseGrace(r.GracePeriod, 0); err != nil {
 		violations = append(violations, violationsOf(err)...)
 	}
 	return append(violations, CheckOrigin(r.Origin)...)
+}
+
+// judgeArchiveSchedules judges rule D3 where this is the disposition.
+func judgeArchiveSchedules(r Request, disposition Disposition) []Violation {
+	if !r.ArchiveSchedules || disposition == DispositionTransfer {
+		return nil
+	}
+	return []Violation{{
+		Rule: "D3", Code: CodeInvalidArgument, Field: "archive_schedules",
+		Message: "archive_schedules goes with disposition transfer only; archive archives schedules too",
+	}}
 }
 
 // MaxNote is the length in bytes of the longest note or reason.

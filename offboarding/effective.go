@@ -65,8 +65,8 @@ func ParseGrace(text string, fallback time.Duration) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {
 		var n int
 		n, err = strconv.Atoi(days)
-		if err == nil && n > int(MaxGracePeriod/(24*time.Hour)) {
-			n = -1
+		if n < 0 || n > int(MaxGracePeriod/(24*time.Hour)) {
+			n = -1 // and not a product that overflows
 		}
 		grace = time.Duration(n) * 24 * time.Hour
 	} else {

@@ -74,7 +74,7 @@ func (k *jsonKeys) split(content []byte) bool {
 		if err != nil {
 			return notJSON(err)
 		}
-		key, at := token.(string), line() //nolint:forcetypeassert // the decoder refuses other keys
+		key, at := token.(string), line() //nolint:errcheck // the decoder refuses other keys
 		var raw json.RawMessage
 		if err := dec.Decode(&raw); err != nil {
 			return notJSON(err)

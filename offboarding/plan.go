@@ -20,6 +20,9 @@ func Admit(r Request, f AdmissionFacts, now time.Time) (Plan, error) {
 	violations = append(violations, JudgeEligibility(f)...)
 
 	plan := Plan{Disposition: r.DispositionIn(f.Organization), ArchiveSchedules: r.ArchiveSchedules}
+	if r.disposition("") == "" { // else CheckRequest has judged it
+		violations = append(violations, judgeArchiveSchedules(r, plan.Disposition)...)
+	}
 	if plan.Disposition == DispositionTransfer {
 		owner := f.NewOwner
 		if r.NewOwnerID == "" {

@@ -1,0 +1,100 @@
+package offboarding
+
+import "fmt"
+
+// form collects what is wrong with the form of a message.
+type form []Violation
+
+func (f *form) bad(rule, field, message string) {
+	*f = append(*f, Violation{Rule: rule, Code: CodeInvalidArgument, Field: field, Message: message})
+}
+
+func (f *form) required(field, value string) {
+	if value == "" {
+		f.bad("", field, field+" is required")
+	}
+}
+
+func (f *form) short(field, value string) {
+	if len(value) > MaxNote {
+		f.bad("", field, fmt.Sprintf("%s is longer than %d bytes", field, MaxNote))
+	}
+}
+
+// Check judges the form of a claim-request.
+func (m *ClaimRequest) Check() []Violation {
+	var f form
+	f.required("document_id", m.DocumentID)
+	f.required("member_id", m.MemberID)
+	f.short("note", m.Note)
+	return f
+}
+
+// Check judges the form of an admin-approval.
+func (m *AdminApproval) Check() []Violation {
+	var f form
+	f.required("request_id", m.RequestID)
+	f.required("admin_id", m.AdminID)
+	switch m.Decision {
+	case DecisionApprove:
+	case DecisionReject:
+		if m.NewOwnerID != "" {
+			f.bad("C3", "new_owner_id", "new_owner_id goes with approve only")
+		}
+	default:
+		f.bad("C3", "decision", "decision must be approve or reject")
+	}
+	f.short("note", m.Note)
+	return f
+}
+
+// MaxDocumentsNamed is how many documents one transfer-documents may name; all
+// of them are meant by naming none.
+const MaxDocumentsNamed = 10000
+
+// Check judges the form of a transfer-documents.
+func (m *TransferDocuments) Check() []Violation {
+	var f form
+	f.required("admin_id", m.AdminID)
+	if len(m.DocumentIDs) > MaxDocumentsNamed {
+		f.bad("", "document_ids", fmt.Sprintf("at most %d documents can be named; name none for all", MaxDocumentsNamed))
+	}
+	for _, id := range m.DocumentIDs {
+		if id == "" {
+			f.bad("", "document_ids", "document_ids has an empty ID")
+			break
+		}
+	}
+	return f
+}
+
+// Check judges the form of an extend-grace.
+func (m *ExtendGrace) Check() []Violation {
+	var f form
+	f.required("admin_id", m.AdminID)
+	f.required("until", m.Until)
+	return f
+}
+
+// Check judges the form of a reschedule.
+func (m *Reschedule) Check() []Violation {
+	var f form
+	f.required("admin_id", m.AdminID)
+	f.required("effective_at", m.EffectiveAt)
+	return f
+}
+
+// Check judges the form of a cancel.
+func (m *Cancel) Check() []Violation {
+	var f form
+	f.required("admin_id", m.AdminID)
+	f.short("reason", m.Reason)
+	return f
+}
+
+// Check judges the form of a reactivate.
+func (m *Reactivate) Check() []Violation {
+	var f form
+	f.required("admin_id", m.AdminID)
+	return f
+}

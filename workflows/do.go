@@ -1,0 +1,137 @@
+package workflows
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"handover/activities"
+	"handover/offboarding"
+)
+
+// localSweep is the number of documents up to which a sweep is one short
+// transaction and runs in the workflow task.
+const localSweep = 1000
+
+// The time between tries of a step that fails, doubled up to the longest.
+const (
+	firstPause   = time.Second
+	longestPause = 5 * time.Minute
+)
+
+// local runs an activity in the workflow task: for one short transaction.
+func local(activity any, in any) func(workflow.Context) workflow.Future {
+	return func(ctx workflow.Context) workflow.Future {
+		ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+			StartToCloseTimeout: 10 * time.Second,
+			RetryPolicy: &temporal.RetryPolicy{
+				InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: time.Second, MaximumAttempts: 4,
+			},
+		})
+		return workflow.ExecuteLocalActivity(ctx, activity, in)
+	}
+}
+
+// remote runs an activity as a task of its own: for a sweep over many documents,
+// which resumes from its heartbeat, or for what reaches outside.
+func remote(activity any, in any) func(workflow.Context) workflow.Future {
+	return func(ctx workflow.Context) workflow.Future {
+		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+			StartToCloseTimeout: 6 * time.Hour,
+			HeartbeatTimeout:    time.Minute,
+			RetryPolicy: &temporal.RetryPolicy{
+				InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: 6,
+			},
+		})
+		return workflow.ExecuteActivity(ctx, activity, in)
+	}
+}
+
+// do does a step and never gives up: while it fails, the case says where, how
+// often and why (invariant 7), and tries again after a pause. A refusal is an
+// answer and is returned.
+func do[T any](ctx workflow.Context, c *offboardingCase, name string, execute func(workflow.Context) workflow.Future) (T, error) {
+	pause := firstPause
+	for attempt := 1; ; attempt++ {
+		var out T
+		err := execute(ctx).Get(ctx, &out)
+		if err == nil {
+			c.resolved(ctx, name)
+			return out, nil
+		}
+		if refusal := activities.RefusalFrom(err); refusal != nil {
+			c.resolved(ctx, name)
+			return out, refusal
+		}
+		c.troubled(ctx, name, attempt, err)
+		if c.rollover || c.historyLong(ctx) {
+			return out, errRollover
+		}
+		if err := workflow.Sleep(ctx, pause); err != nil {
+			return out, err
+		}
+		pause = min(2*pause, longestPause)
+	}
+}
+
+// sweep does a step over all documents of the case.
+func (c *offboardingCase) sweep(ctx workflow.Context, activity any, in offboarding.SweepInput) (offboarding.Sweep, error) {
+	execute := remote(activity, in)
+	if c.Documents.Total <= localSweep {
+		execute = local(activity, in)
+	}
+	var out offboarding.Sweep
+	err := c.together(ctx, func() (err error) {
+		out, err = do[offboarding.Sweep](ctx, c, in.Name, execute)
+		return err
+	})
+	return out, err
+}
+
+// troubled shows that the case cannot go on. The lists show it too where the
+// database can still be written.
+func (c *offboardingCase) troubled(ctx workflow.Context, step string, attempt int, err error) {
+	trouble := offboarding.Trouble{Step: step, Attempt: attempt, LastError: reason(err), Since: now(ctx)}
+	if c.Trouble != nil && c.Trouble.Step == step {
+		trouble.Since = c.Trouble.Since
+	}
+	c.Trouble = &trouble
+	workflow.GetLogger(ctx).Warn("a step fails and is tried again", "case_id", c.CaseID, "step", step, "attempt", attempt, "error", trouble.LastError)
+	c.recordTrouble(ctx)
+}
+
+// resolved takes back the trouble of a step that has been done.
+func (c *offboardingCase) resolved(ctx workflow.Context, step string) {
+	if c.Trouble == nil || c.Trouble.Step != step {
+		return
+	}
+	c.Trouble = nil
+	c.recordTrouble(ctx)
+}
+
+// recordTrouble tries once; the query shows the trouble in any case.
+func (c *offboardingCase) recordTrouble(ctx workflow.Context) {
+	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout: 5 * time.Second, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
+	})
+	in := offboarding.TroubleInput{CaseID: c.CaseID, Trouble: c.Trouble}
+	if err := workflow.ExecuteLocalActivity(ctx, act.RecordTrouble, in).Get(ctx, nil); err != nil {
+		workflow.GetLogger(ctx).Warn("the trouble cannot be recorded in the database", "case_id", c.CaseID)
+	}
+}
+
+// reason is what the innermost application error says, which the store has made
+// safe to show.
+func reason(err error) string {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return app.Message()
+	}
+	var timeout *temporal.TimeoutError
+	if errors.As(err, &timeout) {
+		return "timed out"
+	}
+	return "failed"
+}

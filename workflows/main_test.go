@@ -1,0 +1,104 @@
+package workflows_test
+
+import (
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/testsuite"
+
+	"handover/activities"
+	"handover/internal/fixture"
+	"handover/internal/testdb"
+	"handover/offboarding"
+	"handover/postgres"
+	"handover/workflows"
+)
+
+func TestMain(m *testing.M) { os.Exit(testdb.Main(m)) }
+
+// day is short for tests that read like a calendar.
+const day = 24 * time.Hour
+
+// scene is a case on the SDK's time-skipping test suite, with the real
+// activities on a real database.
+type scene struct {
+	*fixture.Organization
+	t   *testing.T
+	env *testsuite.TestWorkflowEnvironment
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	db := testdb.New(t)
+	var suite testsuite.WorkflowTestSuite
+	s := &scene{Organization: fixture.New(t, db), t: t, env: suite.NewTestWorkflowEnvironment()}
+	store := postgres.New(db)
+	log := slog.New(slog.DiscardHandler)
+	workflows.Register(s.env, activities.New(store, activities.LogNotifier{Log: log}, log))
+	s.env.SetStartTime(fixture.Start)
+	s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: offboarding.WorkflowID(s.Leaver), TaskQueue: offboarding.TaskQueue})
+	s.env.SetTestTimeout(time.Minute)
+	return s
+}
+
+// request is a start by the admin; change alters it.
+func (s *scene) request(change func(*offboarding.Request)) offboarding.Request {
+	r := offboarding.Request{MemberID: s.Leaver, RequestedBy: s.Admin}
+	if change != nil {
+		change(&r)
+	}
+	return r
+}
+
+// run runs the case to its end, or to the test environment's.
+func (s *scene) run(change func(*offboarding.Request)) {
+	s.t.Helper()
+	s.env.ExecuteWorkflow(offboarding.WorkflowOffboarding, workflows.Input{Request: s.request(change)})
+}
+
+// after does something when so much of the workflow's time has passed.
+func (s *scene) after(d time.Duration, fn func()) { s.env.RegisterDelayedCallback(fn, d) }
+
+// status asks the case.
+func (s *scene) status() offboarding.Status {
+	s.t.Helper()
+	value, err := s.env.QueryWorkflow(offboarding.QueryStatus)
+	require.NoError(s.t, err)
+	var status offboarding.Status
+	require.NoError(s.t, value.Get(&status))
+	return status
+}
+
+// answer is what an update came to.
+type answer struct {
+	outcome offboarding.Outcome
+	err     error
+}
+
+// code is the code of the refusal, "" where there is none.
+func (a *answer) code() offboarding.Code {
+	if refusal := activities.RefusalFrom(a.err); refusal != nil {
+		return refusal.Code()
+	}
+	return ""
+}
+
+// update sends an update and returns where its answer will be found.
+func (s *scene) update(id, name string, payload any) *answer {
+	a := &answer{}
+	s.env.UpdateWorkflow(name, id, &testsuite.TestUpdateCallback{
+		OnAccept: func() {},
+		OnReject: func(err error) { a.err = err },
+		OnComplete: func(result any, err error) {
+			a.err = err
+			if out, ok := result.(offboarding.Outcome); ok {
+				a.outcome = out
+			}
+		},
+	}, payload)
+	return a
+}

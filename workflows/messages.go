@@ -1,0 +1,159 @@
+package workflows
+
+import (
+	"encoding/json"
+	"errors"
+
+	"go.temporal.io/sdk/workflow"
+
+	"handover/activities"
+	"handover/offboarding"
+)
+
+// message is a signal or an update. A step of a message is named by its ID, so
+// that it is not done twice, whichever run handles it.
+type message struct {
+	ID      string          `json:"id"`
+	Name    string          `json:"name"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+// listen registers the handlers of all messages. A signal and its update are
+// handled by the same function; signals one after the other as they came.
+func (c *offboardingCase) listen(ctx workflow.Context) error {
+	for _, name := range offboarding.Messages {
+		err := workflow.SetUpdateHandlerWithOptions(ctx, name,
+			func(ctx workflow.Context, payload json.RawMessage) (offboarding.Outcome, error) {
+				m := message{ID: "update/" + workflow.GetCurrentUpdateInfo(ctx).ID, Name: name, Payload: payload}
+				return c.answer(ctx, m)
+			},
+			workflow.UpdateHandlerOptions{Validator: func(payload json.RawMessage) error {
+				if _, err := parse(name, payload); err != nil {
+					return activities.RefusalError(err)
+				}
+				return nil
+			}})
+		if err != nil {
+			return err
+		}
+	}
+	if err := workflow.SetUpdateHandler(ctx, offboarding.UpdateAwaitRevoked, c.awaitRevoked); err != nil {
+		return err
+	}
+	workflow.Go(ctx, c.receive)
+	workflow.Go(ctx, c.handleInbox)
+	return nil
+}
+
+// receive puts signals into the inbox in the order of their arrival.
+func (c *offboardingCase) receive(ctx workflow.Context) {
+	selector := workflow.NewSelector(ctx)
+	for _, name := range offboarding.Messages {
+		selector.AddReceive(workflow.GetSignalChannel(ctx, name), func(ch workflow.ReceiveChannel, _ bool) {
+			var payload json.RawMessage
+			ch.Receive(ctx, &payload)
+			c.accept(name, payload)
+		})
+	}
+	for {
+		selector.Select(ctx)
+	}
+}
+
+// drain takes in what has arrived and was not received yet.
+func (c *offboardingCase) drain(ctx workflow.Context) {
+	for _, name := range offboarding.Messages {
+		ch := workflow.GetSignalChannel(ctx, name)
+		for {
+			var payload json.RawMessage
+			if !ch.ReceiveAsync(&payload) {
+				break
+			}
+			c.accept(name, payload)
+		}
+	}
+}
+
+func (c *offboardingCase) accept(name string, payload json.RawMessage) {
+	c.Messages++
+	c.Inbox = append(c.Inbox, message{ID: numbered("signal", c.Messages), Name: name, Payload: payload})
+}
+
+// handleInbox handles signals. One that breaks a rule is recorded and does not
+// fail the case.
+func (c *offboardingCase) handleInbox(ctx workflow.Context) {
+	for {
+		_ = workflow.Await(ctx, func() bool { return len(c.Inbox) > 0 && c.ready() && !c.rollover })
+		if _, err := c.handle(ctx, c.Inbox[0]); errors.Is(err, errRollover) {
+			return // stays in the inbox: the next run goes on with it
+		}
+		c.Inbox = c.Inbox[1:]
+	}
+}
+
+// answer handles an update.
+func (c *offboardingCase) answer(ctx workflow.Context, m message) (offboarding.Outcome, error) {
+	if err := workflow.Await(ctx, func() bool { return c.ready() || c.rollover }); err != nil {
+		return offboarding.Outcome{}, err
+	}
+	out, err := c.handle(ctx, m)
+	var refusal *offboarding.Refusal
+	switch {
+	case errors.Is(err, errRollover):
+		return out, activities.RefusalError(offboarding.Refuse("", offboarding.CodeTryAgain, "",
+			"the case could not decide now; send the message again"))
+	case errors.As(err, &refusal):
+		return out, activities.RefusalError(refusal)
+	}
+	return out, err
+}
+
+// ready reports whether the case is where messages can be judged: it waits, it
+// works on documents, or it has ended.
+func (c *offboardingCase) ready() bool {
+	return c.parked || c.ended || c.Phase == offboarding.PhaseTransferring
+}
+
+// awaitRevoked answers as soon as the leaver has no access, or the case waits for
+// its effective time; a refused start answers with what it breaks.
+func (c *offboardingCase) awaitRevoked(ctx workflow.Context) (offboarding.Status, error) {
+	err := workflow.Await(ctx, func() bool {
+		waiting := c.Phase == offboarding.PhaseScheduled && c.parked
+		return c.ended || c.rollover || c.closed() || c.DeactivatedAt != nil || waiting
+	})
+	if err != nil {
+		return offboarding.Status{}, err
+	}
+	if c.refusal != nil {
+		return offboarding.Status{}, activities.RefusalError(c.refusal)
+	}
+	return c.status(workflow.Now(ctx)), nil
+}
+
+// parse reads a message's payload and checks its form.
+func parse(name string, payload json.RawMessage) (any, *offboarding.Refusal) {
+	var m interface{ Check() []offboarding.Violation }
+	switch name {
+	case offboarding.MessageClaim:
+		m = &offboarding.ClaimRequest{}
+	case offboarding.MessageDecision:
+		m = &offboarding.AdminApproval{}
+	case offboarding.MessageTransfer:
+		m = &offboarding.TransferDocuments{}
+	case offboarding.MessageExtend:
+		m = &offboarding.ExtendGrace{}
+	case offboarding.MessageReschedule:
+		m = &offboarding.Reschedule{}
+	case offboarding.MessageCancel:
+		m = &offboarding.Cancel{}
+	case offboarding.MessageReactivate:
+		m = &offboarding.Reactivate{}
+	}
+	if err := json.Unmarshal(payload, m); err != nil {
+		return nil, offboarding.Refuse("", offboarding.CodeInvalidArgument, "", "the payload is not the JSON object that "+name+" takes")
+	}
+	if violations := m.Check(); len(violations) > 0 {
+		return nil, &offboarding.Refusal{Violations: violations}
+	}
+	return m, nil
+}

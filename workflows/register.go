@@ -1,0 +1,19 @@
+// Package workflows holds the Temporal workflows: they put the activities in
+// sequence and wait; they do no I/O.
+package workflows
+
+import (
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"handover/activities"
+	"handover/offboarding"
+)
+
+// Register makes a worker know every workflow under its name in the contract,
+// and every activity.
+func Register(r worker.Registry, a *activities.Activities) {
+	r.RegisterWorkflowWithOptions(Offboarding, workflow.RegisterOptions{Name: offboarding.WorkflowOffboarding})
+	r.RegisterActivityWithOptions(a, activity.RegisterOptions{})
+}

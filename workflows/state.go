@@ -1,0 +1,199 @@
+package workflows
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"handover/activities"
+	"handover/offboarding"
+)
+
+// historyLimit is the number of events after which a case continues as new. It
+// decides what a replay does, so changing it needs a version.
+const historyLimit = 2000
+
+// How much of what only the status shows is kept.
+const (
+	keptRefusals = 20
+	keptSteps    = 50
+	keptPending  = 100
+)
+
+// state is what a case remembers when it continues as new. Its size does not
+// depend on the number of documents, claims or days.
+type state struct {
+	CaseID         string             `json:"case_id"`
+	WorkflowID     string             `json:"workflow_id"`
+	OrganizationID string             `json:"organization_id"`
+	MemberID       string             `json:"member_id"`
+	RequestedBy    string             `json:"requested_by"`
+	Existing       bool               `json:"existing,omitempty"`
+	Phase          offboarding.Phase  `json:"phase"`
+	Plan           offboarding.Plan   `json:"plan"`
+	Waited         bool               `json:"waited,omitempty"` // for the effective time
+	DeactivatedAt  *time.Time         `json:"deactivated_at,omitempty"`
+	GraceEndsAt    *time.Time         `json:"grace_ends_at,omitempty"`
+	ClosedAt       *time.Time         `json:"closed_at,omitempty"`
+	RemindedUntil  time.Time          `json:"reminded_until"`
+	RecheckAt      time.Time          `json:"recheck_at"`
+	Locked         bool               `json:"locked,omitempty"`  // the unowned documents are read-only
+	Recount        bool               `json:"recount,omitempty"` // what waits is to be counted afresh
+	Documents      offboarding.Counts `json:"documents"`
+	Pending        []string           `json:"pending,omitempty"`
+	PendingCount   int                `json:"pending_count,omitempty"`
+	Steps          []string           `json:"steps,omitempty"`
+	Settles        int                `json:"settles,omitempty"`  // names the next settle
+	Messages       int                `json:"messages,omitempty"` // names the next message
+	Handled        int                `json:"handled,omitempty"`
+	Continued      int                `json:"continued,omitempty"`
+
+	Inbox        []message                    `json:"inbox,omitempty"`        // signals not handled yet
+	Outbox       []offboarding.Notice         `json:"outbox,omitempty"`       // notices not handed over yet
+	Reactivation *reactivation                `json:"reactivation,omitempty"` // allowed, and not done yet
+	Refused      []offboarding.RefusedMessage `json:"refused,omitempty"`
+	Trouble      *offboarding.Trouble         `json:"trouble,omitempty"`
+}
+
+// offboardingCase is a case while a run of its workflow lasts.
+type offboardingCase struct {
+	state
+	request  offboarding.Request
+	gate     gate
+	refusal  *offboarding.Refusal // of the start
+	parked   bool                 // has waited in this run: everything due has been done
+	rollover bool                 // about to continue as new: nothing new begins
+	ended    bool                 // run has returned
+
+	reactivationRefused *offboarding.Refusal // of the latest reactivation, in the transaction that acted
+}
+
+// setup takes over what an earlier run remembered and registers the handlers,
+// so that a message that comes before the first phase finds them.
+func setup(ctx workflow.Context, in Input) (*offboardingCase, error) {
+	info := workflow.GetInfo(ctx)
+	c := &offboardingCase{request: in.Request}
+	if in.Carried != nil && info.ContinuedExecutionRunID != "" {
+		c.state = *in.Carried
+		c.Continued++
+	} else {
+		c.CaseID, c.WorkflowID = caseID(info), info.WorkflowExecution.ID
+		c.MemberID, c.RequestedBy = in.MemberID, in.RequestedBy // as asked for, until admitted
+	}
+	if err := workflow.SetQueryHandler(ctx, offboarding.QueryStatus, func() (offboarding.Status, error) {
+		return c.status(workflow.Now(ctx)), nil
+	}); err != nil {
+		return nil, err
+	}
+	c.sendNotices(ctx)
+	return c, c.listen(ctx)
+}
+
+// now is the case's clock, in the precision that the database keeps.
+func now(ctx workflow.Context) time.Time { return workflow.Now(ctx).UTC().Truncate(time.Microsecond) }
+
+func (c *offboardingCase) step(ctx workflow.Context, name string) offboarding.Step {
+	return offboarding.Step{CaseID: c.CaseID, Name: name, At: now(ctx)}
+}
+
+func numbered(name string, n int) string { return name + "/" + strconv.Itoa(n) }
+
+// closed reports whether nothing is left to do in this workflow.
+func (c *offboardingCase) closed() bool { return c.Phase.Closed() || c.Existing }
+
+func (c *offboardingCase) close(ctx workflow.Context, phase offboarding.Phase) {
+	at := now(ctx)
+	c.Phase, c.ClosedAt = phase, &at
+}
+
+func (c *offboardingCase) done(step string) {
+	if len(c.Steps) < keptSteps && !slices.Contains(c.Steps, step) {
+		c.Steps = append(c.Steps, step)
+	}
+}
+
+// wait parks the case until the deadline, or until something is to be done: the
+// condition, a reactivation, a change of phase, or a history that has grown long.
+func (c *offboardingCase) wait(ctx workflow.Context, deadline time.Time, changed func() bool) error {
+	c.parked = true
+	phase := c.Phase
+	if c.historyLong(ctx) {
+		return errRollover
+	}
+	_, err := workflow.AwaitWithTimeout(ctx, deadline.Sub(now(ctx)), func() bool {
+		return changed() || c.Phase != phase || c.Reactivation != nil || c.Recount || c.historyLong(ctx)
+	})
+	return err
+}
+
+func (c *offboardingCase) historyLong(ctx workflow.Context) bool {
+	info := workflow.GetInfo(ctx)
+	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > historyLimit
+}
+
+// errRollover says that the history is long and the case continues as new.
+var errRollover = errors.New("continue as new")
+
+// continueAsNew lets what is under way come to an end and hands on the rest.
+func (c *offboardingCase) continueAsNew(ctx workflow.Context) error {
+	c.rollover = true
+	err := workflow.Await(ctx, func() bool { return c.gate.idle() && workflow.AllHandlersFinished(ctx) })
+	if err != nil {
+		return err
+	}
+	c.drain(ctx)
+	return workflow.NewContinueAsNewError(ctx, offboarding.WorkflowOffboarding, Input{Request: c.request, Carried: &c.state})
+}
+
+// finish answers whoever still waits, once the case is closed or refused.
+func (c *offboardingCase) finish(ctx workflow.Context, err error) {
+	errors.As(err, &c.refusal)
+	c.ended = true
+	c.drain(ctx)
+	_ = workflow.Await(ctx, func() bool { // a disconnected context is not canceled
+		return len(c.Inbox) == 0 && c.gate.idle() && workflow.AllHandlersFinished(ctx)
+	})
+}
+
+func (c *offboardingCase) result() offboarding.Result {
+	return offboarding.Result{
+		CaseID: c.CaseID, WorkflowID: c.WorkflowID, MemberID: c.MemberID, Phase: c.Phase, Existing: c.Existing, Documents: c.Documents,
+	}
+}
+
+// status is what the query shows.
+func (c *offboardingCase) status(at time.Time) offboarding.Status {
+	s := offboarding.Status{
+		CaseID: c.CaseID, WorkflowID: c.WorkflowID, OrganizationID: c.OrganizationID, MemberID: c.MemberID, RequestedBy: c.RequestedBy,
+		Phase: c.Phase, Existing: c.Existing, Disposition: c.Plan.Disposition, NewOwnerID: c.Plan.NewOwnerID,
+		FallbackReason: c.Plan.FallbackReason, DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt, ClosedAt: c.ClosedAt,
+		Documents: c.Documents, PendingRequests: slices.Clone(c.Pending), PendingCount: c.PendingCount, StepsDone: slices.Clone(c.Steps),
+		Trouble: c.Trouble, RefusedMessages: slices.Clone(c.Refused), MessagesHandled: c.Handled, ContinuedAsNew: c.Continued,
+		WorkflowTime: at.UTC(),
+	}
+	if !c.Plan.EffectiveAt.IsZero() {
+		effective := c.Plan.EffectiveAt
+		s.EffectiveAt = &effective
+	}
+	if c.Phase == offboarding.PhaseGrace {
+		if next, _, ok := offboarding.NextReminder(*c.GraceEndsAt, c.RemindedUntil); ok {
+			s.NextReminderAt = &next
+		}
+	}
+	if s.PendingRequests == nil {
+		s.PendingRequests = []string{}
+	}
+	if s.StepsDone == nil {
+		s.StepsDone = []string{}
+	}
+	return s
+}
+
+// refused reports whether err is a refusal with the code.
+func refused(err error, code offboarding.Code) bool {
+	refusal := activities.RefusalFrom(err)
+	return refusal != nil && refusal.Has(code)
+}
