@@ -132,7 +132,9 @@ func (c *offboardingCase) awaitRevoked(ctx workflow.Context) (offboarding.Status
 
 // parse reads a message's payload and checks its form.
 func parse(name string, payload json.RawMessage) (any, *offboarding.Refusal) {
-	var m interface{ Check() []offboarding.Violation }
+	var m interface {
+		Check() []offboarding.Violation
+	}
 	switch name {
 	case offboarding.MessageClaim:
 		m = &offboarding.ClaimRequest{}

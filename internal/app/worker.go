@@ -1,0 +1,110 @@
+// Package app wires the parts together: what the mains run is what the
+// end-to-end tests start too.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"go.temporal.io/sdk/client"
+	tlog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+
+	"handover/activities"
+	"handover/internal/config"
+	"handover/offboarding"
+	"handover/postgres"
+	"handover/workflows"
+)
+
+// Worker runs workflows and activities until it is closed.
+type Worker struct {
+	store  *postgres.Store
+	client client.Client
+	worker worker.Worker
+	health *health
+	log    *slog.Logger
+	fatal  chan error
+}
+
+// StartWorker waits for the database, its schema and the Temporal server, saying
+// what it waits for, then starts to work. notifier nil writes notices to the log.
+func StartWorker(ctx context.Context, cfg *config.Config, log *slog.Logger, notifier activities.Notifier) (_ *Worker, err error) {
+	if notifier == nil {
+		notifier = activities.LogNotifier{Log: log}
+	}
+	w := &Worker{log: log, fatal: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.release())
+		}
+	}()
+	if w.store, err = postgres.Open(cfg.Database.URL.Reveal(), cfg.Database.PoolSize); err != nil {
+		return nil, err
+	}
+	if w.health, err = serveHealth(ctx, cfg.Worker.HealthAddress, w.store, log); err != nil {
+		return nil, err
+	}
+	if err = awaitDatabase(ctx, w.store, log); err != nil {
+		return nil, err
+	}
+	options := cfg.Temporal
+	options.Logger = tlog.NewStructuredLogger(log)
+	if w.client, err = awaitTemporal(ctx, options, log); err != nil {
+		return nil, err
+	}
+	w.worker = worker.New(w.client, offboarding.TaskQueue, worker.Options{
+		WorkerStopTimeout:                       cfg.Worker.DrainTimeout,
+		MaxConcurrentActivityExecutionSize:      cfg.Worker.MaxConcurrentActivities,
+		MaxConcurrentLocalActivityExecutionSize: cfg.Worker.MaxConcurrentLocalActivities,
+		OnFatalError:                            func(err error) { w.fatal <- err },
+	})
+	workflows.Register(w.worker, activities.New(w.store, notifier, log))
+	if err = w.worker.Start(); err != nil {
+		w.worker = nil
+		return nil, fmt.Errorf("start the worker: %w", err)
+	}
+	w.health.setClient(w.client)
+	log.InfoContext(ctx, "worker started", "task_queue", offboarding.TaskQueue)
+	return w, nil
+}
+
+// Store is the worker's database.
+func (w *Worker) Store() *postgres.Store { return w.store }
+
+// Client is the worker's connection to Temporal.
+func (w *Worker) Client() client.Client { return w.client }
+
+// Fatal receives an error after which the worker no longer works.
+func (w *Worker) Fatal() <-chan error { return w.fatal }
+
+// Close takes no more work, lets what runs end within the drain timeout, and
+// lets go of everything.
+func (w *Worker) Close() error {
+	w.log.Info("worker draining")
+	err := w.release()
+	w.log.Info("worker stopped")
+	return err
+}
+
+func (w *Worker) release() error {
+	var errs []error
+	if w.health != nil {
+		w.health.drain()
+	}
+	if w.worker != nil {
+		w.worker.Stop()
+	}
+	if w.client != nil {
+		w.client.Close()
+	}
+	if w.health != nil {
+		errs = append(errs, w.health.close())
+	}
+	if w.store != nil {
+		errs = append(errs, w.store.Close())
+	}
+	return errors.Join(errs...)
+}
