@@ -83,7 +83,7 @@ func (l *loader) loadCredentials() error {
 // optional is refer for a reference that may be empty: nil, which is NULL.
 func optional(ids map[string]uuid.UUID, key, field string) (any, error) {
 	if key == "" {
-		return nil, nil //nolint:nilnil // nil is the value
+		return nil, nil
 	}
 	return refer(ids, key, field)
 }
