@@ -107,34 +107,28 @@ func JudgeNewOwner(candidate *Member, leaver *Member) []Violation {
 // effective time needs the member's time zone and is read by EffectiveTime, and
 // D3 is judged by Admit where the organization decides the disposition.
 func CheckRequest(r Request) []Violation {
-	var violations []Violation
-	bad := func(rule, field, message string) {
-		violations = append(violations, Violation{Rule: rule, Code: CodeInvalidArgument, Field: field, Message: message})
-	}
+	var f form
 	if r.MemberID == "" {
-		bad("E1", "member_id", "member_id is required")
+		f.bad("E1", "member_id", "member_id is required")
 	}
 	if r.RequestedBy == "" {
-		bad("A1", "requested_by", "requested_by is required")
+		f.bad("A1", "requested_by", "requested_by is required")
 	}
 	if r.Disposition != "" && !slices.Contains(Dispositions, r.Disposition) {
-		bad("", "disposition", fmt.Sprintf("disposition must be one of %v", Dispositions))
+		f.bad("", "disposition", fmt.Sprintf("disposition must be one of %v", Dispositions))
 	}
 	if r.NewOwnerID != "" && r.Disposition != "" && r.Disposition != DispositionTransfer {
-		bad("N1", "new_owner_id", "new_owner_id goes with disposition transfer only")
+		f.bad("N1", "new_owner_id", "new_owner_id goes with disposition transfer only")
 	}
-	violations = append(violations, judgeArchiveSchedules(r, r.disposition(DispositionTransfer))...)
-	for _, text := range []struct{ field, value string }{
-		{"member_id", r.MemberID}, {"requested_by", r.RequestedBy}, {"new_owner_id", r.NewOwnerID}, {"reason", r.Reason},
-	} {
-		if reason := checkText(text.value, MaxNote); reason != "" {
-			bad("", text.field, text.field+" "+reason)
-		}
-	}
+	f = append(f, judgeArchiveSchedules(r, r.disposition(DispositionTransfer))...)
+	f.text("member_id", r.MemberID)
+	f.text("requested_by", r.RequestedBy)
+	f.text("new_owner_id", r.NewOwnerID)
+	f.text("reason", r.Reason)
 	if _, err := ParseGrace(r.GracePeriod, 0); err != nil {
-		violations = append(violations, violationsOf(err)...)
+		f = append(f, violationsOf(err)...)
 	}
-	return append(violations, CheckOrigin(r.Origin)...)
+	return append(f, CheckOrigin(r.Origin)...)
 }
 
 // judgeArchiveSchedules judges rule D3 where this is the disposition.

@@ -13,11 +13,13 @@ func (f *form) required(field, value string) {
 	if value == "" {
 		f.bad("", field, field+" is required")
 	}
+	f.text(field, value)
 }
 
-func (f *form) short(field, value string) {
-	if len(value) > MaxNote {
-		f.bad("", field, fmt.Sprintf("%s is longer than %d bytes", field, MaxNote))
+// text is a text that may be empty: short, and one that the database keeps.
+func (f *form) text(field, value string) {
+	if reason := checkText(value, MaxNote); reason != "" {
+		f.bad("", field, field+" "+reason)
 	}
 }
 
@@ -26,7 +28,7 @@ func (m *ClaimRequest) Check() []Violation {
 	var f form
 	f.required("document_id", m.DocumentID)
 	f.required("member_id", m.MemberID)
-	f.short("note", m.Note)
+	f.text("note", m.Note)
 	return f
 }
 
@@ -44,7 +46,8 @@ func (m *AdminApproval) Check() []Violation {
 	default:
 		f.bad("C3", "decision", "decision must be approve or reject")
 	}
-	f.short("note", m.Note)
+	f.text("new_owner_id", m.NewOwnerID)
+	f.text("note", m.Note)
 	return f
 }
 
@@ -56,6 +59,7 @@ const MaxDocumentsNamed = 10000
 func (m *TransferDocuments) Check() []Violation {
 	var f form
 	f.required("admin_id", m.AdminID)
+	f.text("new_owner_id", m.NewOwnerID)
 	if len(m.DocumentIDs) > MaxDocumentsNamed {
 		f.bad("", "document_ids", fmt.Sprintf("at most %d documents can be named; name none for all", MaxDocumentsNamed))
 	}
@@ -88,7 +92,7 @@ func (m *Reschedule) Check() []Violation {
 func (m *Cancel) Check() []Violation {
 	var f form
 	f.required("admin_id", m.AdminID)
-	f.short("reason", m.Reason)
+	f.text("reason", m.Reason)
 	return f
 }
 

@@ -45,6 +45,10 @@ var guards = map[string]*offboarding.Refusal{
 		"the member already has a pending request on this document"),
 }
 
+// characterNotInRepertoire is the SQLSTATE of a text that PostgreSQL never takes:
+// trying again is of no use, and only a caller's text can be the cause.
+const characterNotInRepertoire = "22021"
+
 // clean makes an error safe: refusals and context errors pass, a guard becomes
 // its refusal, everything else an Error.
 func clean(op string, err error) error {
@@ -64,6 +68,9 @@ func clean(op string, err error) error {
 	if errors.As(err, &pgErr) {
 		if guard, ok := guards[pgErr.Constraint]; ok {
 			return guard
+		}
+		if pgErr.Code == characterNotInRepertoire {
+			return offboarding.Refuse("", offboarding.CodeInvalidArgument, "", "a text has a character that cannot be kept: NUL, or no UTF-8")
 		}
 		return &Error{Op: op, State: string(pgErr.Code), Name: pgErr.Code.Name(), raw: err}
 	}

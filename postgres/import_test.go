@@ -221,7 +221,7 @@ func TestImportLeavesNothingBehind(t *testing.T) {
 		"a bad role":         {func(in *offboarding.Import) { in.Members[368].Role = "king" }, "", ""},
 		"a grant twice":      {func(in *offboarding.Import) { in.Grants[5950] = in.Grants[0] }, "", ""},
 		"a bad last row":     {func(in *offboarding.Import) { in.Credentials[79].Kind = "key" }, "", ""},
-		"NUL":                {func(in *offboarding.Import) { in.Documents[0].Title = "\x00" }, "", ""},
+		"NUL":                {func(in *offboarding.Import) { in.Documents[0].Title = "\x00" }, offboarding.CodeInvalidArgument, ""},
 		"a bad organization": {func(in *offboarding.Import) { in.Organization.ClaimPolicy = "" }, "", ""},
 	}
 	for name, tt := range tests {
