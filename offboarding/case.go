@@ -48,7 +48,7 @@ const (
 // Dispositions lists every disposition.
 var Dispositions = []Disposition{DispositionTransfer, DispositionArchive, DispositionRetain}
 
-// NewOwnerManager, as new_owner_id, means the leaver's manager (rule N2).
+// NewOwnerManager is the new_owner_id that means the leaver's manager (rule N2).
 const NewOwnerManager = "manager"
 
 // Plan is what a case will do, every reference resolved to an ID.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -125,7 +126,7 @@ func (l *loader) loadOrganization() error {
 
 // copyIn loads n rows into a table; row is handed the number of each.
 func (l *loader) copyIn(table string, n int, columns []string, row func(i int) ([]any, error)) error {
-	stmt, err := l.PrepareContext(l.ctx, pq.CopyIn(table, columns...))
+	stmt, err := l.PrepareContext(l.ctx, "COPY "+table+" ("+strings.Join(columns, ", ")+") FROM STDIN")
 	if err != nil {
 		return err
 	}
