@@ -92,7 +92,7 @@ func report(f *factory, cmd *cobra.Command, err error) int {
 		return exitUsage
 	case errors.As(err, &refusal):
 		f.say(failure{Code: string(refusal.Code()), Message: refusal.Error(), Violations: refusal.Violations},
-			"refused, nothing was changed\n"+violationLines(refusal.Violations))
+			"refused:\n"+violationLines(refusal.Violations))
 		return exitRefused
 	case errors.As(err, &files):
 		f.say(failure{Code: "invalid_files", Message: "nothing was imported", Rows: files.Rows}, files.Error()+"\n")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // a preview needs time zones where the machine has none
 )
 
 func main() {
