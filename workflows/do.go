@@ -76,15 +76,21 @@ func do[T any](ctx workflow.Context, c *offboardingCase, name string, execute fu
 	}
 }
 
-// sweep does a step over all documents of the case.
+// sweep does a step over all documents of the case. The caller is inside the
+// gate already: who entered it a second time would wait for whoever waits for
+// them to leave.
 func (c *offboardingCase) sweep(ctx workflow.Context, activity any, in offboarding.SweepInput) (offboarding.Sweep, error) {
 	execute := remote(activity, in)
 	if c.Documents.Total <= localSweep {
 		execute = local(activity, in)
 	}
-	var out offboarding.Sweep
-	err := c.together(ctx, func() (err error) {
-		out, err = do[offboarding.Sweep](ctx, c, in.Name, execute)
+	return do[offboarding.Sweep](ctx, c, in.Name, execute)
+}
+
+// sweepTogether does a sweep of the case itself beside messages about documents.
+func (c *offboardingCase) sweepTogether(ctx workflow.Context, activity any, in offboarding.SweepInput) (out offboarding.Sweep, err error) {
+	err = c.together(ctx, func() error {
+		out, err = c.sweep(ctx, activity, in)
 		return err
 	})
 	return out, err

@@ -102,3 +102,31 @@ func (s *scene) update(id, name string, payload any) *answer {
 	}, payload)
 	return a
 }
+
+// signal sends a signal.
+func (s *scene) signal(name string, payload any) { s.env.SignalWorkflow(name, payload) }
+
+// result is what a case that has ended well came to.
+func (s *scene) result() offboarding.Result {
+	s.t.Helper()
+	require.True(s.t, s.env.IsWorkflowCompleted(), "the case has not ended")
+	require.NoError(s.t, s.env.GetWorkflowError())
+	var result offboarding.Result
+	require.NoError(s.t, s.env.GetWorkflowResult(&result))
+	return result
+}
+
+// refusal is why the case ended with an error.
+func (s *scene) refusal() *offboarding.Refusal {
+	s.t.Helper()
+	require.True(s.t, s.env.IsWorkflowCompleted(), "the case has not ended")
+	refusal := activities.RefusalFrom(s.env.GetWorkflowError())
+	require.NotNil(s.t, refusal, "want a refusal, got %v", s.env.GetWorkflowError())
+	return refusal
+}
+
+// fixtureTime is so long after the start.
+func fixtureTime(d time.Duration) time.Time { return fixture.Start.Add(d) }
+
+// at is that time as a message carries it.
+func at(d time.Duration) string { return fixtureTime(d).Format(time.RFC3339) }

@@ -165,7 +165,7 @@ func (c *offboardingCase) dispose(ctx workflow.Context) error {
 		in := offboarding.SweepInput{
 			Step: c.step(ctx, "transfer/"+c.Plan.NewOwnerID), NewOwnerID: c.Plan.NewOwnerID, ArchiveSchedules: c.Plan.ArchiveSchedules,
 		}
-		moved, err := c.sweep(ctx, act.TransferDocuments, in)
+		moved, err := c.sweepTogether(ctx, act.TransferDocuments, in)
 		if refused(err, offboarding.CodeNewOwnerNotEligible) {
 			return c.fallBack(ctx)
 		}
@@ -175,7 +175,7 @@ func (c *offboardingCase) dispose(ctx workflow.Context) error {
 		c.Documents.Transferred += moved.Documents
 		c.done("transfer")
 	case offboarding.DispositionArchive:
-		archived, err := c.sweep(ctx, act.ArchiveDocuments, offboarding.SweepInput{Step: c.step(ctx, "archive")})
+		archived, err := c.sweepTogether(ctx, act.ArchiveDocuments, offboarding.SweepInput{Step: c.step(ctx, "archive")})
 		if err != nil {
 			return err
 		}
@@ -236,7 +236,7 @@ func (c *offboardingCase) endGrace(ctx workflow.Context) error {
 // readOnly locks what is still unowned, then waits until nothing is.
 func (c *offboardingCase) readOnly(ctx workflow.Context) error {
 	if !c.Locked {
-		locked, err := c.sweep(ctx, act.LockDocuments, offboarding.SweepInput{Step: c.step(ctx, numbered("lock", c.Settles))})
+		locked, err := c.sweepTogether(ctx, act.LockDocuments, offboarding.SweepInput{Step: c.step(ctx, numbered("lock", c.Settles))})
 		if err != nil {
 			return err
 		}

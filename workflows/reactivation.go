@@ -49,7 +49,7 @@ func (c *offboardingCase) reactivated(ctx workflow.Context, m message) (offboard
 func (c *offboardingCase) reactivate(ctx workflow.Context) error {
 	r := c.Reactivation
 	restore := offboarding.SweepInput{Step: c.step(ctx, r.ID+"/restore"), ActorID: r.AdminID}
-	if _, err := c.sweep(ctx, act.RestoreDocuments, restore); err != nil {
+	if _, err := c.sweepTogether(ctx, act.RestoreDocuments, restore); err != nil {
 		return err
 	}
 	in := offboarding.ReactivateInput{Step: c.step(ctx, r.ID+"/member"), Message: r.Message}
@@ -66,14 +66,14 @@ func (c *offboardingCase) reactivate(ctx workflow.Context) error {
 	c.Phase = offboarding.PhaseReactivated
 	settle := offboarding.SweepInput{Step: c.step(ctx, r.ID+"/return"), ActorID: r.AdminID}
 	if r.Message.ReturnDocuments {
-		returned, err := c.sweep(ctx, act.ReturnDocuments, settle)
+		returned, err := c.sweepTogether(ctx, act.ReturnDocuments, settle)
 		if err != nil {
 			return err
 		}
 		c.Documents.Returned = returned.Documents
 	}
 	settle.Name = r.ID + "/grant"
-	if _, err := c.sweep(ctx, act.GrantEdit, settle); err != nil {
+	if _, err := c.sweepTogether(ctx, act.GrantEdit, settle); err != nil {
 		return err
 	}
 	if _, err := do[struct{}](ctx, c, "close", local(act.CloseReactivated, c.step(ctx, r.ID+"/close"))); err != nil {
