@@ -88,7 +88,9 @@ func (t *tx) changePlan(c *caseRow, at time.Time, plan offboarding.Plan) error {
 	}})
 }
 
-// FallBack changes the plan of a case whose new owner is no longer eligible.
+// FallBack changes the plan of a case whose new owner a transfer has refused. It
+// does not look at the new owner again: one who has become eligible since would be
+// refused by the record of that transfer all the same, without end.
 func (s *Store) FallBack(ctx context.Context, in offboarding.Step) (offboarding.Plan, error) {
 	return changing(ctx, s, in, func(t *tx, c *caseRow) (offboarding.Plan, error) {
 		leaver, err := t.memberByID(c.MemberID, selectMember)
@@ -99,7 +101,10 @@ func (s *Store) FallBack(ctx context.Context, in offboarding.Step) (offboarding.
 		if err := t.eligibility(&f, c.NewOwnerID, in.At); err != nil {
 			return c.plan(), err
 		}
-		plan := offboarding.FallBack(c.plan(), f.Leaver, f.NewOwner, f.Manager)
+		if f.Manager != nil && f.Manager.ID == c.NewOwnerID {
+			f.Manager = nil
+		}
+		plan := offboarding.FallBack(c.plan(), f.Leaver, nil, f.Manager)
 		return plan, t.changePlan(c, in.At, plan)
 	})
 }

@@ -94,7 +94,17 @@ func once[T any](
 		}
 		return t.record(step, stored{OK: mustJSON(out)})
 	})
-	if errors.Is(err, errStepDone) { // another run of the same step was faster
+	var refusal *offboarding.Refusal
+	if !recorded && errors.As(err, &refusal) && refusal.Code() != offboarding.CodeCaseNotFound {
+		recordErr := s.inTx(ctx, step.Name, func(t *tx) error { return t.record(step, stored{Refusal: refusal}) })
+		if recordErr != nil {
+			err = recordErr
+		}
+	}
+	if errors.Is(err, errStepDone) {
+		// Another run of the same step was faster. What it came to is the answer,
+		// and not what this run made of the state that it left.
+		out = *new(T)
 		err = s.inTx(ctx, step.Name, func(t *tx) error {
 			var outcome string
 			if err := t.get(&outcome, selectOutcome, step.CaseID, step.Name); err != nil {
@@ -102,14 +112,6 @@ func once[T any](
 			}
 			return decode(outcome, &out)
 		})
-		return out, err
-	}
-	var refusal *offboarding.Refusal
-	if !recorded && errors.As(err, &refusal) && refusal.Code() != offboarding.CodeCaseNotFound {
-		recordErr := s.inTx(ctx, step.Name, func(t *tx) error { return t.record(step, stored{Refusal: refusal}) })
-		if recordErr != nil && !errors.Is(recordErr, errStepDone) {
-			return out, recordErr
-		}
 	}
 	return out, err
 }
