@@ -104,5 +104,21 @@ func (c *Client) update(
 	if err == nil {
 		err = handle.Get(ctx, &outcome)
 	}
-	return outcome, clean("send "+name, err)
+	if err = clean("send "+name, err); offboarding.CodeOf(err) == offboarding.CodeCaseNotFound {
+		err = c.whyClosed(ctx, workflowID, name, err)
+	}
+	return outcome, err
+}
+
+// whyClosed answers for a case that had closed when the message came: a claim's
+// document has an active owner then, every other message is too late.
+func (c *Client) whyClosed(ctx context.Context, workflowID, name string, notFound error) error {
+	status, err := c.Status(ctx, workflowID)
+	switch {
+	case err != nil || !status.Phase.Closed():
+		return notFound
+	case name == offboarding.MessageClaim && (status.Phase == offboarding.PhaseCompleted || status.Phase == offboarding.PhaseReactivated):
+		return offboarding.Refuse("C1", offboarding.CodeAlreadyOwned, "document_id", "the case is "+string(status.Phase)+"; nothing is unowned")
+	}
+	return offboarding.Refuse("", offboarding.CodeWrongPhase, "", "the case is "+string(status.Phase))
 }

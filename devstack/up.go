@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"handover/internal/app"
+)
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "devstack",
+		Short:         "Run all of Handover in one process, or show what it does",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(upCommand(), demoCommand())
+	return root
+}
+
+// stateDir is where a stack keeps its state, below the working directory.
+const stateDir = ".handover"
+
+func upCommand() *cobra.Command {
+	options := app.StackOptions{}
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Run Temporal, PostgreSQL, migrations and a worker until interrupted",
+		Long: `Run Temporal, PostgreSQL, migrations and a worker in one process until interrupted.
+
+The state is kept in .handover/; the next start goes on where this one was, however
+it ended. DATABASE_URL and TEMPORAL_ADDRESS name servers to use instead of own ones.`,
+		Example: "  devstack up\n  devstack up --temporal-listen 127.0.0.1:17233 --ui-listen ''",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return up(cmd, options) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&options.Dir, "dir", stateDir, "`folder` of the state")
+	flags.StringVar(&options.TemporalAddress, "temporal-listen", "127.0.0.1:7233", "`host:port` of the Temporal server")
+	flags.StringVar(&options.UIAddress, "ui-listen", "127.0.0.1:8233", "`host:port` of Temporal's web UI; empty for none")
+	flags.StringVar(&options.HealthAddress, "health-address", "127.0.0.1:8081", "`host:port` of the worker's /livez and /readyz")
+	return cmd
+}
+
+func up(cmd *cobra.Command, options app.StackOptions) error {
+	ctx := cmd.Context()
+	var err error
+	if options.Dir, err = filepath.Abs(options.Dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(options.Dir, 0o755); err != nil { //nolint:gosec // the database's user passes through; secrets inside are 0600
+		return err
+	}
+	options.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	say := func(format string, args ...any) { fmt.Fprintf(cmd.OutOrStdout(), format+"\n", args...) }
+	say("Starting PostgreSQL, Temporal and a worker; the state is in %s", options.Dir)
+	stack, err := app.StartStack(ctx, options)
+	if err != nil {
+		return err
+	}
+	say("")
+	say("Handover is up.")
+	say("  Temporal   %s   (namespace %s, task queue offboarding)", stack.TemporalAddress(), stack.Namespace())
+	if ui := stack.UIAddress(); ui != "" {
+		say("  web UI     http://%s", ui)
+	}
+	say("  health     http://%s/readyz", options.HealthAddress)
+	say("  starter    finds this stack by itself when it is run in this folder:")
+	say("             go run ./starter import data/devdocs && go run ./starter list")
+	say("")
+	say("Stop with ctrl-C; the next start goes on where this one was.")
+	select {
+	case <-ctx.Done():
+		say("Stopping.")
+		return stack.Close()
+	case fatal := <-stack.Fatal():
+		_ = stack.Close() // the first error tells more
+		return fatal
+	}
+}

@@ -1,0 +1,165 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+
+	"handover/internal/config"
+	"handover/internal/pgserver"
+	"handover/internal/temporalserver"
+	"handover/postgres"
+	"handover/schema"
+)
+
+// StackOptions say where a stack keeps its state and listens.
+type StackOptions struct {
+	// Dir keeps the state; empty is a throw-away state.
+	Dir string
+	// TemporalAddress and UIAddress are where the Temporal server of the stack
+	// listens; ":0" is a free port, an empty UIAddress means no web UI.
+	TemporalAddress, UIAddress string
+	// HealthAddress of the worker, empty for none.
+	HealthAddress string
+	Log           *slog.Logger
+}
+
+// Stack is everything in one process: PostgreSQL, Temporal, migrations and a
+// worker. DATABASE_URL and TEMPORAL_ADDRESS in the environment name servers to
+// use instead of its own.
+type Stack struct {
+	postgres *pgserver.Server
+	temporal *temporalserver.Server // nil when TEMPORAL_ADDRESS names another
+	options  client.Options
+	worker   *Worker
+	file     string // says how to reach the stack
+}
+
+// poolSize is the stack's number of database connections.
+const poolSize = 32
+
+// StartStack starts everything and returns when cases can be started.
+func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
+	s := &Stack{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	dir := func(name string) string {
+		if o.Dir == "" {
+			return ""
+		}
+		return filepath.Join(o.Dir, name)
+	}
+	logf := func(format string, args ...any) { o.Log.InfoContext(ctx, fmt.Sprintf(format, args...)) }
+	if s.postgres, err = pgserver.Start(ctx, pgserver.Options{Dir: dir("postgres"), Logf: logf}); err != nil {
+		return nil, err
+	}
+	if s.options, err = envconfig.LoadDefaultClientOptions(); err != nil {
+		return nil, fmt.Errorf("the TEMPORAL_ settings cannot be read: %w", err)
+	}
+	if os.Getenv("TEMPORAL_ADDRESS") == "" {
+		s.temporal, err = temporalserver.Start(ctx, temporalserver.Options{
+			Dir: dir("temporal"), Address: o.TemporalAddress, UIAddress: o.UIAddress,
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.options = client.Options{HostPort: s.temporal.Address(), Namespace: s.temporal.Namespace()}
+	}
+	if err := s.migrate(ctx); err != nil {
+		return nil, err
+	}
+	s.worker, err = StartWorker(ctx, &config.Config{
+		Database: config.Database{URL: config.Secret(s.postgres.URL()), PoolSize: poolSize},
+		Temporal: s.options,
+		Worker:   config.Worker{HealthAddress: o.HealthAddress},
+	}, o.Log, nil)
+	if err != nil {
+		return nil, err
+	}
+	if o.Dir != "" {
+		err = s.describe(filepath.Join(o.Dir, "devstack.json"))
+	}
+	return s, err
+}
+
+func (s *Stack) migrate(ctx context.Context) error {
+	store, err := postgres.Open(s.postgres.URL(), 2)
+	if err != nil {
+		return err
+	}
+	_, err = schema.Migrate(ctx, store.DB().DB)
+	return errors.Join(err, store.Close())
+}
+
+// describe writes how to reach the stack, for the command line; the file has the
+// database's password in it and is the owner's alone.
+func (s *Stack) describe(file string) error {
+	data, err := json.Marshal(map[string]string{"database_url": s.postgres.URL(), "temporal_address": s.options.HostPort})
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		return fmt.Errorf("say how to reach the stack: %w", err)
+	}
+	s.file = file
+	return nil
+}
+
+// Store is the stack's database.
+func (s *Stack) Store() *postgres.Store { return s.worker.Store() }
+
+// Client is a connection to the stack's Temporal server.
+func (s *Stack) Client() client.Client { return s.worker.Client() }
+
+// Namespace is the Temporal namespace that the stack works in.
+func (s *Stack) Namespace() string {
+	if s.options.Namespace == "" {
+		return client.DefaultNamespace
+	}
+	return s.options.Namespace
+}
+
+// TemporalAddress is where the Temporal server listens.
+func (s *Stack) TemporalAddress() string { return s.options.HostPort }
+
+// UIAddress is where the web UI listens, "" for none.
+func (s *Stack) UIAddress() string {
+	if s.temporal == nil {
+		return ""
+	}
+	return s.temporal.UIAddress()
+}
+
+// DatabaseURL is how to reach the database; it may hold a password.
+func (s *Stack) DatabaseURL() string { return s.postgres.URL() }
+
+// Fatal receives an error after which the stack no longer works.
+func (s *Stack) Fatal() <-chan error { return s.worker.Fatal() }
+
+// Close stops everything; what is durable stays.
+func (s *Stack) Close() error {
+	var errs []error
+	if s.file != "" {
+		errs = append(errs, os.Remove(s.file))
+	}
+	if s.worker != nil {
+		errs = append(errs, s.worker.Close())
+	}
+	if s.temporal != nil {
+		errs = append(errs, s.temporal.Stop())
+	}
+	if s.postgres != nil {
+		errs = append(errs, s.postgres.Stop())
+	}
+	return errors.Join(errs...)
+}
