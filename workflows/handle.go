@@ -58,6 +58,8 @@ func (c *offboardingCase) dispatch(ctx workflow.Context, m message) (out offboar
 			return c.refusal
 		case c.Reactivation != nil && c.Reactivation.ID == m.ID:
 			return nil // allowed by an earlier run
+		case c.Reactivated != "" && c.Reactivated == m.ID:
+			return nil // and done
 		case c.closed(), c.ended, c.Reactivation != nil:
 			return offboarding.Refuse("", offboarding.CodeWrongPhase, "", "the case is "+string(c.Phase))
 		}
@@ -114,6 +116,9 @@ func (c *offboardingCase) found(out offboarding.Outcome) {
 func (c *offboardingCase) forget(requestID string) {
 	c.PendingCount = max(0, c.PendingCount-1)
 	c.Pending = slices.DeleteFunc(c.Pending, func(id string) bool { return id == requestID })
+	if len(c.Pending) == 0 && c.PendingCount > 0 {
+		c.Recount = true // reads the next ones
+	}
 }
 
 // transfer moves some or all of what the leaver still owns, beside claims, then
@@ -126,15 +131,15 @@ func (c *offboardingCase) transfer(ctx workflow.Context, m message, p offboardin
 		return out, err
 	}
 	in := offboarding.SweepInput{
-		Step: c.step(ctx, m.ID+"/sweep"), ActorID: allowed.AdminID, NewOwnerID: allowed.NewOwnerID, DocumentIDs: p.DocumentIDs,
+		Step: c.step(ctx, m.sweep()), ActorID: allowed.AdminID, NewOwnerID: allowed.NewOwnerID, DocumentIDs: p.DocumentIDs,
 	}
 	moved, err := c.sweep(ctx, act.TransferDocuments, in)
+	c.Recount = true // archived documents may have been among them, and a refusal may have come after some
 	if err != nil {
 		return out, err
 	}
 	out.OwnerID, out.Documents = allowed.NewOwnerID, moved.Documents
 	c.Documents.Transferred += moved.Documents
-	c.Recount = true // archived documents may have been among them
 	return out, nil
 }
 

@@ -1,8 +1,11 @@
 package workflows_test
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,22 +30,46 @@ const day = 24 * time.Hour
 // activities on a real database.
 type scene struct {
 	*fixture.Organization
-	t   *testing.T
-	env *testsuite.TestWorkflowEnvironment
+	t       *testing.T
+	env     *testsuite.TestWorkflowEnvironment
+	notices *notices
+	now     time.Time
+}
+
+// notices are those that the notifier has been handed; it fails while broken.
+type notices struct {
+	mu     sync.Mutex
+	handed []offboarding.Notice
+	broken bool
+}
+
+func (n *notices) Notify(_ context.Context, notice offboarding.Notice) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.broken {
+		return errors.New("the mail server does not answer")
+	}
+	n.handed = append(n.handed, notice)
+	return nil
 }
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	db := testdb.New(t)
-	var suite testsuite.WorkflowTestSuite
-	s := &scene{Organization: fixture.New(t, db), t: t, env: suite.NewTestWorkflowEnvironment()}
-	store := postgres.New(db)
-	log := slog.New(slog.DiscardHandler)
-	workflows.Register(s.env, activities.New(store, activities.LogNotifier{Log: log}, log))
-	s.env.SetStartTime(fixture.Start)
-	s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: offboarding.WorkflowID(s.Leaver), TaskQueue: offboarding.TaskQueue})
-	s.env.SetTestTimeout(time.Minute)
+	s := &scene{Organization: fixture.New(t, testdb.New(t)), t: t, notices: &notices{}, now: fixture.Start}
+	s.stage(offboarding.WorkflowID(s.Leaver))
 	return s
+}
+
+// stage makes a new environment for a run on the same organization.
+func (s *scene) stage(workflowID string) {
+	var suite testsuite.WorkflowTestSuite
+	log := slog.New(slog.DiscardHandler)
+	suite.SetLogger(log)
+	s.env = suite.NewTestWorkflowEnvironment()
+	workflows.Register(s.env, activities.New(postgres.New(s.DB), s.notices, log))
+	s.env.SetStartTime(s.now)
+	s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: workflowID, TaskQueue: offboarding.TaskQueue})
+	s.env.SetTestTimeout(time.Minute)
 }
 
 // request is a start by the admin; change alters it.

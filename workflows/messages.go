@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
 	"handover/activities"
@@ -17,6 +18,9 @@ type message struct {
 	Name    string          `json:"name"`
 	Payload json.RawMessage `json:"payload"`
 }
+
+// sweep names the work on documents that a message asks for.
+func (m message) sweep() string { return m.ID + "/sweep" }
 
 // listen registers the handlers of all messages. A signal and its update are
 // handled by the same function; signals one after the other as they came.
@@ -45,12 +49,14 @@ func (c *offboardingCase) listen(ctx workflow.Context) error {
 	return nil
 }
 
-// receive puts signals into the inbox in the order of their arrival.
+// receive puts signals into the inbox, those of a name in the order of their
+// arrival. They are taken as they are: the SDK would drop one that it cannot
+// decode, and the receiver would wait for another of that name.
 func (c *offboardingCase) receive(ctx workflow.Context) {
 	selector := workflow.NewSelector(ctx)
 	for _, name := range offboarding.Messages {
 		selector.AddReceive(workflow.GetSignalChannel(ctx, name), func(ch workflow.ReceiveChannel, _ bool) {
-			var payload json.RawMessage
+			var payload converter.RawValue
 			ch.Receive(ctx, &payload)
 			c.accept(name, payload)
 		})
@@ -65,7 +71,7 @@ func (c *offboardingCase) drain(ctx workflow.Context) {
 	for _, name := range offboarding.Messages {
 		ch := workflow.GetSignalChannel(ctx, name)
 		for {
-			var payload json.RawMessage
+			var payload converter.RawValue
 			if !ch.ReceiveAsync(&payload) {
 				break
 			}
@@ -74,9 +80,15 @@ func (c *offboardingCase) drain(ctx workflow.Context) {
 	}
 }
 
-func (c *offboardingCase) accept(name string, payload json.RawMessage) {
+// accept names a signal. What is not JSON has no payload, and is refused like
+// everything that the message does not take.
+func (c *offboardingCase) accept(name string, payload converter.RawValue) {
 	c.Messages++
-	c.Inbox = append(c.Inbox, message{ID: numbered("signal", c.Messages), Name: name, Payload: payload})
+	m := message{ID: numbered("signal", c.Messages), Name: name}
+	if data := payload.Payload().GetData(); json.Valid(data) {
+		m.Payload = data
+	}
+	c.Inbox = append(c.Inbox, m)
 }
 
 // handleInbox handles signals. One that breaks a rule is recorded and does not
@@ -85,14 +97,18 @@ func (c *offboardingCase) handleInbox(ctx workflow.Context) {
 	for {
 		_ = workflow.Await(ctx, func() bool { return len(c.Inbox) > 0 && c.ready() && !c.rollover })
 		if _, err := c.handle(ctx, c.Inbox[0]); errors.Is(err, errRollover) {
-			return // stays in the inbox: the next run goes on with it
+			// Stays in the inbox: the next run goes on with it, unless this one ends first.
+			_ = workflow.Await(ctx, func() bool { return c.rollover || c.ended })
+			continue
 		}
 		c.Inbox = c.Inbox[1:]
 	}
 }
 
-// answer handles an update.
+// answer handles an update. Like the case itself it is not torn apart by a
+// cancellation request from outside.
 func (c *offboardingCase) answer(ctx workflow.Context, m message) (offboarding.Outcome, error) {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	if err := workflow.Await(ctx, func() bool { return c.ready() || c.rollover }); err != nil {
 		return offboarding.Outcome{}, err
 	}
@@ -100,12 +116,21 @@ func (c *offboardingCase) answer(ctx workflow.Context, m message) (offboarding.O
 	var refusal *offboarding.Refusal
 	switch {
 	case errors.Is(err, errRollover):
+		c.abandoned(ctx, m)
 		return out, activities.RefusalError(offboarding.Refuse("", offboarding.CodeTryAgain, "",
 			"the case could not decide now; send the message again"))
 	case errors.As(err, &refusal):
 		return out, activities.RefusalError(refusal)
 	}
 	return out, err
+}
+
+// abandoned gives up an update that this run cannot decide any more: the case
+// waits for it no longer, and looks what it may have done.
+func (c *offboardingCase) abandoned(ctx workflow.Context, m message) {
+	c.Recount = c.Recount || c.DeactivatedAt != nil
+	c.resolved(ctx, m.Name)
+	c.resolved(ctx, m.sweep())
 }
 
 // ready reports whether the case is where messages can be judged: it waits, it
@@ -117,6 +142,7 @@ func (c *offboardingCase) ready() bool {
 // awaitRevoked answers as soon as the leaver has no access, or the case waits for
 // its effective time; a refused start answers with what it breaks.
 func (c *offboardingCase) awaitRevoked(ctx workflow.Context) (offboarding.Status, error) {
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	err := workflow.Await(ctx, func() bool {
 		waiting := c.Phase == offboarding.PhaseScheduled && c.parked
 		return c.ended || c.rollover || c.closed() || c.DeactivatedAt != nil || waiting

@@ -160,7 +160,11 @@ func (c *offboardingCase) dispose(ctx workflow.Context) error {
 		}
 		c.Phase = offboarding.PhaseTransferring
 	}
-	switch c.Plan.Disposition {
+	disposition := c.Plan.Disposition
+	if c.Disposed {
+		disposition = offboarding.DispositionRetain // what is left is done
+	}
+	switch disposition {
 	case offboarding.DispositionTransfer:
 		in := offboarding.SweepInput{
 			Step: c.step(ctx, "transfer/"+c.Plan.NewOwnerID), NewOwnerID: c.Plan.NewOwnerID, ArchiveSchedules: c.Plan.ArchiveSchedules,
@@ -175,7 +179,7 @@ func (c *offboardingCase) dispose(ctx workflow.Context) error {
 		c.Documents.Transferred += moved.Documents
 		c.done("transfer")
 	case offboarding.DispositionArchive:
-		archived, err := c.sweepTogether(ctx, act.ArchiveDocuments, offboarding.SweepInput{Step: c.step(ctx, "archive")})
+		archived, err := c.sweepTogether(ctx, act.ArchiveDocuments, offboarding.SweepInput{Step: c.step(ctx, numbered("archive", c.Restores))})
 		if err != nil {
 			return err
 		}
@@ -183,6 +187,7 @@ func (c *offboardingCase) dispose(ctx workflow.Context) error {
 		c.done("archive")
 	case offboarding.DispositionRetain:
 	}
+	c.Disposed = true
 	ends := c.DeactivatedAt.Add(c.Plan.GracePeriod)
 	return c.exclusively(ctx, func() error { return c.settle(ctx, &ends) })
 }
@@ -236,7 +241,7 @@ func (c *offboardingCase) endGrace(ctx workflow.Context) error {
 // readOnly locks what is still unowned, then waits until nothing is.
 func (c *offboardingCase) readOnly(ctx workflow.Context) error {
 	if !c.Locked {
-		locked, err := c.sweepTogether(ctx, act.LockDocuments, offboarding.SweepInput{Step: c.step(ctx, numbered("lock", c.Settles))})
+		locked, err := c.sweepTogether(ctx, act.LockDocuments, offboarding.SweepInput{Step: c.step(ctx, numbered("lock", c.Restores))})
 		if err != nil {
 			return err
 		}
@@ -269,7 +274,7 @@ func (c *offboardingCase) settle(ctx workflow.Context, graceEnds *time.Time) err
 	case s.Phase == offboarding.PhaseCompleted:
 		c.close(ctx, s.Phase)
 		c.done("complete")
-	case s.Phase == offboarding.PhaseGrace && c.Phase != offboarding.PhaseGrace:
+	case s.Phase == offboarding.PhaseGrace && c.Phase != offboarding.PhaseGrace && graceEnds != nil:
 		c.Phase, c.GraceEndsAt, c.RemindedUntil = s.Phase, graceEnds, in.At
 		c.done("grace")
 	}

@@ -58,6 +58,10 @@ func (c *offboardingCase) reactivate(ctx workflow.Context) error {
 	if errors.As(err, &refusal) {
 		// Another member took the last seat meanwhile: lock again what was unlocked.
 		c.Reactivation, c.reactivationRefused, c.Locked = nil, refusal, false
+		c.Restores++
+		if c.Plan.Disposition == offboarding.DispositionArchive {
+			c.Disposed, c.Documents.Archived = false, 0
+		}
 		return nil
 	}
 	if err != nil {
@@ -81,7 +85,7 @@ func (c *offboardingCase) reactivate(ctx workflow.Context) error {
 	}
 	c.Documents.Unowned, c.Documents.ReadOnly, c.Pending, c.PendingCount = 0, 0, nil, 0
 	c.close(ctx, offboarding.PhaseReactivated)
-	c.Reactivation = nil
+	c.Reactivation, c.Reactivated = nil, r.ID
 	c.done("reactivate")
 	return nil
 }

@@ -40,13 +40,15 @@ type state struct {
 	ClosedAt       *time.Time         `json:"closed_at,omitempty"`
 	RemindedUntil  time.Time          `json:"reminded_until"`
 	RecheckAt      time.Time          `json:"recheck_at"`
-	Locked         bool               `json:"locked,omitempty"`  // the unowned documents are read-only
-	Recount        bool               `json:"recount,omitempty"` // what waits is to be counted afresh
+	Disposed       bool               `json:"disposed,omitempty"` // the plan has been done, and counted
+	Locked         bool               `json:"locked,omitempty"`   // the unowned documents are read-only
+	Recount        bool               `json:"recount,omitempty"`  // what waits is to be counted afresh
 	Documents      offboarding.Counts `json:"documents"`
 	Pending        []string           `json:"pending,omitempty"`
 	PendingCount   int                `json:"pending_count,omitempty"`
 	Steps          []string           `json:"steps,omitempty"`
 	Settles        int                `json:"settles,omitempty"`  // names the next settle
+	Restores       int                `json:"restores,omitempty"` // reactivations refused at the last moment; names what is done again
 	Messages       int                `json:"messages,omitempty"` // names the next message
 	Handled        int                `json:"handled,omitempty"`
 	Continued      int                `json:"continued,omitempty"`
@@ -54,6 +56,7 @@ type state struct {
 	Inbox        []message                    `json:"inbox,omitempty"`        // signals not handled yet
 	Outbox       []offboarding.Notice         `json:"outbox,omitempty"`       // notices not handed over yet
 	Reactivation *reactivation                `json:"reactivation,omitempty"` // allowed, and not done yet
+	Reactivated  string                       `json:"reactivated,omitempty"`  // ID of the message whose reactivation is done
 	Refused      []offboarding.RefusedMessage `json:"refused,omitempty"`
 	Trouble      *offboarding.Trouble         `json:"trouble,omitempty"`
 }
@@ -101,8 +104,11 @@ func (c *offboardingCase) step(ctx workflow.Context, name string) offboarding.St
 
 func numbered(name string, n int) string { return name + "/" + strconv.Itoa(n) }
 
-// closed reports whether nothing is left to do in this workflow.
-func (c *offboardingCase) closed() bool { return c.Phase.Closed() || c.Existing }
+// closed reports whether nothing is left to do in this workflow. A member is
+// active again before the documents are settled: that has still to be done.
+func (c *offboardingCase) closed() bool {
+	return c.Existing || c.Phase.Closed() && c.Reactivation == nil
+}
 
 func (c *offboardingCase) close(ctx workflow.Context, phase offboarding.Phase) {
 	at := now(ctx)
@@ -152,6 +158,9 @@ func (c *offboardingCase) continueAsNew(ctx workflow.Context) error {
 func (c *offboardingCase) finish(ctx workflow.Context, err error) {
 	errors.As(err, &c.refusal)
 	c.ended = true
+	if c.Trouble != nil { // of a notice that nobody needs any more
+		c.resolved(ctx, c.Trouble.Step)
+	}
 	c.drain(ctx)
 	_ = workflow.Await(ctx, func() bool { // a disconnected context is not canceled
 		return len(c.Inbox) == 0 && c.gate.idle() && workflow.AllHandlersFinished(ctx)
