@@ -59,6 +59,7 @@ type tx struct {
 	*sqlx.Tx
 	store *Store
 	ctx   context.Context //nolint:containedctx // a tx lives as long as the call that carries the context
+	fresh []string        // queries that were used for the first time
 }
 
 // inTx runs fn in one transaction and gives back a clean error.
@@ -68,34 +69,43 @@ func (s *Store) inTx(ctx context.Context, op string, fn func(*tx) error) error {
 		return clean(op, err)
 	}
 	defer func() { _ = raw.Rollback() }() // after a commit this does nothing
-	if err := fn(&tx{Tx: raw, store: s, ctx: ctx}); err != nil {
+	t := &tx{Tx: raw, store: s, ctx: ctx}
+	if err := fn(t); err != nil {
 		return clean(op, err)
 	}
-	return clean(op, raw.Commit())
+	if err := raw.Commit(); err != nil {
+		return clean(op, err)
+	}
+	for _, query := range t.fresh {
+		s.prepare(ctx, query)
+	}
+	return nil
 }
 
-// prepared returns the statement of a query, prepared when it is first used.
-func (s *Store) prepared(ctx context.Context, query string) (*sqlx.Stmt, error) {
-	if stmt, ok := s.statements.Load(query); ok {
-		return stmt.(*sqlx.Stmt), nil
+// prepare makes a query's statement for all connections. It is a help only: where
+// it fails, the query is prepared in the next transaction that uses it.
+func (s *Store) prepare(ctx context.Context, query string) {
+	if _, ok := s.statements.Load(query); ok {
+		return
 	}
 	stmt, err := s.db.PreparexContext(ctx, query)
 	if err != nil {
-		return nil, err
+		return
 	}
-	if first, loaded := s.statements.LoadOrStore(query, stmt); loaded {
+	if _, loaded := s.statements.LoadOrStore(query, stmt); loaded {
 		_ = stmt.Close()
-		return first.(*sqlx.Stmt), nil
 	}
-	return stmt, nil
 }
 
+// stmt is the statement of a query. One that is new is prepared for this
+// transaction alone: to prepare it for all connections takes one more of them, and
+// transactions that hold them all would wait for each other.
 func (t *tx) stmt(query string) (*sqlx.Stmt, error) {
-	stmt, err := t.store.prepared(t.ctx, query)
-	if err != nil {
-		return nil, err
+	if stmt, ok := t.store.statements.Load(query); ok {
+		return t.StmtxContext(t.ctx, stmt.(*sqlx.Stmt)), nil
 	}
-	return t.StmtxContext(t.ctx, stmt), nil
+	t.fresh = append(t.fresh, query)
+	return t.PreparexContext(t.ctx, query)
 }
 
 // get reads one row into dest; sql.ErrNoRows when there is none.
