@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/testsuite"
 
@@ -34,6 +36,7 @@ type scene struct {
 	env     *testsuite.TestWorkflowEnvironment
 	notices *notices
 	now     time.Time
+	asked   int
 }
 
 // notices are those that the notifier has been handed; it fails while broken.
@@ -157,3 +160,32 @@ func fixtureTime(d time.Duration) time.Time { return fixture.Start.Add(d) }
 
 // at is that time as a message carries it.
 func at(d time.Duration) string { return fixtureTime(d).Format(time.RFC3339) }
+
+// ask sends an update under an ID of its own.
+func (s *scene) ask(name string, payload any) *answer {
+	s.asked++
+	return s.update(fmt.Sprintf("ask-%d", s.asked), name, payload)
+}
+
+// lasting bounds a case that a test leaves open.
+func (s *scene) lasting(d time.Duration) { s.env.SetWorkflowRunTimeout(d) }
+
+// onStart does something when an activity starts for the first time.
+func (s *scene) onStart(activityName string, fn func()) {
+	var once sync.Once
+	s.env.SetOnLocalActivityStartedListener(func(info *activity.Info, _ context.Context, _ []any) {
+		if info.ActivityType.Name == activityName {
+			once.Do(fn)
+		}
+	})
+}
+
+// deactivateOutside makes a member inactive without a case.
+func (s *scene) deactivateOutside(member string) {
+	s.Exec(`UPDATE members SET status = 'inactive', deactivated_at = $2 WHERE id = $1`, member, fixture.Start)
+}
+
+// count is how many audit events of a name there are.
+func (s *scene) count(event string) int {
+	return s.Count(`SELECT count(*) FROM audit_events WHERE event = $1`, event)
+}
