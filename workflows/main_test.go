@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
 
 	"handover/activities"
@@ -173,11 +174,13 @@ func (s *scene) lasting(d time.Duration) { s.env.SetWorkflowRunTimeout(d) }
 // onStart does something when an activity starts for the first time.
 func (s *scene) onStart(activityName string, fn func()) {
 	var once sync.Once
-	s.env.SetOnLocalActivityStartedListener(func(info *activity.Info, _ context.Context, _ []any) {
+	started := func(info *activity.Info) {
 		if info.ActivityType.Name == activityName {
 			once.Do(fn)
 		}
-	})
+	}
+	s.env.SetOnLocalActivityStartedListener(func(info *activity.Info, _ context.Context, _ []any) { started(info) })
+	s.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) { started(info) })
 }
 
 // deactivateOutside makes a member inactive without a case.
@@ -188,4 +191,21 @@ func (s *scene) deactivateOutside(member string) {
 // count is how many audit events of a name there are.
 func (s *scene) count(event string) int {
 	return s.Count(`SELECT count(*) FROM audit_events WHERE event = $1`, event)
+}
+
+// awaitRevoked sends the update of that name; its status goes to out.
+func (s *scene) awaitRevoked(out *offboarding.Status) *answer {
+	a := &answer{}
+	s.asked++
+	s.env.UpdateWorkflow(offboarding.UpdateAwaitRevoked, fmt.Sprintf("await-%d", s.asked), &testsuite.TestUpdateCallback{
+		OnAccept: func() {},
+		OnReject: func(err error) { a.err = err },
+		OnComplete: func(result any, err error) {
+			a.err = err
+			if status, ok := result.(offboarding.Status); ok && out != nil {
+				*out = status
+			}
+		},
+	})
+	return a
 }
