@@ -112,13 +112,13 @@ func (t *tx) request(c *caseRow, in offboarding.ClaimInput, memberID string) (st
 	})
 }
 
-const (
+var (
 	giveDocument = `UPDATE documents SET owner_id = $2, prior_folder_id = folder_id, folder_id = nullif($3, '')::uuid, moved_by_case_id = $4,
 	access = CASE WHEN access = 'read_only' THEN 'editable' ELSE access END,
 	access_case_id = CASE WHEN access = 'read_only' THEN NULL ELSE access_case_id END, updated_at = $5
 	WHERE id = $1`
 	supersedeOthers = `UPDATE ownership_requests SET status = 'superseded', decided_at = $2
-	WHERE document_id = $1 AND status = 'pending' AND id::text <> $3 RETURNING id`
+	WHERE ` + pendingWhere("document_id = $1 AND id::text <> $3") + ` RETURNING id`
 )
 
 // give gives one of the leaver's documents to a new owner, editable again, and

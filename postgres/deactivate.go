@@ -7,13 +7,20 @@ import (
 	"handover/offboarding"
 )
 
-const (
+// pendingWhere chooses pending requests and locks them in the order of their IDs,
+// as whoever locks more than one does: a leaver's requests lie on many documents,
+// and a document's belong to many members.
+func pendingWhere(where string) string {
+	return `id IN (SELECT id FROM ownership_requests WHERE ` + where + ` AND status = 'pending' ORDER BY id FOR NO KEY UPDATE)`
+}
+
+var (
 	deactivateMember = `UPDATE members SET status = 'inactive', deactivated_at = $2 WHERE id = $1 AND status = 'active'`
 	markDeactivated  = `UPDATE cases SET phase = 'deactivated', deactivated_at = $2 WHERE id = $1`
 	// A member who leaves asks for nothing any more.
 	withdrawRequests = `WITH withdrawn AS (
 		UPDATE ownership_requests SET status = 'withdrawn', decided_at = $2
-		WHERE member_id = $1 AND status = 'pending' RETURNING id, document_id)
+		WHERE ` + pendingWhere("member_id = $1") + ` RETURNING id, document_id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT $3, 'WithdrawDocOwnership', $4, $5, $1, document_id, $6, 'request', id, '{"status": "pending"}', '{"status": "withdrawn"}', $2
 	FROM withdrawn`
@@ -70,11 +77,11 @@ func (s *Store) Advance(ctx context.Context, in offboarding.AdvanceInput) error 
 	return err
 }
 
-const (
+var (
 	startGrace = `UPDATE cases SET grace_ends_at = $2 WHERE id = $1`
 	// The documents of pending requests found an owner outside of the case.
 	supersedeLeftOver = `WITH superseded AS (
-		UPDATE ownership_requests SET status = 'superseded', decided_at = $2 WHERE case_id = $1 AND status = 'pending'
+		UPDATE ownership_requests SET status = 'superseded', decided_at = $2 WHERE ` + pendingWhere("case_id = $1") + `
 		RETURNING id, document_id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT $3, 'SupersedeDocOwnership', $4, $5, $6, document_id, $1, 'request', id, '{"status": "pending"}', '{"status": "superseded"}', $2

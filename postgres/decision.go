@@ -17,6 +17,8 @@ type requestRow struct {
 }
 
 const (
+	// Those that the decision may supersede too, in the order that pendingWhere keeps.
+	lockRequests  = `SELECT count(*) FROM (SELECT FROM ownership_requests WHERE document_id = $1 AND status = 'pending' ORDER BY id FOR NO KEY UPDATE) locked`
 	selectRequest = `SELECT id, document_id, member_id, status FROM ownership_requests WHERE id = $1 AND case_id = $2 FOR NO KEY UPDATE`
 	decideRequest = `UPDATE ownership_requests SET status = $2, decided_at = $3, decided_by = $4, decision_note = $5,
 	new_owner_id = nullif($6, '')::uuid WHERE id = $1`
@@ -72,6 +74,9 @@ func (t *tx) lockRequest(
 		return false, err
 	}
 	if _, _, err := t.document(c, r.DocumentID, r.MemberID); err != nil {
+		return false, err
+	}
+	if _, err := t.exec(lockRequests, r.DocumentID); err != nil {
 		return false, err
 	}
 	found, err = t.find(r, selectRequest, id, c.ID)

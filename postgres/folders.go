@@ -16,12 +16,14 @@ const (
 	insertFolder         = `INSERT INTO folders (id, organization_id, owner_id, parent_id, name, leaver_id, source_id, created_at)
 	VALUES ($1, $2, $3, nullif($4, '')::uuid, $5, nullif($6, '')::uuid, nullif($7, '')::uuid, $8)
 	ON CONFLICT DO NOTHING`
-	// The personal folders of a leaver that lead to the given ones, the outermost first.
+	// The personal folders of a leaver that lead to the given ones, the outermost
+	// first: whoever makes likenesses of them makes them in this order.
 	selectFolderPaths = `WITH RECURSIVE path AS (
-		SELECT id, parent_id, name, 0 AS height FROM folders WHERE id = ANY ($1::uuid[]) AND owner_id = $2
+		SELECT id AS start, id, parent_id, name, 0 AS height FROM folders WHERE id = ANY ($1::uuid[]) AND owner_id = $2
 		UNION ALL
-		SELECT f.id, f.parent_id, f.name, p.height + 1 FROM folders f JOIN path p ON f.id = p.parent_id WHERE f.owner_id = $2)
-	SELECT id, coalesce(max(parent_id::text), '') AS parent_id, max(name) AS name FROM path GROUP BY id ORDER BY max(height) DESC`
+		SELECT p.start, f.id, f.parent_id, f.name, p.height + 1 FROM folders f JOIN path p ON f.id = p.parent_id WHERE f.owner_id = $2),
+	placed AS (SELECT id, parent_id, name, max(height) OVER (PARTITION BY start) - height AS depth FROM path)
+	SELECT DISTINCT depth, id, coalesce(parent_id::text, '') AS parent_id, name FROM placed ORDER BY depth, id`
 )
 
 // home makes ready the new owner's My Documents / Archived Users / <leaver> for
@@ -43,6 +45,7 @@ func (t *tx) home(c *caseRow, newOwner string, folders []string, at time.Time) (
 		return leaf, err
 	}
 	var path []struct {
+		Depth    int    `db:"depth"`
 		ID       string `db:"id"`
 		ParentID string `db:"parent_id"`
 		Name     string `db:"name"`

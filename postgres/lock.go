@@ -10,7 +10,7 @@ import (
 // event each. $1 leaver, $2 after, $3 up to, $4 case, $5 actor, $6 origin, $7 at.
 func accessChange(event, set, where, before, after string) string {
 	return `WITH changed AS (
-		UPDATE documents d SET ` + set + `, updated_at = $7 WHERE d.owner_id = $1 AND d.id > $2 AND d.id <= $3 AND ` + where + `
+		UPDATE documents d SET ` + set + `, updated_at = $7 WHERE` + accessWhere + `AND ` + where + `
 		RETURNING d.organization_id, d.id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT organization_id, '` + event + `', $5, $6, $1, id, $4, 'document', id,
@@ -21,7 +21,7 @@ func accessChange(event, set, where, before, after string) string {
 func scheduleChange(event, set, where, before, after string) string {
 	return `WITH changed AS (
 		UPDATE schedules s SET ` + set + ` FROM documents d
-		WHERE s.document_id = d.id AND d.owner_id = $1 AND d.id > $2 AND d.id <= $3 AND ` + where + `
+		WHERE s.document_id = d.id AND` + accessWhere + `AND ` + where + `
 		RETURNING s.organization_id, s.id, s.document_id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT organization_id, '` + event + `', $5, $6, $1, document_id, $4, 'schedule', id,
@@ -57,7 +57,7 @@ func (s *Store) LockBatch(ctx context.Context, in offboarding.SweepInput, cursor
 // still the leaver's, with its schedules.
 func (s *Store) RestoreBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error) {
 	return s.batch(ctx, in, cursor, func(t *tx, c *caseRow) (offboarding.Sweep, error) {
-		sp, err := t.span(batchEnd, c.MemberID, cursor)
+		sp, err := t.accessSpan(c, cursor)
 		if err != nil {
 			return offboarding.Sweep{}, err
 		}
@@ -83,7 +83,7 @@ func (s *Store) accessBatch(
 		if c.Phase != phase {
 			return offboarding.Sweep{}, wrongPhase(c)
 		}
-		sp, err := t.span(batchEnd, c.MemberID, cursor)
+		sp, err := t.accessSpan(c, cursor)
 		if err != nil {
 			return offboarding.Sweep{}, err
 		}
@@ -96,10 +96,19 @@ func (s *Store) accessBatch(
 	})
 }
 
-func (t *tx) sweep(c *caseRow, in offboarding.SweepInput, sp span, statement string) (int, error) {
-	actor := in.ActorID
-	if actor == "" {
-		actor = c.RequestedBy
+const accessWhere = ` d.owner_id = $1 AND d.id > $2 AND d.id <= $3 `
+
+var accessLock = lockBatch(accessWhere)
+
+// accessSpan is the next batch of the leaver's documents, locked.
+func (t *tx) accessSpan(c *caseRow, cursor string) (span, error) {
+	sp, err := t.span(batchEnd, c.MemberID, cursor)
+	if err == nil {
+		_, err = t.exec(accessLock, c.MemberID, sp.after, sp.upTo)
 	}
-	return t.exec(statement, c.MemberID, sp.after, sp.upTo, c.ID, actor, c.Origin, in.At)
+	return sp, err
+}
+
+func (t *tx) sweep(c *caseRow, in offboarding.SweepInput, sp span, statement string) (int, error) {
+	return t.exec(statement, c.MemberID, sp.after, sp.upTo, c.ID, c.actor(in), c.Origin, in.At)
 }

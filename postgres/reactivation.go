@@ -45,10 +45,10 @@ func (s *Store) AuthorizeReactivation(ctx context.Context, in offboarding.Reacti
 	})
 }
 
-const (
+var (
 	reactivateMember = `UPDATE members SET status = 'active', deactivated_at = NULL WHERE id = $1 AND status <> 'active'`
 	withdrawOfCase   = `WITH withdrawn AS (
-		UPDATE ownership_requests SET status = 'withdrawn', decided_at = $2 WHERE case_id = $1 AND status = 'pending'
+		UPDATE ownership_requests SET status = 'withdrawn', decided_at = $2 WHERE ` + pendingWhere("case_id = $1") + `
 		RETURNING id, document_id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT $3, 'WithdrawDocOwnership', $4, $5, $6, document_id, $1, 'request', id, '{"status": "pending"}', '{"status": "withdrawn"}', $2
@@ -103,7 +103,7 @@ func (s *Store) CloseReactivated(ctx context.Context, in offboarding.Step) error
 // returnWhere is a batch of what the case moved and nobody has passed on.
 const returnWhere = ` d.moved_by_case_id = $1 AND d.id > $2 AND d.id <= $3 AND d.owner_id <> $4 `
 
-const (
+var (
 	returnEnd   = `SELECT id FROM documents WHERE moved_by_case_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1`
 	returnAudit = `INSERT INTO audit_events
 		(organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
@@ -111,10 +111,10 @@ const (
 		jsonb_build_object('owner_id', d.owner_id, 'folder_id', d.folder_id, 'access', d.access),
 		jsonb_build_object('owner_id', $4::uuid, 'folder_id', d.prior_folder_id,
 			'access', CASE WHEN d.access = 'read_only' THEN 'editable' ELSE d.access END), $7
-	FROM (SELECT * FROM documents d WHERE` + returnWhere + `ORDER BY d.id FOR NO KEY UPDATE) d`
+	FROM documents d WHERE` + returnWhere
 	returnRequests = `WITH superseded AS (
-		UPDATE ownership_requests r SET status = 'superseded', decided_at = $7 FROM documents d
-		WHERE r.document_id = d.id AND r.status = 'pending' AND` + returnWhere + ` RETURNING r.organization_id, r.id, r.document_id)
+		UPDATE ownership_requests SET status = 'superseded', decided_at = $7
+		WHERE ` + pendingWhere(`document_id IN (SELECT d.id FROM documents d WHERE`+returnWhere+`)`) + ` RETURNING organization_id, id, document_id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT organization_id, 'SupersedeDocOwnership', $5, $6, $4, document_id, $1, 'request', id,
 		'{"status": "pending"}', '{"status": "superseded"}', $7 FROM superseded`
@@ -130,6 +130,8 @@ const (
 	WHERE` + returnWhere
 )
 
+var returnLock = lockBatch(returnWhere)
+
 // ReturnBatch gives back to the reactivated member a batch of what the case
 // moved, with its place and schedules.
 func (s *Store) ReturnBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error) {
@@ -142,7 +144,10 @@ func (s *Store) ReturnBatch(ctx context.Context, in offboarding.SweepInput, curs
 		if err != nil {
 			return none, err
 		}
-		args := []any{c.ID, sp.after, sp.upTo, c.MemberID, in.ActorID, c.Origin, in.At}
+		if _, err := t.exec(returnLock, c.ID, sp.after, sp.upTo, c.MemberID); err != nil {
+			return none, err
+		}
+		args := []any{c.ID, sp.after, sp.upTo, c.MemberID, c.actor(in), c.Origin, in.At}
 		schedules, err := t.exec(returnSchedules, args...)
 		if err != nil {
 			return none, err
@@ -158,6 +163,11 @@ func (s *Store) ReturnBatch(ctx context.Context, in offboarding.SweepInput, curs
 		if err == nil && returned != recorded {
 			err = errTornBatch
 		}
+		if err != nil {
+			return none, err
+		}
+		// What the case had archived before it was given away is editable again too.
+		_, err = t.sweep(c, in, sp, unarchiveDocuments)
 		return sp.swept(returned, schedules), err
 	})
 }
@@ -203,7 +213,7 @@ func (s *Store) GrantBatch(ctx context.Context, in offboarding.SweepInput, curso
 		if !more {
 			upTo = 1<<63 - 1
 		}
-		granted, err := t.exec(grantEdit, c.ID, after, upTo, c.MemberID, in.ActorID, c.Origin, in.At)
+		granted, err := t.exec(grantEdit, c.ID, after, upTo, c.MemberID, c.actor(in), c.Origin, in.At)
 		return offboarding.Sweep{Documents: granted, Cursor: strconv.FormatInt(upTo, 10), Done: !more}, err
 	})
 }

@@ -35,9 +35,25 @@ func (t *tx) span(query, key, cursor string) (span, error) {
 	return sp, err
 }
 
+// Every sweep locks its documents first, in the order of their IDs, then changes
+// what hangs on them. Messages do it in this order too, so that a sweep and a
+// message, or two sweeps, wait for each other and never both; and what a message
+// leaves behind it, such as a request just filed, is seen.
+func lockBatch(where string) string {
+	return `SELECT count(*) FROM (SELECT FROM documents d WHERE` + where + `ORDER BY d.id FOR NO KEY UPDATE) locked`
+}
+
 // swept is what a batch came to.
 func (sp span) swept(documents, schedules int) offboarding.Sweep {
 	return offboarding.Sweep{Documents: documents, Schedules: schedules, Cursor: sp.upTo, Done: sp.last}
+}
+
+// actor is who has a sweep done: who requested the case, unless a message says.
+func (c *caseRow) actor(in offboarding.SweepInput) string {
+	if in.ActorID == "" {
+		return c.RequestedBy
+	}
+	return in.ActorID
 }
 
 // batch runs one batch of a sweep as a step of its own, named by its cursor.
@@ -53,7 +69,9 @@ func (s *Store) batch(
 // named.
 const transferWhere = ` d.owner_id = $1 AND d.id > $2 AND d.id <= $3 AND ($4::uuid[] IS NULL OR d.id = ANY ($4::uuid[])) `
 
-const (
+var (
+	transferLock = lockBatch(transferWhere)
+
 	transferFolders = `SELECT DISTINCT coalesce(d.folder_id::text, '') FROM documents d LEFT JOIN folders f ON f.id = d.folder_id
 	WHERE` + transferWhere + `AND (d.folder_id IS NULL OR f.owner_id = d.owner_id)`
 
@@ -67,7 +85,7 @@ const (
 		jsonb_build_object('owner_id', d.owner_id, 'folder_id', d.folder_id, 'access', d.access),
 		jsonb_build_object('owner_id', $5::uuid, 'folder_id', ` + transferFolder + `,
 			'access', CASE WHEN d.access = 'read_only' THEN 'editable' ELSE d.access END), $10
-	FROM (SELECT * FROM documents d WHERE` + transferWhere + `ORDER BY d.id FOR NO KEY UPDATE) d`
+	FROM documents d WHERE` + transferWhere
 
 	transferUpdate = `UPDATE documents d SET owner_id = $5, prior_folder_id = d.folder_id, folder_id = ` + transferFolder + `,
 		moved_by_case_id = $7, access = CASE WHEN d.access = 'read_only' THEN 'editable' ELSE d.access END,
@@ -82,8 +100,8 @@ const (
 	FROM archived`
 
 	transferRequests = `WITH superseded AS (
-		UPDATE ownership_requests r SET status = 'superseded', decided_at = $9 FROM documents d
-		WHERE r.document_id = d.id AND r.case_id = $6 AND r.status = 'pending' AND` + transferWhere + ` RETURNING r.id, r.document_id)
+		UPDATE ownership_requests SET status = 'superseded', decided_at = $9
+		WHERE ` + pendingWhere(`document_id IN (SELECT d.id FROM documents d WHERE`+transferWhere+`)`) + ` RETURNING id, document_id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT $5, 'SupersedeDocOwnership', $7, $8, $1, document_id, $6, 'request', id, '{"status": "pending"}', '{"status": "superseded"}', $9
 	FROM superseded`
@@ -123,11 +141,11 @@ func (t *tx) transfer(c *caseRow, in offboarding.SweepInput, sp span) (offboardi
 	if len(in.DocumentIDs) > 0 {
 		named = pq.Array(in.DocumentIDs)
 	}
-	actor := in.ActorID
-	if actor == "" {
-		actor = c.RequestedBy
-	}
+	actor := c.actor(in)
 	var folders []string
+	if _, err := t.exec(transferLock, c.MemberID, sp.after, sp.upTo, named); err != nil {
+		return none, err
+	}
 	if err := t.list(&folders, transferFolders, c.MemberID, sp.after, sp.upTo, named); err != nil {
 		return none, err
 	}
