@@ -11,10 +11,6 @@ import (
 	"handover/offboarding"
 )
 
-// localSweep is the number of documents up to which a sweep is one short
-// transaction and runs in the workflow task.
-const localSweep = 1000
-
 // The time between tries of a step that fails, doubled up to the longest.
 const (
 	firstPause   = time.Second
@@ -80,11 +76,7 @@ func do[T any](ctx workflow.Context, c *offboardingCase, name string, execute fu
 // gate already: who entered it a second time would wait for whoever waits for
 // them to leave.
 func (c *offboardingCase) sweep(ctx workflow.Context, activity any, in offboarding.SweepInput) (offboarding.Sweep, error) {
-	execute := remote(activity, in)
-	if c.Documents.Total <= localSweep {
-		execute = local(activity, in)
-	}
-	return do[offboarding.Sweep](ctx, c, in.Name, execute)
+	return do[offboarding.Sweep](ctx, c, in.Name, remote(activity, in))
 }
 
 // sweepTogether does a sweep of the case itself beside messages about documents.

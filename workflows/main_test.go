@@ -173,14 +173,21 @@ func (s *scene) lasting(d time.Duration) { s.env.SetWorkflowRunTimeout(d) }
 
 // onStart does something when an activity starts for the first time.
 func (s *scene) onStart(activityName string, fn func()) {
-	var once sync.Once
-	started := func(info *activity.Info) {
-		if info.ActivityType.Name == activityName {
-			once.Do(fn)
+	s.onStarts(map[string]func(){activityName: fn})
+}
+
+// onStarts is onStart for several activities.
+func (s *scene) onStarts(fns map[string]func()) {
+	var mu sync.Mutex
+	s.env.SetOnLocalActivityStartedListener(func(info *activity.Info, _ context.Context, _ []any) {
+		mu.Lock()
+		fn := fns[info.ActivityType.Name]
+		delete(fns, info.ActivityType.Name)
+		mu.Unlock()
+		if fn != nil {
+			fn()
 		}
-	}
-	s.env.SetOnLocalActivityStartedListener(func(info *activity.Info, _ context.Context, _ []any) { started(info) })
-	s.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) { started(info) })
+	})
 }
 
 // deactivateOutside makes a member inactive without a case.
@@ -208,4 +215,11 @@ func (s *scene) awaitRevoked(out *offboarding.Status) *answer {
 		},
 	})
 	return a
+}
+
+// mend lets notices through again.
+func (n *notices) mend() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.broken = false
 }
