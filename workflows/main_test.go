@@ -179,7 +179,7 @@ func (s *scene) onStart(activityName string, fn func()) {
 // onStarts is onStart for several activities.
 func (s *scene) onStarts(fns map[string]func()) {
 	var mu sync.Mutex
-	s.env.SetOnLocalActivityStartedListener(func(info *activity.Info, _ context.Context, _ []any) {
+	started := func(info *activity.Info) {
 		mu.Lock()
 		fn := fns[info.ActivityType.Name]
 		delete(fns, info.ActivityType.Name)
@@ -187,7 +187,9 @@ func (s *scene) onStarts(fns map[string]func()) {
 		if fn != nil {
 			fn()
 		}
-	})
+	}
+	s.env.SetOnLocalActivityStartedListener(func(info *activity.Info, _ context.Context, _ []any) { started(info) })
+	s.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) { started(info) })
 }
 
 // deactivateOutside makes a member inactive without a case.
