@@ -37,6 +37,8 @@ type StackOptions struct {
 type Stack struct {
 	postgres *pgserver.Server
 	temporal *temporalserver.Server // nil when TEMPORAL_ADDRESS names another
+	database string                 // URL of the database
+	drop     func() error           // removes a throw-away database on a server that is not the stack's, else nil
 	options  client.Options
 	worker   *Worker
 	file     string // says how to reach the stack
@@ -63,6 +65,12 @@ func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
 	if s.postgres, err = pgserver.Start(ctx, pgserver.Options{Dir: dir("postgres"), Logf: logf}); err != nil {
 		return nil, err
 	}
+	s.database = s.postgres.URL()
+	if o.Dir == "" && os.Getenv("DATABASE_URL") != "" {
+		if s.database, s.drop, err = scratch(ctx, s.database); err != nil {
+			return nil, err
+		}
+	}
 	if s.options, err = envconfig.LoadDefaultClientOptions(); err != nil {
 		return nil, fmt.Errorf("the TEMPORAL_ settings cannot be read: %w", err)
 	}
@@ -79,7 +87,7 @@ func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
 		return nil, err
 	}
 	s.worker, err = StartWorker(ctx, &config.Config{
-		Database: config.Database{URL: config.Secret(s.postgres.URL()), PoolSize: poolSize},
+		Database: config.Database{URL: config.Secret(s.database), PoolSize: poolSize},
 		Temporal: s.options,
 		Worker:   config.Worker{HealthAddress: o.HealthAddress},
 	}, o.Log, nil)
@@ -93,7 +101,7 @@ func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
 }
 
 func (s *Stack) migrate(ctx context.Context) error {
-	store, err := postgres.Open(s.postgres.URL(), 2)
+	store, err := postgres.Open(s.database, 2)
 	if err != nil {
 		return err
 	}
@@ -104,7 +112,7 @@ func (s *Stack) migrate(ctx context.Context) error {
 // describe writes how to reach the stack, for the command line; the file has the
 // database's password in it and is the owner's alone.
 func (s *Stack) describe(file string) error {
-	data, err := json.Marshal(map[string]string{"database_url": s.postgres.URL(), "temporal_address": s.options.HostPort})
+	data, err := json.Marshal(map[string]string{"database_url": s.database, "temporal_address": s.options.HostPort})
 	if err != nil {
 		return err
 	}
@@ -141,7 +149,7 @@ func (s *Stack) UIAddress() string {
 }
 
 // DatabaseURL is how to reach the database; it may hold a password.
-func (s *Stack) DatabaseURL() string { return s.postgres.URL() }
+func (s *Stack) DatabaseURL() string { return s.database }
 
 // Fatal receives an error after which the stack no longer works.
 func (s *Stack) Fatal() <-chan error { return s.worker.Fatal() }
@@ -157,6 +165,9 @@ func (s *Stack) Close() error {
 	}
 	if s.temporal != nil {
 		errs = append(errs, s.temporal.Stop())
+	}
+	if s.drop != nil {
+		errs = append(errs, s.drop())
 	}
 	if s.postgres != nil {
 		errs = append(errs, s.postgres.Stop())
