@@ -25,12 +25,15 @@ BEGIN
         RAISE EXCEPTION 'the last active owner stays'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'members_last_owner';
     END IF;
-    RETURN NEW;
+    RETURN coalesce(NEW, OLD);
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER members_last_owner BEFORE UPDATE OF status, role ON members
-    FOR EACH ROW WHEN (OLD.role = 'owner' AND OLD.status = 'active' AND (NEW.role <> 'owner' OR NEW.status <> 'active'))
+CREATE TRIGGER members_last_owner BEFORE UPDATE OF status, role, organization_id ON members
+    FOR EACH ROW WHEN (OLD.role = 'owner' AND OLD.status = 'active'
+        AND (NEW.role <> 'owner' OR NEW.status <> 'active' OR NEW.organization_id <> OLD.organization_id))
     EXECUTE FUNCTION guard_last_owner();
+CREATE TRIGGER members_last_owner_deleted BEFORE DELETE ON members
+    FOR EACH ROW WHEN (OLD.role = 'owner' AND OLD.status = 'active') EXECUTE FUNCTION guard_last_owner();
 
 -- Rule R1: a member becomes active only where a seat is free. Rows that arrive
 -- active are counted by the import.
@@ -80,9 +83,9 @@ BEGIN
     RETURN NEW;
 END $$;
 -- +goose StatementEnd
-CREATE TRIGGER credentials_of_active BEFORE INSERT OR UPDATE OF status ON credentials
+CREATE TRIGGER credentials_of_active BEFORE INSERT OR UPDATE OF status, member_id ON credentials
     FOR EACH ROW WHEN (NEW.status = 'active') EXECUTE FUNCTION guard_access_of_inactive();
-CREATE TRIGGER sessions_of_active BEFORE INSERT OR UPDATE OF status ON sessions
+CREATE TRIGGER sessions_of_active BEFORE INSERT OR UPDATE OF status, member_id ON sessions
     FOR EACH ROW WHEN (NEW.status = 'active') EXECUTE FUNCTION guard_access_of_inactive();
 
 -- A revoked credential or session never comes back (reactivation included).
@@ -105,6 +108,7 @@ DROP TRIGGER sessions_of_active ON sessions;
 DROP TRIGGER credentials_of_active ON credentials;
 DROP TRIGGER members_no_live_access ON members;
 DROP TRIGGER members_seat_limit ON members;
+DROP TRIGGER members_last_owner_deleted ON members;
 DROP TRIGGER members_last_owner ON members;
 DROP TRIGGER audit_events_append_only ON audit_events;
 DROP FUNCTION guard_revoked_stays(), guard_access_of_inactive(), guard_no_live_access(), guard_seat_limit(),

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
 )
 
 // FS holds the goose migrations at its root.
@@ -15,18 +16,26 @@ import (
 //go:embed *.sql
 var FS embed.FS
 
-func provider(db *sql.DB) (*goose.Provider, error) {
-	p, err := goose.NewProvider(goose.DialectPostgres, db, FS)
+func provider(db *sql.DB, options ...goose.ProviderOption) (*goose.Provider, error) {
+	p, err := goose.NewProvider(goose.DialectPostgres, db, FS, options...)
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded migrations: %w", err)
 	}
 	return p, nil
 }
 
+// lockSeconds bounds how long one migration waits for another.
+const lockSeconds = 300
+
 // Migrate brings the database to this build's version and returns that version.
-// Running it again changes nothing.
+// Running it again changes nothing, and of several at once one migrates while the
+// others wait: a lock of the database session keeps them apart.
 func Migrate(ctx context.Context, db *sql.DB) (int64, error) {
-	p, err := provider(db)
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, lockSeconds))
+	if err != nil {
+		return 0, fmt.Errorf("prepare the lock of the migrations: %w", err)
+	}
+	p, err := provider(db, goose.WithSessionLocker(locker))
 	if err != nil {
 		return 0, err
 	}
