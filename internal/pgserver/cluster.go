@@ -95,6 +95,28 @@ func (c *cluster) durableHome(dir string) (string, error) {
 	return home, os.Symlink(home, name)
 }
 
+// Remove deletes a durable state directory and the database in it, wherever that had
+// to go. It returns dirlock.ErrHeld while a server runs on it; what is not there is
+// no error.
+func Remove(dir string) (err error) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	lock, err := dirlock.Take(filepath.Join(dir, "lock"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
+	home, err := filepath.EvalSymlinks(filepath.Join(dir, "cluster"))
+	if err == nil {
+		err = os.RemoveAll(home)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.RemoveAll(dir)
+}
+
 // keptPassword reads the cluster's password, or makes one for a cluster yet to be made.
 func keptPassword(path, data string) (string, error) {
 	kept, err := os.ReadFile(path) //nolint:gosec // our own state directory

@@ -85,6 +85,15 @@ func startChild(t *testing.T, dir string) killed {
 	return k
 }
 
+// stateDir is a durable directory. The account cannot enter a test's temporary
+// directory when we are root, so the database goes elsewhere and wants removing.
+func stateDir(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "state")
+	t.Cleanup(func() { require.NoError(t, Remove(dir)) })
+	return dir
+}
+
 func start(t *testing.T, dir string) *Server {
 	t.Helper()
 	s, err := Start(t.Context(), Options{Dir: dir, Logf: t.Logf})
@@ -128,7 +137,7 @@ func TestPasswordIsAsked(t *testing.T) {
 
 func TestDurableKeepsItsData(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "state")
+	dir := stateDir(t)
 	s := start(t, dir)
 	query(t, s.URL(), `CREATE TABLE kept AS SELECT 'x' AS x`)
 	require.NoError(t, s.Stop())
@@ -142,6 +151,7 @@ func TestDurableKeepsItsData(t *testing.T) {
 
 	_, err = Start(t.Context(), Options{Dir: dir})
 	require.ErrorIs(t, err, dirlock.ErrHeld)
+	require.ErrorIs(t, Remove(dir), dirlock.ErrHeld)
 }
 
 func TestThrowAwayDiesWithAKilledProcess(t *testing.T) {
@@ -154,7 +164,7 @@ func TestThrowAwayDiesWithAKilledProcess(t *testing.T) {
 
 func TestDurableDiesWithAKilledProcess(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "state")
+	dir := stateDir(t)
 	k := startChild(t, dir)
 	query(t, k.url, `CREATE TABLE kept AS SELECT 'x' AS x`)
 	k.kill(false)
@@ -165,7 +175,7 @@ func TestDurableDiesWithAKilledProcess(t *testing.T) {
 
 func TestOrphanIsStoppedByTheNextStart(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "state")
+	dir := stateDir(t)
 	k := startChild(t, dir)
 	query(t, k.url, `CREATE TABLE kept AS SELECT 'x' AS x`)
 	k.kill(true)
@@ -177,7 +187,7 @@ func TestOrphanIsStoppedByTheNextStart(t *testing.T) {
 
 func TestStalePidFile(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "state")
+	dir := stateDir(t)
 	k := startChild(t, dir)
 	query(t, k.url, `CREATE TABLE kept AS SELECT 'x' AS x`)
 	require.NoError(t, syscall.Kill(k.postgres, syscall.SIGKILL))
