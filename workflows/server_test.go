@@ -1,0 +1,157 @@
+package workflows_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+
+	"handover/activities"
+	"handover/internal/fixture"
+	"handover/internal/temporalserver"
+	"handover/internal/testdb"
+	"handover/offboarding"
+	"handover/postgres"
+	"handover/workflows"
+)
+
+// stand is an organization with a worker on a real Temporal server, whose cases
+// are moved through their days by fast-forward.
+type stand struct {
+	*fixture.Organization
+	t      *testing.T
+	server *temporalserver.Server
+	client client.Client
+	store  *postgres.Store
+}
+
+func newStand(t *testing.T) *stand {
+	t.Helper()
+	server, err := temporalserver.Start(t.Context(), temporalserver.Options{Address: "127.0.0.1:0"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	s := &stand{t: t, server: server}
+	db := testdb.New(t)
+	s.store = postgres.New(db)
+	s.Organization = fixture.New(t, db)
+	log := slog.New(slog.DiscardHandler)
+	s.client, err = server.Client(t.Context(), client.Options{Logger: sdklog.NewStructuredLogger(log)})
+	require.NoError(t, err)
+	t.Cleanup(s.client.Close)
+	w := worker.New(s.client, offboarding.TaskQueue, worker.Options{})
+	workflows.Register(w, activities.New(s.store, activities.LogNotifier{Log: log}, log))
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+	return s
+}
+
+// live is a case on the server.
+type live struct {
+	*stand
+	id string
+}
+
+// start starts the case of a leaver of its own; change alters the request.
+func (s *stand) start(member string, change func(*offboarding.Request)) *live {
+	s.t.Helper()
+	r := offboarding.Request{MemberID: member, RequestedBy: s.Admin}
+	if change != nil {
+		change(&r)
+	}
+	c := &live{stand: s, id: offboarding.WorkflowID(member)}
+	_, err := s.client.ExecuteWorkflow(s.t.Context(), client.StartWorkflowOptions{ID: c.id, TaskQueue: offboarding.TaskQueue},
+		offboarding.WorkflowOffboarding, r)
+	require.NoError(s.t, err)
+	return c
+}
+
+func (c *live) signal(name string, payload any) {
+	c.t.Helper()
+	require.NoError(c.t, c.client.SignalWorkflow(c.t.Context(), c.id, "", name, payload))
+}
+
+func (c *live) ask(name string, payload any) (offboarding.Outcome, error) {
+	var out offboarding.Outcome
+	handle, err := c.client.UpdateWorkflow(c.t.Context(), client.UpdateWorkflowOptions{
+		WorkflowID: c.id, UpdateName: name, Args: []any{payload}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err == nil {
+		err = handle.Get(c.t.Context(), &out)
+	}
+	return out, err
+}
+
+func (c *live) status() offboarding.Status {
+	c.t.Helper()
+	var status offboarding.Status
+	value, err := c.client.QueryWorkflow(c.t.Context(), c.id, "", offboarding.QueryStatus)
+	require.NoError(c.t, err)
+	require.NoError(c.t, value.Get(&status))
+	return status
+}
+
+// reaches waits until the status is as wanted.
+func (c *live) reaches(want func(offboarding.Status) bool) offboarding.Status {
+	c.t.Helper()
+	var status offboarding.Status
+	require.Eventually(c.t, func() bool { status = c.status(); return want(status) }, 2*time.Minute, 20*time.Millisecond)
+	return status
+}
+
+func phase(want offboarding.Phase) func(offboarding.Status) bool {
+	return func(s offboarding.Status) bool { return s.Phase == want }
+}
+
+func (c *live) forward(d time.Duration) {
+	c.t.Helper()
+	require.NoError(c.t, temporalserver.FastForward(c.t.Context(), c.client, c.server.Namespace(), c.id, d))
+}
+
+func (c *live) result() (offboarding.Result, error) {
+	var result offboarding.Result
+	err := c.client.GetWorkflow(c.t.Context(), c.id, "").Get(c.t.Context(), &result)
+	return result, err
+}
+
+// histories are those of all runs of the case, the first one first.
+func (c *live) histories() []*historypb.History {
+	c.t.Helper()
+	ctx := context.Background()
+	var runs []*historypb.History
+	for run := ""; ; {
+		h := &historypb.History{}
+		events := c.client.GetWorkflowHistory(ctx, c.id, run, false, 0)
+		for events.HasNext() {
+			event, err := events.Next()
+			require.NoError(c.t, err)
+			h.Events = append(h.Events, event)
+		}
+		runs = append([]*historypb.History{h}, runs...)
+		if run = h.Events[0].GetWorkflowExecutionStartedEventAttributes().GetContinuedExecutionRunId(); run == "" {
+			return runs
+		}
+	}
+}
+
+func TestStatusOnAServerSaysWhatFails(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	document := s.Document(s.Leaver, "")
+	c := s.start(s.Leaver, nil)
+	c.reaches(phase(offboarding.PhaseGrace))
+	s.Exec(`ALTER TABLE grants RENAME TO grants_away`)
+	c.signal(offboarding.MessageClaim, offboarding.ClaimRequest{DocumentID: document, MemberID: s.Manager})
+	status := c.reaches(func(s offboarding.Status) bool { return s.Trouble != nil })
+	require.Equal(t, offboarding.MessageClaim, status.Trouble.Step)
+	require.Contains(t, status.Trouble.LastError, "42P01 (undefined_table)")
+	s.Exec(`ALTER TABLE grants_away RENAME TO grants`)
+	status = c.reaches(func(s offboarding.Status) bool { return s.Trouble == nil })
+	require.Equal(t, offboarding.CodeNoAccess, status.RefusedMessages[0].Code)
+	require.Equal(t, "", s.Text(`SELECT trouble_error FROM cases`))
+}
