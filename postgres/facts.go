@@ -71,7 +71,7 @@ type organizationRow struct {
 	GraceSeconds int64          `db:"grace_period_seconds"`
 	Disposition  string         `db:"default_disposition"`
 	TimeZone     string         `db:"time_zone"`
-	IdP          string         `db:"identity_provider"`
+	IDP          string         `db:"identity_provider"`
 	EPM          bool           `db:"enterprise_plan_manager"`
 }
 
@@ -87,7 +87,7 @@ func (t *tx) organization(id string) (offboarding.Organization, error) {
 	return offboarding.Organization{
 		ID: o.ID, ParentID: o.ParentID, Slug: o.Slug, Name: o.Name, Domains: o.Domains, SeatLimit: o.SeatLimit,
 		ClaimPolicy: offboarding.ClaimPolicy(o.ClaimPolicy), GracePeriod: time.Duration(o.GraceSeconds) * time.Second,
-		DefaultDisposition: offboarding.Disposition(o.Disposition), TimeZone: o.TimeZone, IdentityProvider: o.IdP,
+		DefaultDisposition: offboarding.Disposition(o.Disposition), TimeZone: o.TimeZone, IdentityProvider: o.IDP,
 		EnterprisePlanManager: o.EPM,
 	}, nil
 }

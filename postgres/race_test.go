@@ -71,7 +71,7 @@ func invariantsHold(t testing.TB, store *postgres.Store) {
 }
 
 // all runs every batch of a sweep.
-func all(l *leaving, do batch, in offboarding.SweepInput) call {
+func all(do batch, in offboarding.SweepInput) call {
 	return func(ctx context.Context) (any, error) {
 		var total offboarding.Sweep
 		for !total.Done {
@@ -150,7 +150,7 @@ func TestClaimDuringATransfer(t *testing.T) {
 		}
 		l.inGrace().requested(document, l.Maker())
 		transfer := offboarding.SweepInput{Step: l.step("transfer"), NewOwnerID: l.Manager}
-		return called(l.store.Claim, l.claimInput(document, maker)), all(l, l.store.TransferBatch, transfer), func(a, b error) {
+		return called(l.store.Claim, l.claimInput(document, maker)), all(l.store.TransferBatch, transfer), func(a, b error) {
 			require.NoError(t, b)
 			if a != nil {
 				refused(t, offboarding.CodeAlreadyOwned, a)
@@ -167,7 +167,7 @@ func TestRequestDuringATransfer(t *testing.T) {
 		l.Grant(document, reader, offboarding.GrantView)
 		l.inGrace()
 		transfer := offboarding.SweepInput{Step: l.step("transfer"), NewOwnerID: l.Manager}
-		return called(l.store.Claim, l.claimInput(document, reader)), all(l, l.store.TransferBatch, transfer), func(a, b error) {
+		return called(l.store.Claim, l.claimInput(document, reader)), all(l.store.TransferBatch, transfer), func(a, b error) {
 			require.NoError(t, b)
 			if a != nil {
 				refused(t, offboarding.CodeAlreadyOwned, a)
@@ -188,7 +188,7 @@ func TestTwoTransfers(t *testing.T) {
 		l.inGrace()
 		one := offboarding.SweepInput{Step: l.step("one"), NewOwnerID: l.Manager, ArchiveSchedules: true}
 		two := offboarding.SweepInput{Step: l.step("two"), NewOwnerID: l.Manager, ArchiveSchedules: true}
-		return all(l, l.store.TransferBatch, one), all(l, l.store.WithBatchSize(4).TransferBatch, two), func(a, b error) {
+		return all(l.store.TransferBatch, one), all(l.store.WithBatchSize(4).TransferBatch, two), func(a, b error) {
 			require.NoError(t, errors.Join(a, b))
 			require.Equal(t, 6, l.Count(`SELECT count(*) FROM audit_events WHERE case_id = $1 AND event = 'TransferDocs'`, l.id))
 		}
@@ -203,7 +203,7 @@ func TestClaimDuringTheLock(t *testing.T) {
 		l.at = l.at.Add(grace)
 		l.advance(offboarding.PhaseReadOnly)
 		lock := offboarding.SweepInput{Step: l.step("lock")}
-		return called(l.store.Claim, l.claimInput(document, maker)), all(l, l.store.LockBatch, lock), func(a, b error) {
+		return called(l.store.Claim, l.claimInput(document, maker)), all(l.store.LockBatch, lock), func(a, b error) {
 			require.NoError(t, errors.Join(a, b))
 			require.Equal(t, maker+" editable", l.DocumentState(document))
 		}
@@ -215,7 +215,7 @@ func TestClaimDuringAReactivation(t *testing.T) {
 		document, maker := l.claimable()
 		l.inGrace().readOnly()
 		restore := offboarding.SweepInput{Step: l.step("restore"), ActorID: l.Admin}
-		reactivate := inOrder(all(l, l.store.RestoreBatch, restore), called(l.store.ReactivateMember, reactivateInput(l)))
+		reactivate := inOrder(all(l.store.RestoreBatch, restore), called(l.store.ReactivateMember, reactivateInput(l)))
 		return called(l.store.Claim, l.claimInput(document, maker)), reactivate, func(a, b error) {
 			require.NoError(t, b)
 			owner := maker
@@ -299,7 +299,7 @@ func TestTransferToSomebodyWhoLeaves(t *testing.T) {
 		l.inGrace()
 		other := l.of(maker).revoked(offboarding.Request{MemberID: maker, RequestedBy: l.Owner})
 		transfer := offboarding.SweepInput{Step: l.step("transfer"), NewOwnerID: maker}
-		return all(l, l.store.TransferBatch, transfer), called(l.store.Deactivate, other.step("deactivate")), func(a, b error) {
+		return all(l.store.TransferBatch, transfer), called(l.store.Deactivate, other.step("deactivate")), func(a, b error) {
 			require.NoError(t, b)
 			if a != nil {
 				refused(t, offboarding.CodeNewOwnerNotEligible, a)
@@ -331,7 +331,7 @@ func TestTwoRequestersWhoLeave(t *testing.T) {
 		}
 		a := l.of(one).revoked(offboarding.Request{MemberID: one, RequestedBy: l.Owner})
 		transfer := offboarding.SweepInput{Step: l.step("transfer"), NewOwnerID: l.Manager}
-		return called(l.store.Deactivate, a.step("deactivate")), all(l, l.store.TransferBatch, transfer), func(a, b error) {
+		return called(l.store.Deactivate, a.step("deactivate")), all(l.store.TransferBatch, transfer), func(a, b error) {
 			require.NoError(t, errors.Join(a, b))
 			require.Equal(t, 12, l.Count(`SELECT count(*) FROM ownership_requests WHERE case_id = $1 AND status IN ('withdrawn', 'superseded')`, l.id))
 		}
@@ -432,7 +432,7 @@ func TestReturnDuringTheNextTransfer(t *testing.T) {
 		next.inGrace()
 		back := offboarding.SweepInput{Step: l.step("return"), ActorID: l.Admin}
 		on := offboarding.SweepInput{Step: next.step("transfer"), NewOwnerID: l.Manager, ArchiveSchedules: true}
-		return all(l, l.store.ReturnBatch, back), all(next, next.store.WithBatchSize(4).TransferBatch, on), func(a, b error) {
+		return all(l.store.ReturnBatch, back), all(next.store.WithBatchSize(4).TransferBatch, on), func(a, b error) {
 			require.NoError(t, errors.Join(a, b))
 			require.Zero(t, l.Count(`SELECT count(*) FROM documents WHERE owner_id = $1`, maker))
 			require.NoError(t, l.store.CloseReactivated(t.Context(), l.step("close")))

@@ -17,8 +17,9 @@ import (
 // Store implements activities.Store and what the command line reads.
 type Store struct {
 	db         *sqlx.DB
-	statements sync.Map // query text to *sqlx.Stmt
-	batchSize  int      // documents a sweep changes in one transaction
+	mu         sync.RWMutex
+	statements map[string]*sqlx.Stmt // by the query's text
+	batchSize  int                   // documents a sweep changes in one transaction
 }
 
 // DefaultBatchSize is how many documents a sweep changes in one transaction:
@@ -39,11 +40,17 @@ func Open(url string, maxConnections int) (*Store, error) {
 }
 
 // New returns a store on an open database.
-func New(db *sqlx.DB) *Store { return &Store{db: db, batchSize: DefaultBatchSize} }
+func New(db *sqlx.DB) *Store {
+	return &Store{db: db, batchSize: DefaultBatchSize, statements: map[string]*sqlx.Stmt{}}
+}
 
 // WithBatchSize returns a store on the same database whose sweeps change so many
 // documents in one transaction.
-func (s *Store) WithBatchSize(n int) *Store { return &Store{db: s.db, batchSize: n} }
+func (s *Store) WithBatchSize(n int) *Store {
+	other := New(s.db)
+	other.batchSize = n
+	return other
+}
 
 // DB is the database, for migrations and checks.
 func (s *Store) DB() *sqlx.DB { return s.db }
@@ -85,36 +92,45 @@ func (s *Store) inTx(ctx context.Context, op string, fn func(*tx) error) error {
 // prepare makes a query's statement for all connections. It is a help only: where
 // it fails, the query is prepared in the next transaction that uses it.
 func (s *Store) prepare(ctx context.Context, query string) {
-	if _, ok := s.statements.Load(query); ok {
+	if s.prepared(query) != nil {
 		return
 	}
 	stmt, err := s.db.PreparexContext(ctx, query)
 	if err != nil {
 		return
 	}
-	if _, loaded := s.statements.LoadOrStore(query, stmt); loaded {
-		_ = stmt.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.statements[query] == nil {
+		s.statements[query] = stmt
+		return
 	}
+	_ = stmt.Close() //nolint:sqlclosecheck // only the second of two at once is closed
 }
 
-// stmt is the statement of a query. One that is new is prepared for this
-// transaction alone: to prepare it for all connections takes one more of them, and
+func (s *Store) prepared(query string) *sqlx.Stmt {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.statements[query]
+}
+
+// stmt is the prepared statement of a query, nil when the query is new. A new one is
+// run as it is: to prepare it for all connections takes one more of them, and
 // transactions that hold them all would wait for each other.
-func (t *tx) stmt(query string) (*sqlx.Stmt, error) {
-	if stmt, ok := t.store.statements.Load(query); ok {
-		return t.StmtxContext(t.ctx, stmt.(*sqlx.Stmt)), nil
+func (t *tx) stmt(query string) *sqlx.Stmt {
+	if stmt := t.store.prepared(query); stmt != nil {
+		return t.StmtxContext(t.ctx, stmt)
 	}
 	t.fresh = append(t.fresh, query)
-	return t.PreparexContext(t.ctx, query)
+	return nil
 }
 
 // get reads one row into dest; sql.ErrNoRows when there is none.
 func (t *tx) get(dest any, query string, args ...any) error {
-	stmt, err := t.stmt(query)
-	if err != nil {
-		return err
+	if stmt := t.stmt(query); stmt != nil { //nolint:sqlclosecheck // the transaction's end closes it
+		return stmt.GetContext(t.ctx, dest, args...)
 	}
-	return stmt.GetContext(t.ctx, dest, args...)
+	return t.GetContext(t.ctx, dest, query, args...)
 }
 
 // find is get for a row that may be missing.
@@ -128,20 +144,19 @@ func (t *tx) find(dest any, query string, args ...any) (bool, error) {
 
 // list reads all rows into dest.
 func (t *tx) list(dest any, query string, args ...any) error {
-	stmt, err := t.stmt(query)
-	if err != nil {
-		return err
+	if stmt := t.stmt(query); stmt != nil { //nolint:sqlclosecheck // the transaction's end closes it
+		return stmt.SelectContext(t.ctx, dest, args...)
 	}
-	return stmt.SelectContext(t.ctx, dest, args...)
+	return t.SelectContext(t.ctx, dest, query, args...)
 }
 
 // exec runs a statement and returns how many rows it changed.
 func (t *tx) exec(query string, args ...any) (int, error) {
-	stmt, err := t.stmt(query)
-	if err != nil {
-		return 0, err
+	run := func() (sql.Result, error) { return t.ExecContext(t.ctx, query, args...) }
+	if stmt := t.stmt(query); stmt != nil {
+		run = func() (sql.Result, error) { return stmt.ExecContext(t.ctx, args...) }
 	}
-	result, err := stmt.ExecContext(t.ctx, args...)
+	result, err := run()
 	if err != nil {
 		return 0, err
 	}
