@@ -56,8 +56,13 @@ func TestUpdatesCarryTheirNamePayloadAndID(t *testing.T) {
 
 func TestEveryPayloadHasItsOwnMessage(t *testing.T) {
 	payloads := []any{
-		offboarding.ClaimRequest{}, offboarding.AdminApproval{}, offboarding.TransferDocuments{}, offboarding.ExtendGrace{},
-		offboarding.Reschedule{}, offboarding.Cancel{}, offboarding.Reactivate{},
+		offboarding.ClaimRequest{},
+		offboarding.AdminApproval{},
+		offboarding.TransferDocuments{},
+		offboarding.ExtendGrace{},
+		offboarding.Reschedule{},
+		offboarding.Cancel{},
+		offboarding.Reactivate{},
 	}
 	for i, payload := range payloads {
 		if got := messageOf(payload); got != offboarding.Messages[i] {

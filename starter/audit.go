@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -92,7 +92,7 @@ func auditRun(ctx context.Context, opts *auditOptions) error {
 	if err != nil {
 		return err
 	}
-	err = opts.answer(page, func(w io.Writer) {
+	err = opts.answer(page, func(w *strings.Builder) {
 		if len(page.Items) == 0 {
 			fmt.Fprintln(w, "No events.")
 			return

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -89,14 +90,14 @@ func bulkRun(ctx context.Context, opts *bulkOptions) error {
 		b.startAll(ctx)
 	}
 	summary := b.summarize()
-	err = opts.answer(bulkAnswer{Result: summary.result(), Summary: summary, Items: b.rows}, func(w io.Writer) { printBulk(w, b.rows, summary) })
+	err = opts.answer(bulkAnswer{Result: summary.result(), Summary: summary, Items: b.rows}, func(w *strings.Builder) { printBulk(w, b.rows, summary) })
 	if err == nil && summary.exitCode() != exitDone {
 		err = &answeredError{code: summary.exitCode()}
 	}
 	return err
 }
 
-func printBulk(w io.Writer, rows []bulkRow, s bulkSummary) {
+func printBulk(w *strings.Builder, rows []bulkRow, s bulkSummary) {
 	if len(rows) > 0 {
 		t := newTable(w, "line", "member", "outcome", "case or reason")
 		for _, r := range rows {

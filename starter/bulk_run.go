@@ -109,7 +109,7 @@ func newBulk(ctx context.Context, opts *bulkOptions, leavers []offboarding.Leave
 	if b.store, err = opts.store(); err != nil {
 		return nil, err
 	}
-	if b.cases, err = opts.factory.cases(ctx); err != nil {
+	if b.cases, err = opts.cases(ctx); err != nil {
 		return nil, err
 	}
 	return b, nil
@@ -182,7 +182,7 @@ func (b *bulk) each(ctx context.Context, what string, work func(context.Context,
 
 // request is the start that a row asks for; flags fill what the row leaves out.
 func (b *bulk) request(ctx context.Context, l *offboarding.Leaver) (offboarding.Request, error) {
-	r := b.opts.planFlags.request()
+	r := b.opts.request()
 	n := &names{ctx: ctx, store: b.store, slug: b.opts.organization}
 	leaver := n.memberOf("email:"+l.Email, "member_id", b.opts.organization)
 	r.MemberID = leaver.ID

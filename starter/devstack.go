@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 )
 
 // devstack is how to reach the stack that runs in this directory for a laptop.
@@ -14,7 +13,7 @@ type devstack struct {
 
 // devstackFile is where a running devstack says how to reach it; the file has a
 // password in it.
-var devstackFile = filepath.Join(".handover", "devstack.json")
+const devstackFile = ".handover/devstack.json"
 
 // environment is the process's, completed from a devstack that runs in this
 // directory. What is set wins.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -126,7 +127,7 @@ func (f *factory) say(forScripts failure, forPeople string) {
 		_ = json.NewEncoder(f.err).Encode(forScripts) // nowhere left to complain
 		return
 	}
-	fmt.Fprint(f.err, forPeople)
+	_, _ = io.WriteString(f.err, forPeople) // nowhere left to complain
 }
 
 // violationLines is a line per violation: code, rule, field, sentence.

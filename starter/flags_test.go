@@ -11,7 +11,7 @@ import (
 	"handover/offboarding"
 )
 
-// parse runs a command's flags without its behaviour.
+// parse runs a command's flags without its behavior.
 func parse(f *factory, cmd *cobra.Command, args ...string) error {
 	f.as = "admin@example.com"
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true

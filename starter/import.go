@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -59,7 +59,7 @@ func importRun(ctx context.Context, opts *importOptions) error {
 	if err != nil {
 		return err
 	}
-	return opts.answer(summary, func(w io.Writer) {
+	return opts.answer(summary, func(w *strings.Builder) {
 		fmt.Fprintf(w, "Imported %s: %s, %s, %s, %s, %s, %s.\n", clearText(in.Organization.Slug),
 			count(summary.Members, "member", "members"), count(summary.Folders, "folder", "folders"),
 			count(summary.Documents, "document", "documents"), count(summary.Grants, "grant", "grants"),

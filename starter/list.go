@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -76,7 +76,7 @@ func listRun(ctx context.Context, opts *listOptions) error {
 	if err != nil {
 		return err
 	}
-	err = opts.answer(page, func(w io.Writer) {
+	err = opts.answer(page, func(w *strings.Builder) {
 		if len(page.Items) == 0 {
 			fmt.Fprintln(w, "No cases.")
 			return

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
+	"strings"
 
 	"handover/client"
 	"handover/offboarding"
@@ -56,5 +56,5 @@ func (f *factory) send(
 		at := outcome.At.UTC()
 		outcome.At = &at
 	}
-	return f.answer(outcome, func(w io.Writer) { fmt.Fprintln(w, sentence(outcome)) })
+	return f.answer(outcome, func(w *strings.Builder) { fmt.Fprintln(w, sentence(outcome)) })
 }

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,7 +45,7 @@ func migrateRun(ctx context.Context, opts *migrateOptions) error {
 	if err != nil {
 		return &plainError{text: "the database could not be migrated; is its role allowed to create tables?", raw: err}
 	}
-	return opts.answer(map[string]int64{"version": version}, func(w io.Writer) {
+	return opts.answer(map[string]int64{"version": version}, func(w *strings.Builder) {
 		fmt.Fprintf(w, "The database is at version %d.\n", version)
 	})
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -66,7 +65,7 @@ func previewRun(ctx context.Context, opts *previewOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := opts.answer(preview, func(w io.Writer) { printPreview(w, preview) }); err != nil {
+	if err := opts.answer(preview, func(w *strings.Builder) { printPreview(w, preview) }); err != nil {
 		return err
 	}
 	if !preview.Allowed {
@@ -75,7 +74,7 @@ func previewRun(ctx context.Context, opts *previewOptions) error {
 	return nil
 }
 
-func printPreview(w io.Writer, p offboarding.Preview) {
+func printPreview(w *strings.Builder, p offboarding.Preview) {
 	switch {
 	case !p.Allowed:
 		fmt.Fprint(w, "A start would be refused:\n"+violationLines(p.Violations)+"\n")

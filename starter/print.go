@@ -18,12 +18,14 @@ const (
 )
 
 // answer prints v for scripts, or what forPeople writes.
-func (f *factory) answer(v any, forPeople func(w io.Writer)) error {
+func (f *factory) answer(v any, forPeople func(w *strings.Builder)) error {
 	if f.output == outputJSON {
 		return writeJSON(f.out, v, "  ")
 	}
-	forPeople(f.out)
-	return nil
+	var text strings.Builder
+	forPeople(&text)
+	_, err := io.WriteString(f.out, text.String())
+	return err
 }
 
 func writeJSON(w io.Writer, v any, indent string) error {
@@ -115,6 +117,6 @@ func count(n int, one, many string) string {
 // nextPage tells people how to go on.
 func (f *factory) nextPage(cursor string) {
 	if cursor != "" && f.output == outputTable {
-		fmt.Fprintf(f.err, "There is more: add --cursor %s\n", cursor)
+		_, _ = fmt.Fprintf(f.err, "There is more: add --cursor %s\n", cursor) // the answer itself is complete
 	}
 }

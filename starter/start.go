@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -132,7 +131,7 @@ func startRun(ctx context.Context, opts *startOptions) error {
 		if err != nil {
 			return err
 		}
-		return opts.answer(started, func(w io.Writer) {
+		return opts.answer(started, func(w *strings.Builder) {
 			fmt.Fprintf(w, "Sent to %s. 'handover status %s' shows what comes of it.\n", started.WorkflowID, opts.member)
 		})
 	}
@@ -140,7 +139,7 @@ func startRun(ctx context.Context, opts *startOptions) error {
 	if err != nil {
 		return err
 	}
-	return opts.answer(status, func(w io.Writer) {
+	return opts.answer(status, func(w *strings.Builder) {
 		name := person(leaver.DisplayName, leaver.Email)
 		if status.Phase == offboarding.PhaseScheduled {
 			fmt.Fprintf(w, "The offboarding of %s is scheduled for %s (case %s).\n", name, shortTimeOf(status.EffectiveAt), status.CaseID)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -71,7 +70,7 @@ func statusRun(ctx context.Context, opts *statusOptions) error {
 	if err != nil {
 		return err
 	}
-	return opts.answer(shown, func(w io.Writer) { printStatus(w, shown) })
+	return opts.answer(shown, func(w *strings.Builder) { printStatus(w, shown) })
 }
 
 // lookAt reads the case from the database and asks it, unless it has closed.
@@ -148,7 +147,7 @@ func statusLine(s shownStatus) string {
 	return strings.Join(parts, ", ")
 }
 
-func printStatus(w io.Writer, s shownStatus) {
+func printStatus(w *strings.Builder, s shownStatus) {
 	c := s.Case
 	facts := []string{
 		"Member", person(c.MemberName, c.MemberEmail), "Phase", string(c.Phase), "Case", c.ID,
