@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"time"
 
 	"handover/offboarding"
 )
@@ -22,6 +23,7 @@ const errCaseOpened = sentinel("the member's case was opened meanwhile")
 // case (rule E2).
 func (s *Store) Admit(ctx context.Context, in offboarding.AdmitInput) (offboarding.Admission, error) {
 	var out offboarding.Admission
+	in.At = in.At.Truncate(time.Microsecond) // what the database keeps, so that a later run answers the same
 	admit := func() error {
 		return s.inTx(ctx, "admit", func(t *tx) (err error) {
 			out, err = t.admit(in)
@@ -57,7 +59,7 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 		ID: in.CaseID, WorkflowID: in.WorkflowID, OrganizationID: f.Leaver.OrganizationID, MemberID: f.Leaver.ID,
 		RequestedBy: f.Actor.Member.ID, Origin: in.Request.Origin, Phase: offboarding.PhaseScheduled,
 		Disposition: plan.Disposition, NewOwnerID: plan.NewOwnerID, ArchiveSchedules: plan.ArchiveSchedules,
-		GraceSeconds: int64(plan.GracePeriod.Seconds()), EffectiveAt: plan.EffectiveAt,
+		GraceSeconds: int64(plan.GracePeriod.Seconds()), EffectiveAt: plan.EffectiveAt.Truncate(time.Microsecond),
 	}
 	_, err = t.exec(insertCase, c.ID, c.WorkflowID, c.OrganizationID, c.MemberID, c.RequestedBy, c.Origin, in.Request.Reason,
 		c.Disposition, c.NewOwnerID, c.ArchiveSchedules, c.GraceSeconds, in.At, c.EffectiveAt)

@@ -69,9 +69,18 @@ func (s *Store) Deactivate(ctx context.Context, in offboarding.Step) (offboardin
 
 const lockMember = `SELECT 1 FROM members WHERE id = $1 FOR NO KEY UPDATE`
 
+// advances are the phases that need nothing else, and where a case comes from.
+var advances = map[offboarding.Phase]offboarding.Phase{
+	offboarding.PhaseTransferring: offboarding.PhaseDeactivated,
+	offboarding.PhaseReadOnly:     offboarding.PhaseGrace,
+}
+
 // Advance moves the case to a phase that needs nothing else.
 func (s *Store) Advance(ctx context.Context, in offboarding.AdvanceInput) error {
 	_, err := changing(ctx, s, in.Step, func(t *tx, c *caseRow) (struct{}, error) {
+		if from, ok := advances[in.Phase]; !ok || from != c.Phase {
+			return struct{}{}, wrongPhase(c)
+		}
 		return struct{}{}, t.advance(c, in.At, in.Phase, offboarding.EventAdvanceOffboarding, nil)
 	})
 	return err
@@ -95,6 +104,9 @@ var (
 func (s *Store) Settle(ctx context.Context, in offboarding.SettleInput) (offboarding.Settled, error) {
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Settled, error) {
 		var out offboarding.Settled
+		if c.DeactivatedAt == nil {
+			return out, wrongPhase(c)
+		}
 		if err := t.get(&out.Unowned, countUnowned, c.MemberID); err != nil {
 			return out, err
 		}
@@ -106,7 +118,7 @@ func (s *Store) Settle(ctx context.Context, in offboarding.SettleInput) (offboar
 			if err == nil {
 				err = t.advance(c, in.At, offboarding.PhaseCompleted, offboarding.EventCompleteOffboarding, nil)
 			}
-		case in.GraceEndsAt != nil && c.Phase != offboarding.PhaseGrace:
+		case in.GraceEndsAt != nil && c.Phase != offboarding.PhaseGrace && c.Phase != offboarding.PhaseReadOnly:
 			err = t.beginGrace(c, in.At, *in.GraceEndsAt)
 		}
 		if err != nil {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -57,7 +58,7 @@ func (t *tx) notOwned(c *caseRow, ids []string) (int, error) {
 		if uuid.Validate(id) != nil || len(id) != 36 {
 			return len(ids), nil
 		}
-		distinct[id] = true
+		distinct[strings.ToLower(id)] = true
 	}
 	if len(ids) == 0 {
 		return 0, nil

@@ -61,6 +61,9 @@ var (
 func (s *Store) ReactivateMember(ctx context.Context, in offboarding.ReactivateInput) (offboarding.Outcome, error) {
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
 		out := offboarding.Outcome{Outcome: offboarding.OutcomeReactivated, OwnerID: c.MemberID}
+		if c.DeactivatedAt == nil || c.Phase.Closed() {
+			return out, wrongPhase(c)
+		}
 		f, err := t.reactivationFacts(c, in.Message.AdminID)
 		if err != nil {
 			return out, err
@@ -90,8 +93,11 @@ func (s *Store) ReactivateMember(ctx context.Context, in offboarding.ReactivateI
 // settled.
 func (s *Store) CloseReactivated(ctx context.Context, in offboarding.Step) error {
 	_, err := changing(ctx, s, in, func(t *tx, c *caseRow) (struct{}, error) {
-		if _, err := t.exec(`UPDATE cases SET closed_at = $2 WHERE id = $1`, c.ID, in.At); err != nil {
+		const update = `UPDATE cases SET closed_at = $2 WHERE id = $1 AND phase = 'reactivated' AND closed_at IS NULL`
+		if closed, err := t.exec(update, c.ID, in.At); err != nil {
 			return struct{}{}, err
+		} else if closed == 0 {
+			return struct{}{}, wrongPhase(c)
 		}
 		return struct{}{}, t.audit(c, in.At, change{
 			event: offboarding.EventCompleteOffboarding, before: state{"closed": false}, after: state{"closed": true, "phase": c.Phase},
