@@ -24,8 +24,8 @@ func newApproveCmd(f *factory, runF func(*decideOptions) error) *cobra.Command {
 		Short: "Approve an ownership request",
 		Long: `Approve an ownership request: the requester gets the document, or another owner
 whom you name. Other pending requests for it are superseded.`,
-		Example: `  handover approve 6e9c1f3a-52b4-4a54-9c55-0d0a2f5f7a10 --as admin@example.com
-  handover approve 6e9c1f3a-52b4-4a54-9c55-0d0a2f5f7a10 --as admin@example.com --new-owner grace@example.com`,
+		Example: `  starter approve 6e9c1f3a-52b4-4a54-9c55-0d0a2f5f7a10 --as admin@example.com
+  starter approve 6e9c1f3a-52b4-4a54-9c55-0d0a2f5f7a10 --as admin@example.com --new-owner grace@example.com`,
 		RunE: opts.parse(runF),
 	}
 	cmd.Flags().StringVar(&opts.newOwner, "new-owner", "", "`MEMBER` who gets the document, instead of the requester")

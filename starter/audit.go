@@ -9,6 +9,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"handover/internal/terminal"
 	"handover/offboarding"
 )
 
@@ -29,9 +30,9 @@ func newAuditCmd(f *factory, runF func(*auditOptions) error) *cobra.Command {
 		Short: "Show who changed what, when",
 		Long: `Show who changed what, when, the newest first. The cursor is the number of the
 last event seen: with --oldest-first, a script goes on where it stopped.`,
-		Example: `  handover audit --member ada@example.com
-  handover audit --event TransferDocs --from 2026-03-01 --to 2026-03-31 --output json
-  handover audit --oldest-first --cursor 1200 --output json`,
+		Example: `  starter audit --member ada@example.com
+  starter audit --event TransferDocs --from 2026-03-01 --to 2026-03-31 --output json
+  starter audit --oldest-first --cursor 1200 --output json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			var err error
@@ -97,7 +98,7 @@ func auditRun(ctx context.Context, opts *auditOptions) error {
 			fmt.Fprintln(w, "No events.")
 			return
 		}
-		t := newTable(w, "no", "time", "event", "actor", "member", "document", "before", "after")
+		t := terminal.NewTable(w, "no", "time", "event", "actor", "member", "document", "before", "after")
 		for _, e := range page.Items {
 			t.AppendRow(table.Row{
 				e.ID, shortTime(e.At), e.Event, short(first(e.ActorName, e.ActorID), 30), short(first(e.MemberName, e.MemberID), 30),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"handover/internal/terminal"
 	"handover/offboarding"
 )
 
@@ -31,8 +32,8 @@ func newBulkCmd(f *factory, runF func(*bulkOptions) error) *cobra.Command {
 wanted, disposition and new_owner_email. Flags fill what a row leaves out. Each
 member is judged alone: the exit code is 3 when some were refused and 4 when all
 were. A file named - is standard input.`,
-		Example: `  handover bulk leavers.csv --requested-by admin@example.com
-  handover bulk leavers.csv --requested-by admin@example.com --new-owner manager --all-or-nothing --output json`,
+		Example: `  starter bulk leavers.csv --requested-by admin@example.com
+  starter bulk leavers.csv --requested-by admin@example.com --new-owner manager --all-or-nothing --output json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.as = first(requestedBy, f.as)
 			var wrong problems
@@ -99,7 +100,7 @@ func bulkRun(ctx context.Context, opts *bulkOptions) error {
 
 func printBulk(w *strings.Builder, rows []bulkRow, s bulkSummary) {
 	if len(rows) > 0 {
-		t := newTable(w, "line", "member", "outcome", "case or reason")
+		t := terminal.NewTable(w, "line", "member", "outcome", "case or reason")
 		for _, r := range rows {
 			t.AppendRow([]any{r.Line, short(r.Email, 50), r.Outcome, r.reason()})
 		}

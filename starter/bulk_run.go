@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"handover/client"
+	"handover/internal/terminal"
 	"handover/offboarding"
 	"handover/postgres"
 )
@@ -163,8 +164,8 @@ func (b *bulk) startAll(ctx context.Context) {
 
 // each works on the rows that nothing is known of yet, some at the same time.
 func (b *bulk) each(ctx context.Context, what string, work func(context.Context, *bulkRow)) {
-	bar := b.opts.newProgress(what)
-	defer bar.done()
+	bar := terminal.NewBar(b.opts.err, what)
+	defer bar.Done()
 	var next, done atomic.Int64
 	var workers sync.WaitGroup
 	for range min(b.opts.concurrency, len(b.rows)) {
@@ -173,7 +174,7 @@ func (b *bulk) each(ctx context.Context, what string, work func(context.Context,
 				if row := &b.rows[i]; row.Outcome == rowNotStarted {
 					work(ctx, row)
 				}
-				bar.set(int(done.Add(1)), len(b.rows))
+				bar.Set(int(done.Add(1)), len(b.rows))
 			}
 		})
 	}

@@ -20,7 +20,7 @@ func newCancelCmd(f *factory, runF func(*cancelOptions) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "cancel MEMBER",
 		Short:   "Cancel an offboarding that has not begun",
-		Example: `  handover cancel ada@example.com --as admin@example.com --reason "stays after all"`,
+		Example: `  starter cancel ada@example.com --as admin@example.com --reason "stays after all"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "MEMBER")

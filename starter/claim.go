@@ -22,7 +22,7 @@ func newClaimCmd(f *factory, runF func(*claimOptions) error) *cobra.Command {
 		Short: "Take over an unowned document, or ask for it",
 		Long: `Take over a document whose owner has left. A maker with an edit grant gets it at
 once where the organization allows that; otherwise an admin is asked.`,
-		Example: `  handover claim d00001 --as grace@example.com --note "I keep it up to date"`,
+		Example: `  starter claim d00001 --as grace@example.com --note "I keep it up to date"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "DOCUMENT")

@@ -113,7 +113,7 @@ func safeText(err error) string {
 	case errors.As(err, &stored) && stored.State == "":
 		return "the database cannot be reached; is DATABASE_URL right?"
 	case errors.As(err, &stored) && stored.Name == "undefined_table":
-		return "the database has no tables yet; run 'handover migrate'"
+		return "the database has no tables yet; run 'starter migrate'"
 	case errors.As(err, &stored):
 		return stored.Error()
 	case errors.As(err, &sent):

@@ -20,7 +20,7 @@ func newExtendCmd(f *factory, runF func(*extendOptions) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "extend MEMBER",
 		Short:   "Move the end of the grace period",
-		Example: "  handover extend ada@example.com --as admin@example.com --until 2026-04-30",
+		Example: "  starter extend ada@example.com --as admin@example.com --until 2026-04-30",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "MEMBER")

@@ -10,7 +10,6 @@ import (
 
 	temporal "go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
-	"golang.org/x/term"
 
 	"handover/client"
 	"handover/internal/config"
@@ -21,11 +20,10 @@ import (
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
-	terminal bool // err is a terminal: somebody watches
 }
 
 func systemStreams() streams {
-	return streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd()))}
+	return streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 }
 
 // factory makes what commands need when they need it, and holds the flags that

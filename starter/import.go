@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"handover/internal/terminal"
 	"handover/offboarding"
 )
 
@@ -24,7 +25,7 @@ func newImportCmd(f *factory, runF func(*importOptions) error) *cobra.Command {
 		Long: `Load an organization from organization.json, members.csv, folders.csv,
 documents.csv, grants.csv, schedules.csv and credentials.csv: all of it, or with
 any mistake in the files nothing.`,
-		Example: "  handover import data/devdocs",
+		Example: "  starter import data/devdocs",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "DIR")
@@ -53,9 +54,9 @@ func importRun(ctx context.Context, opts *importOptions) error {
 	if err != nil {
 		return err
 	}
-	bar := opts.newProgress("importing")
-	summary, err := store.Import(ctx, in, opts.now().UTC(), bar.set)
-	bar.done()
+	bar := terminal.NewBar(opts.err, "importing")
+	summary, err := store.Import(ctx, in, opts.now().UTC(), bar.Set)
+	bar.Done()
 	if err != nil {
 		return err
 	}

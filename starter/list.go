@@ -9,6 +9,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"handover/internal/terminal"
 	"handover/offboarding"
 )
 
@@ -25,8 +26,8 @@ func newListCmd(f *factory, runF func(*listOptions) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List cases, the newest first",
-		Example: `  handover list --open
-  handover list --organization acme --troubled --output json`,
+		Example: `  starter list --open
+  starter list --organization acme --troubled --output json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args)
@@ -81,7 +82,7 @@ func listRun(ctx context.Context, opts *listOptions) error {
 			fmt.Fprintln(w, "No cases.")
 			return
 		}
-		t := newTable(w, "member", "phase", "effective", "grace ends", "unowned", "requests", "note", "case")
+		t := terminal.NewTable(w, "member", "phase", "effective", "grace ends", "unowned", "requests", "note", "case")
 		for _, c := range page.Items {
 			t.AppendRow(table.Row{
 				short(c.MemberEmail, 40), c.Phase, shortTime(c.EffectiveAt), shortTimeOf(c.GraceEndsAt), c.Unowned, c.PendingRequests,

@@ -1,4 +1,4 @@
-// Command handover is the command line for HR scripts, admins and makers.
+// Command starter is the command line for HR scripts, admins and makers.
 package main
 
 import (

@@ -11,7 +11,7 @@ import (
 // The scripts run the command line as a process of its own: this test binary
 // under another name.
 func TestMain(m *testing.M) {
-	testscript.Main(tests{m}, map[string]func(){"handover": main})
+	testscript.Main(tests{m}, map[string]func(){"starter": main})
 }
 
 type tests struct{ *testing.M }

@@ -18,7 +18,7 @@ func newMigrateCmd(f *factory, runF func(*migrateOptions) error) *cobra.Command 
 		Use:     "migrate",
 		Short:   "Bring the database to the version of this build",
 		Long:    "Bring the database to the version of this build. Running it again changes nothing.",
-		Example: "  handover migrate --database-url postgres://handover@localhost/handover",
+		Example: "  starter migrate --database-url postgres://handover@localhost/handover",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args)

@@ -24,10 +24,10 @@ func newPreviewCmd(f *factory, runF func(*previewOptions) error) *cobra.Command 
 	cmd := &cobra.Command{
 		Use:   "preview MEMBER",
 		Short: "Show what a start would do, and change nothing",
-		Long: `Show what 'handover start' with the same flags would do, and change nothing:
+		Long: `Show what 'starter start' with the same flags would do, and change nothing:
 every rule that it would break, the plan, and what the member owns and can do.
 The exit code is 4 when the start would be refused.`,
-		Example: "  handover preview ada@example.com --as admin@example.com --new-owner manager",
+		Example: "  starter preview ada@example.com --as admin@example.com --new-owner manager",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "MEMBER")

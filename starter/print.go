@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+
+	"handover/internal/terminal"
 )
 
 // The formats of an answer.
@@ -35,24 +37,9 @@ func writeJSON(w io.Writer, v any, indent string) error {
 	return encoder.Encode(v)
 }
 
-// newTable is a table in the plain style of all commands; call Render at the end.
-func newTable(w io.Writer, header ...any) table.Writer {
-	t := table.NewWriter()
-	t.SetOutputMirror(w)
-	style := table.StyleLight
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	t.SetStyle(style)
-	t.SuppressTrailingSpaces()
-	if len(header) > 0 {
-		t.AppendHeader(header)
-	}
-	return t
-}
-
 // pairs prints names and values below each other, leaving out empty values.
 func pairs(w io.Writer, namesAndValues ...string) {
-	t := newTable(w)
+	t := terminal.NewTable(w)
 	for i := 0; i+1 < len(namesAndValues); i += 2 {
 		if namesAndValues[i+1] != "" {
 			t.AppendRow(table.Row{namesAndValues[i], namesAndValues[i+1]})

@@ -23,7 +23,7 @@ func newReactivateCmd(f *factory, runF func(*reactivateOptions) error) *cobra.Co
 		Short: "Make a leaver active again",
 		Long: `Make a leaver active again. What is still unowned or was archived by the case is
 the member's and editable again; credentials and sessions stay revoked.`,
-		Example: "  handover reactivate ada@example.com --as admin@example.com --return-documents",
+		Example: "  starter reactivate ada@example.com --as admin@example.com --return-documents",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "MEMBER")

@@ -11,7 +11,7 @@ func newRejectCmd(f *factory, runF func(*decideOptions) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "reject REQUEST",
 		Short:   "Reject an ownership request",
-		Example: `  handover reject 6e9c1f3a-52b4-4a54-9c55-0d0a2f5f7a10 --as admin@example.com --note "it moves to the data team"`,
+		Example: `  starter reject 6e9c1f3a-52b4-4a54-9c55-0d0a2f5f7a10 --as admin@example.com --note "it moves to the data team"`,
 		RunE:    opts.parse(runF),
 	}
 	cmd.Flags().StringVar(&opts.note, "note", "", "`TEXT` for the requester")

@@ -9,6 +9,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
+	"handover/internal/terminal"
 	"handover/offboarding"
 )
 
@@ -30,8 +31,8 @@ func newRequestsCmd(f *factory, runF func(*requestsOptions) error) *cobra.Comman
 	cmd := &cobra.Command{
 		Use:   "requests",
 		Short: "List ownership requests, the oldest first",
-		Example: `  handover requests
-  handover requests --document d00001 --status all --output json`,
+		Example: `  starter requests
+  starter requests --document d00001 --status all --output json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args)
@@ -80,7 +81,7 @@ func requestsRun(ctx context.Context, opts *requestsOptions) error {
 			fmt.Fprintln(w, "No requests.")
 			return
 		}
-		t := newTable(w, "asked", "by", "document", "status", "note", "request")
+		t := terminal.NewTable(w, "asked", "by", "document", "status", "note", "request")
 		for _, r := range page.Items {
 			t.AppendRow(table.Row{
 				shortTime(r.CreatedAt), short(r.MemberEmail, 40), short(r.DocumentTitle, 40), r.Status, short(r.Note, 40), r.ID,

@@ -20,7 +20,7 @@ func newRescheduleCmd(f *factory, runF func(*rescheduleOptions) error) *cobra.Co
 	cmd := &cobra.Command{
 		Use:     "reschedule MEMBER",
 		Short:   "Move the effective time of an offboarding that has not begun",
-		Example: "  handover reschedule ada@example.com --as admin@example.com --last-day 2026-04-30",
+		Example: "  starter reschedule ada@example.com --as admin@example.com --last-day 2026-04-30",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "MEMBER")

@@ -28,7 +28,7 @@ func run(ctx context.Context, args []string, s streams) int {
 
 func newRootCmd(f *factory) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "handover COMMAND",
+		Use:   "starter COMMAND",
 		Short: "Offboard members and hand over their documents",
 		Long: `Offboard members: revoke what they can do, deactivate the account, give the
 documents a new home, and never forget a step.
@@ -36,9 +36,9 @@ documents a new home, and never forget a step.
 Members are named by email, external ID or ID, documents by external ID or ID.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done, 4 refused by a rule.`,
-		Example: `  handover preview ada@example.com --as admin@example.com
-  handover start ada@example.com --as admin@example.com --new-owner manager
-  handover status ada@example.com --watch`,
+		Example: `  starter preview ada@example.com --as admin@example.com
+  starter start ada@example.com --as admin@example.com --new-owner manager
+  starter status ada@example.com --watch`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,

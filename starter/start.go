@@ -84,8 +84,8 @@ func newStartCmd(f *factory, runF func(*startOptions) error) *cobra.Command {
 		Long: `Offboard a member: now, or at the effective time. The command returns when the
 member can no longer get in, or the case is scheduled. A member whose case is
 open is answered with that case, and nothing changes.`,
-		Example: `  handover start ada@example.com --as admin@example.com --new-owner manager
-  handover start emp-1041 --as admin@example.com --last-day 2026-03-31 --disposition retain --grace 14d`,
+		Example: `  starter start ada@example.com --as admin@example.com --new-owner manager
+  starter start emp-1041 --as admin@example.com --last-day 2026-03-31 --disposition retain --grace 14d`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "MEMBER")
@@ -132,7 +132,7 @@ func startRun(ctx context.Context, opts *startOptions) error {
 			return err
 		}
 		return opts.answer(started, func(w *strings.Builder) {
-			fmt.Fprintf(w, "Sent to %s. 'handover status %s' shows what comes of it.\n", started.WorkflowID, opts.member)
+			fmt.Fprintf(w, "Sent to %s. 'starter status %s' shows what comes of it.\n", started.WorkflowID, opts.member)
 		})
 	}
 	status, err := cases.StartAndAwait(ctx, request)

@@ -25,8 +25,8 @@ func newStatusCmd(f *factory, runF func(*statusOptions) error) *cobra.Command {
 		Short: "Show how far a member's case is",
 		Long: `Show how far a member's case is: the open one, else the newest. With --watch, a
 line is written whenever something has changed, until the case has closed.`,
-		Example: `  handover status ada@example.com
-  handover status ada@example.com --watch`,
+		Example: `  starter status ada@example.com
+  starter status ada@example.com --watch`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "MEMBER")
@@ -73,11 +73,12 @@ func statusRun(ctx context.Context, opts *statusOptions) error {
 	return opts.answer(shown, func(w *strings.Builder) { printStatus(w, shown) })
 }
 
-// lookAt reads the case from the database and asks it, unless it has closed.
+// lookAt reads the case from the database and asks it. One that has closed may be
+// forgotten by the engine, or another case may go by its name: its row says all.
 func lookAt(ctx context.Context, opts *statusOptions, n *names, m offboarding.Member) (shownStatus, error) {
 	row, err := n.store.FindCase(ctx, m.ID, opts.now().UTC())
 	shown := shownStatus{Case: row}
-	if err != nil || row.ClosedAt != nil {
+	if err != nil {
 		return shown, err
 	}
 	ctx, stop := context.WithTimeout(ctx, min(opts.timeout, 10*time.Second))
@@ -85,10 +86,12 @@ func lookAt(ctx context.Context, opts *statusOptions, n *names, m offboarding.Me
 	cases, err := opts.cases(ctx)
 	if err == nil {
 		var status offboarding.Status
-		if status, err = cases.Status(ctx, row.WorkflowID); err == nil {
+		if status, err = cases.Status(ctx, row.WorkflowID); err == nil && status.CaseID == row.ID {
 			shown.Status = &status
-			return shown, nil
 		}
+	}
+	if err == nil || row.ClosedAt != nil {
+		return shown, nil
 	}
 	shown.Notice = "the case itself does not answer: " + safeText(err)
 	return shown, nil
@@ -155,9 +158,9 @@ func printStatus(w *strings.Builder, s shownStatus) {
 		"Deactivated", shortTimeOf(c.DeactivatedAt), "Grace ends", shortTimeOf(c.GraceEndsAt), "Closed", shortTimeOf(c.ClosedAt),
 		"Unowned", fmt.Sprint(c.Unowned), "Pending requests", fmt.Sprint(c.PendingRequests), "Failure", clearText(c.Failure),
 	}
-	if c.TroubleStep != "" && c.ClosedAt == nil {
+	if trouble := troubleOf(s); trouble != nil {
 		facts = append(facts, "Stuck", fmt.Sprintf("at %s, attempt %d, since %s: %s",
-			c.TroubleStep, c.TroubleAttempt, shortTimeOf(c.TroubleSince), clearText(c.TroubleError)))
+			trouble.Step, trouble.Attempt, shortTime(trouble.Since), clearText(trouble.LastError)))
 	}
 	if c.Overdue {
 		facts = append(facts, "Overdue", "the effective time has passed; is a worker running?")
@@ -172,4 +175,19 @@ func printStatus(w *strings.Builder, s shownStatus) {
 		}
 	}
 	pairs(w, append(facts, "Notice", s.Notice)...)
+}
+
+// troubleOf is why the case cannot go on, nil while it does. The case knows best;
+// its row may be old where the database could not be written.
+func troubleOf(s shownStatus) *offboarding.Trouble {
+	c := s.Case
+	switch {
+	case c.ClosedAt != nil:
+		return nil
+	case s.Status != nil:
+		return s.Status.Trouble
+	case c.TroubleStep == "" || c.TroubleSince == nil:
+		return nil
+	}
+	return &offboarding.Trouble{Step: c.TroubleStep, Attempt: c.TroubleAttempt, LastError: c.TroubleError, Since: *c.TroubleSince}
 }

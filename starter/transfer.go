@@ -23,8 +23,8 @@ func newTransferCmd(f *factory, runF func(*transferOptions) error) *cobra.Comman
 		Short: "Give the documents that a leaver still owns to somebody",
 		Long: `Give the documents that a leaver still owns to somebody: all of them, or those
 named with --document. Without a new owner they go to who does this.`,
-		Example: `  handover transfer ada@example.com --as admin@example.com --new-owner grace@example.com
-  handover transfer ada@example.com --as admin@example.com --document d00001 --document d00002`,
+		Example: `  starter transfer ada@example.com --as admin@example.com --new-owner grace@example.com
+  starter transfer ada@example.com --as admin@example.com --document d00001 --document d00002`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "MEMBER")
@@ -39,7 +39,7 @@ named with --document. Without a new owner they go to who does this.`,
 			return transferRun(cmd.Context(), opts)
 		},
 	}
-	cmd.Flags().StringVar(&opts.newOwner, "new-owner", "", "`MEMBER` who gets the documents")
+	cmd.Flags().StringVar(&opts.newOwner, "new-owner", "", "`MEMBER` who gets the documents, or manager for the leaver's manager")
 	cmd.Flags().StringArrayVar(&opts.documents, "document", nil, "only this `DOCUMENT`; may be given again")
 	return cmd
 }
@@ -48,9 +48,7 @@ func transferRun(ctx context.Context, opts *transferOptions) error {
 	message := offboarding.TransferDocuments{}
 	t, err := opts.target(ctx, opts.member, func(t *target) {
 		message.AdminID = t.admin.ID
-		if opts.newOwner != "" {
-			message.NewOwnerID = t.memberOf(opts.newOwner, "new_owner_id", t.leaver.OrganizationID).ID
-		}
+		message.NewOwnerID = t.newOwner(opts.newOwner, t.leaver.OrganizationID)
 		for _, ref := range opts.documents {
 			message.DocumentIDs = append(message.DocumentIDs, t.document(ref, t.leaver.OrganizationID).ID)
 		}
