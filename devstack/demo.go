@@ -14,6 +14,7 @@ import (
 
 	"handover/client"
 	"handover/internal/app"
+	"handover/internal/terminal"
 	"handover/postgres"
 )
 
@@ -130,7 +131,16 @@ func demo(ctx context.Context, o demoOptions, out, stderr io.Writer) (err error)
 	return nil
 }
 
-func (s *story) say(format string, args ...any) { fmt.Fprintf(s.out, format+"\n", args...) }
+// say prints a line. The texts in it are the organization's: a name or a title may
+// hold what a terminal obeys.
+func (s *story) say(format string, args ...any) {
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = terminal.Clear(text)
+		}
+	}
+	fmt.Fprintf(s.out, format+"\n", args...)
+}
 
 // chapter begins a part of the story.
 func (s *story) chapter(title string) { s.say("\n── %s", title) }
