@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,20 +17,36 @@ import (
 
 // read reads the eight files; all that is wrong with them is reported at once.
 func (s *story) read() (offboarding.Import, []offboarding.Leaver, error) {
+	if info, err := os.Stat(s.data); err != nil || !info.IsDir() {
+		return offboarding.Import{}, nil, fmt.Errorf("--data: %s is not a folder", s.data)
+	}
 	in, err := offboarding.ReadImport(os.DirFS(s.data))
+	wrong := &offboarding.ImportError{}
+	if err != nil && !errors.As(err, &wrong) {
+		return in, nil, err
+	}
+	leavers, rows, err := s.readLeavers()
 	if err != nil {
 		return in, nil, err
 	}
+	wrong.Rows = append(wrong.Rows, rows...)
+	if len(wrong.Rows) > 0 {
+		return in, nil, wrong
+	}
+	return in, leavers, nil
+}
+
+func (s *story) readLeavers() ([]offboarding.Leaver, []offboarding.RowError, error) {
 	file, err := os.Open(filepath.Join(s.data, offboarding.LeaversFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, []offboarding.RowError{{File: offboarding.LeaversFile, Reason: "the file is missing"}}, nil
+	}
 	if err != nil {
-		return in, nil, fmt.Errorf("the list of leavers: %w", err)
+		return nil, nil, fmt.Errorf("the list of leavers: %w", err)
 	}
 	defer func() { _ = file.Close() }() // read only
 	leavers, wrong := offboarding.ReadLeavers(file)
-	if len(wrong) > 0 {
-		return in, nil, &offboarding.ImportError{Rows: wrong}
-	}
-	return in, leavers, nil
+	return leavers, wrong, nil
 }
 
 func (s *story) importOrganization(ctx context.Context, in offboarding.Import) error {
@@ -64,9 +81,9 @@ func (s *story) leave(ctx context.Context, leavers []offboarding.Leaver) error {
 
 	s.begun = time.Now()
 	var mu sync.Mutex
-	var slowest time.Duration
+	later := 0
 	err := s.each(ctx, "offboarding", len(leavers), func(ctx context.Context, i int) error {
-		status, took, err := s.start(ctx, leavers[i])
+		status, err := s.start(ctx, leavers[i])
 		mu.Lock()
 		defer mu.Unlock()
 		var refusal *offboarding.Refusal
@@ -77,7 +94,9 @@ func (s *story) leave(ctx context.Context, leavers []offboarding.Leaver) error {
 			return err
 		default:
 			f.Offboarded++
-			slowest = max(slowest, took)
+			if status.Phase == offboarding.PhaseScheduled {
+				later++
+			}
 			if !status.Phase.Closed() {
 				s.open = append(s.open, status.WorkflowID)
 			}
@@ -97,7 +116,10 @@ func (s *story) leave(ctx context.Context, leavers []offboarding.Leaver) error {
 	}
 	took := time.Since(s.begun)
 	s.say("%s offboarded in %.1f s: nobody of them can sign in any more, %s revoked, the seats are free.",
-		count(f.Offboarded, "member"), took.Seconds(), count(revoked, "credential"))
+		count(f.Offboarded-later, "member"), took.Seconds(), count(revoked, "credential"))
+	if later > 0 {
+		s.say("%s on the list leave later; their cases wait for the day.", count(later, "member"))
+	}
 	for _, code := range sortedKeys(f.Refused) {
 		s.say("%s refused: %s (%s).", count(f.Refused[code], "leaver"), code, meaning[offboarding.Code(code)])
 	}
@@ -107,10 +129,10 @@ func (s *story) leave(ctx context.Context, leavers []offboarding.Leaver) error {
 }
 
 // start starts one leaver's case and waits until access is revoked.
-func (s *story) start(ctx context.Context, l offboarding.Leaver) (offboarding.Status, time.Duration, error) {
+func (s *story) start(ctx context.Context, l offboarding.Leaver) (offboarding.Status, error) {
 	leaver, err := s.store.FindMember(ctx, "email:"+l.Email, s.figures.Organization)
 	if err != nil {
-		return offboarding.Status{}, 0, err
+		return offboarding.Status{}, err
 	}
 	r := offboarding.Request{
 		MemberID: leaver.ID, RequestedBy: s.admin.ID, Origin: "SCRIPT,Handover,demo", Reason: l.Reason, EffectiveAt: l.LastDay,
@@ -122,13 +144,11 @@ func (s *story) start(ctx context.Context, l offboarding.Leaver) (offboarding.St
 	if r.NewOwnerID != "" && r.NewOwnerID != offboarding.NewOwnerManager {
 		owner, err := s.store.FindMember(ctx, "email:"+r.NewOwnerID, s.figures.Organization)
 		if err != nil {
-			return offboarding.Status{}, 0, err
+			return offboarding.Status{}, err
 		}
 		r.NewOwnerID = owner.ID
 	}
-	began := time.Now()
-	status, err := s.cases.StartAndAwait(ctx, r)
-	return status, time.Since(began), err
+	return s.cases.StartAndAwait(ctx, r)
 }
 
 // meaning says what a refusal means, for somebody who sees the codes for the
