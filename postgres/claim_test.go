@@ -1,0 +1,113 @@
+package postgres_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"handover/internal/fixture"
+	"handover/offboarding"
+)
+
+// Rules C1 and C2 by what the database holds.
+func TestWhoMayClaim(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	document, archived, foreign := l.Document(l.member, ""), l.Document(l.member, ""), l.Document(l.Admin, "")
+	l.Exec(`UPDATE documents SET access = 'archived' WHERE id = $1`, archived)
+	editor := l.Member(offboarding.RoleContributor, offboarding.AccountEditor)
+	reader := l.Member(offboarding.RoleReader, offboarding.AccountViewer)
+	gone := l.Maker()
+	for _, member := range []string{l.Manager, editor, gone} {
+		for _, d := range []string{document, archived, foreign} {
+			l.Grant(d, member, offboarding.GrantEdit)
+		}
+	}
+	l.Grant(document, reader, offboarding.GrantView)
+	l.Exec(`UPDATE members SET status = 'inactive', deactivated_at = $2 WHERE id = $1`, gone, l.at)
+	stranger := fixture.New(t, l.DB)
+	elsewhere := stranger.Document(stranger.Owner, "")
+	l.inGrace()
+
+	for name, test := range map[string]struct {
+		document, member string
+		code             offboarding.Code
+	}{
+		"without a grant":                             {document, l.Admin, offboarding.CodeNoAccess},
+		"somebody inactive":                           {document, gone, offboarding.CodeNoAccess},
+		"nobody":                                      {document, newID(), offboarding.CodeNoAccess},
+		"no ID at all":                                {document, "' OR true --", offboarding.CodeNoAccess},
+		"a document that is no ID":                    {"d1", l.Manager, offboarding.CodeNoAccess},
+		"no such document":                            {newID(), l.Manager, offboarding.CodeNoAccess},
+		"another organization's member":               {document, stranger.Owner, offboarding.CodeNoAccess},
+		"another organization's document":             {elsewhere, l.Manager, offboarding.CodeNoAccess},
+		"another organization's document and member":  {elsewhere, stranger.Owner, offboarding.CodeNoAccess},
+		"a document with an active owner":             {foreign, l.Manager, offboarding.CodeAlreadyOwned},
+		"an archived document":                        {archived, l.Manager, offboarding.CodeNotEligibleToClaim},
+		"an external ID that only others have in use": {document, "external:ghost", offboarding.CodeNoAccess},
+	} {
+		before := l.DocumentState(document)
+		_, err := l.store.Claim(t.Context(), l.claimInput(test.document, test.member))
+		require.Equal(t, test.code, offboarding.CodeOf(err), name)
+		require.Equal(t, before, l.DocumentState(document), name)
+	}
+
+	require.Equal(t, offboarding.OutcomeRequested, l.claim(document, reader).Outcome, "a view grant")
+	require.Equal(t, offboarding.OutcomeRequested, l.claim(document, editor).Outcome, "an account that cannot own")
+	_, err := l.store.Claim(t.Context(), l.claimInput(document, reader))
+	refused(t, offboarding.CodeAlreadyRequested, err)
+	long := l.claimInput(document, reader)
+	long.Message.Note = strings.Repeat("x", offboarding.MaxNote+1)
+	_, err = l.store.Claim(t.Context(), long)
+	require.Error(t, err)
+
+	out := l.claim(document, "external:m3") // the manager, of both organizations
+	require.Equal(t, offboarding.OutcomeClaimed, out.Outcome)
+	require.Equal(t, l.Manager, out.OwnerID)
+	require.Len(t, out.Superseded, 2)
+	require.Equal(t, l.Manager+" editable", l.DocumentState(document))
+	require.Equal(t, 2, l.Count(`SELECT count(*) FROM ownership_requests WHERE status = 'superseded'`))
+	require.Equal(t, offboarding.OutcomeClaimed, l.claim(document, l.Manager).Outcome, "sent twice")
+	require.Equal(t, 1, l.eventsOf(offboarding.EventClaimDocOwnership))
+	_, err = l.store.Claim(t.Context(), l.claimInput(document, reader))
+	refused(t, offboarding.CodeAlreadyOwned, err)
+}
+
+// With policy admin_approval every claim is a request.
+func TestClaimUnderAdminApproval(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	l.Exec(`UPDATE organizations SET claim_policy = 'admin_approval'`)
+	document, maker := l.claimable()
+	l.inGrace()
+	require.Equal(t, offboarding.OutcomeRequested, l.claim(document, maker).Outcome)
+	require.Equal(t, l.member+" editable", l.DocumentState(document))
+}
+
+// A claim after the grace makes the document editable; its event says so.
+func TestClaimOfAReadOnlyDocument(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	document, maker := l.claimable()
+	l.inGrace().readOnly()
+	l.claim(document, maker)
+	require.Equal(t, maker+" editable", l.DocumentState(document))
+	require.Equal(t, "read_only editable", l.Text(`SELECT (before->>'access') || ' ' || (after->>'access')
+		FROM audit_events WHERE event = 'ClaimDocOwnership' AND actor_id = $1 AND document_id = $2`, maker, document))
+	require.Equal(t, "Archived Users/Member 4", l.path(document))
+	s, err := l.store.Settle(t.Context(), offboarding.SettleInput{Step: l.step("settle again")})
+	require.NoError(t, err)
+	require.Equal(t, offboarding.PhaseCompleted, s.Phase)
+	invariantsHold(t, l.store)
+}
+
+// Before the leaver is inactive there is nothing to claim.
+func TestClaimTooEarly(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	document, maker := l.claimable()
+	l.revoked(l.request())
+	_, err := l.store.Claim(t.Context(), l.claimInput(document, maker))
+	refused(t, offboarding.CodeAlreadyOwned, err)
+}
