@@ -90,8 +90,8 @@ func (s *story) estates(ctx context.Context) ([]estate, error) {
 }
 
 // number reads one number.
-func (s *story) number(ctx context.Context, query string, args ...any) (int, error) {
+func (s *story) number(ctx context.Context, query string) (int, error) {
 	var n int
-	err := s.store.DB().GetContext(ctx, &n, query, args...)
+	err := s.store.DB().GetContext(ctx, &n, query)
 	return n, err
 }

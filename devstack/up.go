@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -55,8 +54,9 @@ func up(cmd *cobra.Command, options app.StackOptions) error {
 	if err := os.MkdirAll(options.Dir, 0o755); err != nil { //nolint:gosec // the database's user passes through; secrets inside are 0600
 		return err
 	}
+	cmd.SetOut(cmd.OutOrStdout()) // Printf writes to the error stream otherwise
 	options.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	say := func(format string, args ...any) { fmt.Fprintf(cmd.OutOrStdout(), format+"\n", args...) }
+	say := func(format string, args ...any) { cmd.Printf(format+"\n", args...) }
 	say("Starting PostgreSQL, Temporal and a worker; the state is in %s", options.Dir)
 	stack, err := app.StartStack(ctx, options)
 	if err != nil {
