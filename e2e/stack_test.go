@@ -191,9 +191,13 @@ func newOrganization(t testing.TB) (*fixture.Organization, *stack) {
 // forward moves the clock of a case.
 func forward(t testing.TB, c client.Client, workflowID string, d time.Duration) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	require.NoError(t, fastForward(t.Context(), c, workflowID, d))
+}
+
+func fastForward(ctx context.Context, c client.Client, workflowID string, d time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	require.NoError(t, temporalserver.FastForward(ctx, c, namespace, workflowID, d))
+	return temporalserver.FastForward(ctx, c, namespace, workflowID, d)
 }
 
 // requireNoPersonalData looks for what identifies people in everything that the
