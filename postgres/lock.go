@@ -40,7 +40,7 @@ var (
 	unarchiveDocuments = accessChange(offboarding.EventUnarchiveDocs,
 		`access = 'editable', access_case_id = NULL`, `d.access = 'archived' AND d.access_case_id = $4`, "archived", "editable")
 	unarchiveSchedules = scheduleChange(offboarding.EventUnarchiveSchedules,
-		`status = 'active', archived_by_case_id = NULL`, `s.archived_by_case_id = $4`, "archived", "active")
+		`status = 'active', archived_by_case_id = NULL`, `s.archived_by_case_id = $4 AND s.document_id > $2 AND s.document_id <= $3`, "archived", "active")
 )
 
 // ArchiveBatch archives a batch of the leaver's documents and their schedules.

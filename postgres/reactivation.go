@@ -126,7 +126,7 @@ var (
 		'{"status": "pending"}', '{"status": "superseded"}', $7 FROM superseded`
 	returnSchedules = `WITH changed AS (
 		UPDATE schedules s SET status = 'active', archived_by_case_id = NULL FROM documents d
-		WHERE s.document_id = d.id AND s.archived_by_case_id = $1 AND` + returnWhere + ` RETURNING s.organization_id, s.id, s.document_id)
+		WHERE s.document_id = d.id AND s.archived_by_case_id = $1 AND s.document_id > $2 AND s.document_id <= $3 AND` + returnWhere + ` RETURNING s.organization_id, s.id, s.document_id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT organization_id, 'UnarchiveSchedules', $5, $6, $4, document_id, $1, 'schedule', id,
 		'{"status": "archived"}', '{"status": "active"}', $7 FROM changed`

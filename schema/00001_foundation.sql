@@ -156,6 +156,7 @@ CREATE TABLE schedules (
     CHECK (status = 'archived' OR archived_by_case_id IS NULL)
 );
 CREATE INDEX schedules_document_idx ON schedules (document_id);
+CREATE INDEX schedules_archived_idx ON schedules (archived_by_case_id, document_id) WHERE archived_by_case_id IS NOT NULL;
 
 CREATE TABLE credentials (
     id              uuid PRIMARY KEY,

@@ -1,0 +1,87 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"handover/internal/fixture"
+	"handover/internal/testdb"
+	"handover/offboarding"
+	"handover/postgres"
+)
+
+// Sweeps and messages find what they work on by an index: none of them reads
+// all documents or the whole audit. (Of the schedules, a sweep may: for thousands of
+// documents at once that is cheaper while the table is small.)
+func TestNoStepReadsWholeTables(t *testing.T) {
+	t.Parallel()
+	db := testdb.New(t)
+	db.SetMaxOpenConns(1) // which counts its scans and tells them when asked
+	o := fixture.New(t, db)
+	l := newLeavingOn(t, o, postgres.New(db))
+	document, maker := l.claimable()
+	wanted := l.Document(l.member, "")
+	l.Documents(l.Admin, 54_000)
+	l.Documents(l.member, 6_000)
+	l.Exec(`INSERT INTO schedules (id, organization_id, document_id, kind, cron, status)
+		SELECT gen_random_uuid(), organization_id, id, 'export', '0 6 * * 1', 'active' FROM documents`)
+	l.Exec(`INSERT INTO audit_events (organization_id, event, member_id, document_id, origin, subject_kind, subject_id, before, after, at)
+		SELECT organization_id, 'TransferDocs', owner_id, id, '', 'document', id, '{}', '{}', created_at FROM documents`)
+	l.inGrace()
+	l.Exec(`ANALYZE`)
+
+	scans := func() map[string]int {
+		t.Helper()
+		l.Exec(`SELECT pg_stat_force_next_flush()`)
+		l.Exec(`SELECT pg_stat_clear_snapshot()`)
+		var rows []struct {
+			Table string `db:"relname"`
+			N     int    `db:"n"`
+		}
+		require.NoError(t, db.Select(&rows, `SELECT relname, coalesce(seq_scan, 0) AS n FROM pg_stat_user_tables
+			WHERE relname IN ('documents', 'audit_events')`))
+		out := map[string]int{}
+		for _, row := range rows {
+			out[row.Table] = row.N
+		}
+		return out
+	}
+	before := scans()
+	check := func(step string) {
+		t.Helper()
+		require.Equal(t, before, scans(), "%s reads a table from end to end", step)
+	}
+
+	l.claim(document, maker)
+	check("a claim")
+	_, err := l.store.Decide(t.Context(), l.decideInput(l.requested(wanted, l.Maker()), offboarding.DecisionApprove, ""))
+	require.NoError(t, err)
+	check("an approval")
+	l.advance(offboarding.PhaseReadOnly)
+	l.sweep(l.store.LockBatch, offboarding.SweepInput{Step: l.step("lock")})
+	check("the lock")
+	l.sweep(l.store.RestoreBatch, offboarding.SweepInput{Step: l.step("restore"), ActorID: l.Admin})
+	check("the restoration")
+	l.sweep(l.store.TransferBatch, offboarding.SweepInput{Step: l.step("transfer"), NewOwnerID: l.Manager, ArchiveSchedules: true})
+	check("the transfer")
+	_, err = l.store.ReactivateMember(t.Context(), reactivateInput(l))
+	require.NoError(t, err)
+	check("the reactivation")
+	l.sweep(l.store.ReturnBatch, offboarding.SweepInput{Step: l.step("return"), ActorID: l.Admin})
+	check("the return")
+	l.sweep(l.store.GrantBatch, offboarding.SweepInput{Step: l.step("grant"), ActorID: l.Admin})
+	check("the grants")
+
+	other := l.of(l.member)
+	require.NoError(t, l.store.CloseReactivated(t.Context(), l.step("close")))
+	r := other.request()
+	r.Disposition = offboarding.DispositionArchive
+	other.deactivated(r).advance(offboarding.PhaseTransferring)
+	before = scans() // counting what the member owns may well read the table
+	l.sweep(l.store.ArchiveBatch, offboarding.SweepInput{Step: other.step("archive")})
+	check("the archiving")
+
+	l.Exec(`SELECT count(*) FROM documents WHERE title = 'nothing like it'`)
+	require.NotEqual(t, before, scans(), "the check sees a scan where there is one")
+}
