@@ -225,3 +225,13 @@ func (n *notices) mend() {
 	defer n.mu.Unlock()
 	n.broken = false
 }
+
+// documents are some of a leaver's that the manager may claim.
+func documents(o *fixture.Organization, leaver string, n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = o.Document(leaver, "")
+		o.Grant(ids[i], o.Manager, offboarding.GrantEdit)
+	}
+	return ids
+}

@@ -3,6 +3,7 @@ package workflows
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
@@ -50,23 +51,21 @@ func (c *offboardingCase) listen(ctx workflow.Context) error {
 }
 
 // receive puts signals into the inbox, those of a name in the order of their
-// arrival. They are taken as they are: the SDK would drop one that it cannot
-// decode, and the receiver would wait for another of that name.
+// arrival. It leaves them in their channels until it takes them: a receiver that
+// is blocked on a channel is handed a signal that drain would not find, and that
+// would be lost when the case continues as new.
 func (c *offboardingCase) receive(ctx workflow.Context) {
-	selector := workflow.NewSelector(ctx)
-	for _, name := range offboarding.Messages {
-		selector.AddReceive(workflow.GetSignalChannel(ctx, name), func(ch workflow.ReceiveChannel, _ bool) {
-			var payload converter.RawValue
-			ch.Receive(ctx, &payload)
-			c.accept(name, payload)
-		})
+	arrived := func() bool {
+		return slices.ContainsFunc(offboarding.Messages, func(name string) bool { return workflow.GetSignalChannel(ctx, name).Len() > 0 })
 	}
 	for {
-		selector.Select(ctx)
+		_ = workflow.Await(ctx, arrived) // a disconnected context is not canceled
+		c.drain(ctx)
 	}
 }
 
-// drain takes in what has arrived and was not received yet.
+// drain takes in what has arrived, as it is: the SDK would drop what it cannot
+// decode.
 func (c *offboardingCase) drain(ctx workflow.Context) {
 	for _, name := range offboarding.Messages {
 		ch := workflow.GetSignalChannel(ctx, name)

@@ -129,7 +129,9 @@ func (c *offboardingCase) wait(ctx workflow.Context, deadline time.Time, changed
 	if c.historyLong(ctx) {
 		return errRollover
 	}
-	_, err := workflow.AwaitWithTimeout(ctx, deadline.Sub(now(ctx)), func() bool {
+	timed, cancel := workflow.WithCancel(ctx)
+	defer cancel() // the timer of a wait that ended early
+	_, err := workflow.AwaitWithTimeout(timed, deadline.Sub(now(ctx)), func() bool {
 		return changed() || c.Phase != phase || c.Reactivation != nil || c.Recount || c.historyLong(ctx)
 	})
 	return err
