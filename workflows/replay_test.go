@@ -1,0 +1,290 @@
+package workflows_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/temporalproto"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"handover/activities"
+	"handover/offboarding"
+	"handover/workflows"
+)
+
+// Histories of real cases, which every version of the workflow has to replay.
+//
+//	go test -run TestRecordHistories ./workflows -record
+//
+// records them. A change that needs new ones breaks the cases that are open:
+// make it with workflow.GetVersion, and add to the corpus instead.
+const corpus = "testdata/histories"
+
+var record = flag.Bool("record", false, "record the histories of "+corpus)
+
+func TestRecordedHistoriesReplay(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(corpus, "*.json*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			replayer := worker.NewWorkflowReplayer()
+			replayer.RegisterWorkflowWithOptions(workflows.Offboarding, workflow.RegisterOptions{Name: offboarding.WorkflowOffboarding})
+			log := sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
+			require.NoError(t, replayer.ReplayWorkflowHistory(log, readHistory(t, file)))
+		})
+	}
+}
+
+// The cases that are recorded, each driven as far as its history is to go.
+var recorded = map[string]func(t *testing.T, s *stand, leaver string) *live{
+	"completed-via-claims": func(t *testing.T, s *stand, leaver string) *live {
+		documents := documents(s.Organization, leaver, 2)
+		c := s.start(leaver, nil)
+		c.reaches(phase(offboarding.PhaseGrace))
+		c.claim(documents[0], s.Manager)
+		c.forward(8 * day)
+		c.reaches(phase(offboarding.PhaseReadOnly))
+		_, err := c.ask(offboarding.MessageClaim, offboarding.ClaimRequest{DocumentID: documents[1], MemberID: s.Manager})
+		require.NoError(t, err)
+		return c.ends(offboarding.PhaseCompleted)
+	},
+	"completed-via-requests": func(t *testing.T, s *stand, leaver string) *live {
+		documents := documents(s.Organization, leaver, 2)
+		asker := s.Maker()
+		for _, document := range documents {
+			s.Grant(document, asker, offboarding.GrantView)
+		}
+		c := s.start(leaver, nil)
+		for _, document := range documents {
+			out, err := c.ask(offboarding.MessageClaim, offboarding.ClaimRequest{DocumentID: document, MemberID: asker})
+			require.NoError(t, err)
+			c.signal(offboarding.MessageDecision, offboarding.AdminApproval{RequestID: out.RequestID, AdminID: s.Admin, Decision: "reject"})
+			out, err = c.ask(offboarding.MessageClaim, offboarding.ClaimRequest{DocumentID: document, MemberID: asker})
+			require.NoError(t, err)
+			_, err = c.ask(offboarding.MessageDecision, offboarding.AdminApproval{RequestID: out.RequestID, AdminID: s.Admin, Decision: "approve"})
+			require.NoError(t, err)
+		}
+		return c.ends(offboarding.PhaseCompleted)
+	},
+	"grace-open": func(_ *testing.T, s *stand, leaver string) *live {
+		documents(s.Organization, leaver, 1)
+		c := s.start(leaver, nil)
+		c.reaches(phase(offboarding.PhaseGrace))
+		return c
+	},
+	"extended-open": func(_ *testing.T, s *stand, leaver string) *live {
+		documents(s.Organization, leaver, 1)
+		c := s.start(leaver, nil)
+		c.reaches(phase(offboarding.PhaseGrace))
+		c.forward(5 * day) // the first reminder has been given
+		until := time.Now().Add(12 * day).UTC().Format(time.RFC3339)
+		c.signal(offboarding.MessageExtend, offboarding.ExtendGrace{AdminID: s.Admin, Until: until})
+		c.forward(6 * day) // and is given again
+		return c
+	},
+	"read-only-open": func(_ *testing.T, s *stand, leaver string) *live {
+		document := documents(s.Organization, leaver, 1)[0]
+		c := s.start(leaver, nil)
+		c.reaches(phase(offboarding.PhaseGrace))
+		c.forward(16 * day)
+		c.reaches(phase(offboarding.PhaseReadOnly))
+		c.claim(document, "external:nobody")
+		c.reaches(func(s offboarding.Status) bool { return len(s.RefusedMessages) == 1 })
+		return c
+	},
+	"scheduled-open": func(_ *testing.T, s *stand, leaver string) *live {
+		c := s.start(leaver, ahead(10*day))
+		c.signal(offboarding.MessageReschedule, offboarding.Reschedule{AdminID: s.Admin, EffectiveAt: "2099-01-01"})
+		c.signal(offboarding.MessageReschedule, offboarding.Reschedule{AdminID: s.Admin, EffectiveAt: time.Now().Add(20 * day).Format(time.RFC3339)})
+		c.reaches(func(s offboarding.Status) bool { return s.MessagesHandled == 2 })
+		return c
+	},
+	"canceled": func(_ *testing.T, s *stand, leaver string) *live {
+		c := s.start(leaver, ahead(10*day))
+		c.signal(offboarding.MessageCancel, offboarding.Cancel{AdminID: s.Admin})
+		return c.ends(offboarding.PhaseCanceled)
+	},
+	"failed-at-second-look": func(t *testing.T, s *stand, leaver string) *live {
+		c := s.start(leaver, ahead(2*day))
+		c.reaches(phase(offboarding.PhaseScheduled))
+		s.Exec(`UPDATE members SET email = 'm@elsewhere.example' WHERE id = $1`, leaver)
+		c.forward(3 * day)
+		_, err := c.result()
+		require.Error(t, err)
+		return c
+	},
+	"refused-start": func(t *testing.T, s *stand, leaver string) *live {
+		c := s.start(leaver, func(r *offboarding.Request) { r.RequestedBy = s.Manager })
+		_, err := c.result()
+		require.Equal(t, offboarding.CodeNotAuthorized, activities.RefusalFrom(err).Code())
+		return c
+	},
+	"transferred": func(_ *testing.T, s *stand, leaver string) *live {
+		documents(s.Organization, leaver, 3)
+		return s.start(leaver, func(r *offboarding.Request) { r.NewOwnerID = s.Manager }).ends(offboarding.PhaseCompleted)
+	},
+	"transferred-to-the-manager-at-second-look": func(_ *testing.T, s *stand, leaver string) *live {
+		documents(s.Organization, leaver, 1)
+		s.Exec(`UPDATE members SET manager_id = $2 WHERE id = $1`, leaver, s.Manager)
+		owner := s.Maker()
+		c := s.start(leaver, func(r *offboarding.Request) { ahead(2 * day)(r); r.NewOwnerID = owner })
+		c.reaches(phase(offboarding.PhaseScheduled))
+		s.Exec(`UPDATE members SET status = 'archived' WHERE id = $1`, owner)
+		c.forward(3 * day)
+		return c.ends(offboarding.PhaseCompleted)
+	},
+	"archived": func(_ *testing.T, s *stand, leaver string) *live {
+		s.Schedule(documents(s.Organization, leaver, 1)[0])
+		return s.start(leaver, func(r *offboarding.Request) { r.Disposition = offboarding.DispositionArchive }).ends(offboarding.PhaseCompleted)
+	},
+	"transferred-by-message": func(_ *testing.T, s *stand, leaver string) *live {
+		documents := documents(s.Organization, leaver, 2)
+		c := s.start(leaver, nil)
+		c.reaches(phase(offboarding.PhaseGrace))
+		c.signal(offboarding.MessageTransfer, offboarding.TransferDocuments{AdminID: s.Admin, DocumentIDs: documents[:1]})
+		c.signal(offboarding.MessageTransfer, offboarding.TransferDocuments{AdminID: s.Admin})
+		return c.ends(offboarding.PhaseCompleted)
+	},
+	"reactivated-with-return": func(t *testing.T, s *stand, leaver string) *live {
+		documents := documents(s.Organization, leaver, 2)
+		c := s.start(leaver, nil)
+		c.claim(documents[0], s.Manager)
+		c.reaches(func(s offboarding.Status) bool { return s.Documents.Claimed == 1 })
+		c.forward(8 * day)
+		c.reaches(phase(offboarding.PhaseReadOnly))
+		_, err := c.ask(offboarding.MessageReactivate, offboarding.Reactivate{AdminID: s.Admin, ReturnDocuments: true})
+		require.NoError(t, err)
+		return c.ends(offboarding.PhaseReactivated)
+	},
+	"in-trouble-for-a-while": func(_ *testing.T, s *stand, leaver string) *live {
+		document := documents(s.Organization, leaver, 1)[0]
+		c := s.start(leaver, nil)
+		c.reaches(phase(offboarding.PhaseGrace))
+		s.Exec(`ALTER TABLE grants RENAME TO grants_away`)
+		c.claim(document, s.Manager)
+		c.reaches(func(s offboarding.Status) bool { return s.Trouble != nil && s.Trouble.Attempt > 1 })
+		s.Exec(`ALTER TABLE grants_away RENAME TO grants`)
+		return c.ends(offboarding.PhaseCompleted)
+	},
+	"continued-as-new": func(_ *testing.T, s *stand, leaver string) *live {
+		document := documents(s.Organization, leaver, 1)[0]
+		c := s.start(leaver, nil)
+		c.reaches(phase(offboarding.PhaseGrace))
+		for range 1050 {
+			c.claim(document, "external:nobody")
+		}
+		c.reaches(func(s offboarding.Status) bool { return s.MessagesHandled == 1050 })
+		c.claim(document, "external:nobody")
+		c.reaches(func(s offboarding.Status) bool { return s.ContinuedAsNew == 1 && s.MessagesHandled == 1051 })
+		c.claim(document, s.Manager)
+		return c.ends(offboarding.PhaseCompleted)
+	},
+}
+
+func (c *live) claim(document, member string) {
+	c.signal(offboarding.MessageClaim, offboarding.ClaimRequest{DocumentID: document, MemberID: member})
+}
+
+// ends waits for the end.
+func (c *live) ends(want offboarding.Phase) *live {
+	c.t.Helper()
+	result, err := c.result()
+	require.NoError(c.t, err)
+	require.Equal(c.t, want, result.Phase)
+	return c
+}
+
+func ahead(d time.Duration) func(*offboarding.Request) {
+	return func(r *offboarding.Request) { r.EffectiveAt = time.Now().Add(d).Format(time.RFC3339) }
+}
+
+func TestRecordHistories(t *testing.T) {
+	if !*record {
+		t.Skip("records only with -record")
+	}
+	s := newStand(t)
+	require.NoError(t, os.RemoveAll(corpus))
+	require.NoError(t, os.MkdirAll(corpus, 0o755))
+	for name, drive := range recorded {
+		c := drive(t, s, s.Maker())
+		runs := c.histories()
+		for i, run := range runs {
+			file := name
+			if len(runs) > 1 {
+				file = fmt.Sprintf("%s-%d", name, i+1)
+			}
+			writeHistory(t, filepath.Join(corpus, file+".json"), run)
+		}
+	}
+}
+
+// writeHistory writes a history without what names the machine that recorded it.
+func writeHistory(t *testing.T, path string, h *historypb.History) {
+	t.Helper()
+	for _, event := range h.Events {
+		anonymize(event.ProtoReflect())
+	}
+	data, err := temporalproto.CustomJSONMarshalOptions{Indent: ""}.Marshal(h)
+	require.NoError(t, err)
+	if len(data) > 100_000 {
+		var zipped bytes.Buffer
+		w := gzip.NewWriter(&zipped)
+		_, err := w.Write(data)
+		require.NoError(t, errors.Join(err, w.Close()))
+		path, data = path+".gz", zipped.Bytes()
+	}
+	require.NoError(t, os.WriteFile(path, data, 0o644))
+}
+
+func readHistory(t *testing.T, path string) *historypb.History {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	if strings.HasSuffix(path, ".gz") {
+		r, err := gzip.NewReader(bytes.NewReader(data))
+		require.NoError(t, err)
+		data, err = io.ReadAll(r)
+		require.NoError(t, err)
+	}
+	var h historypb.History
+	require.NoError(t, temporalproto.CustomJSONUnmarshalOptions{DiscardUnknown: true}.Unmarshal(data, &h))
+	return &h
+}
+
+// anonymize takes the process and host out of every message below m.
+func anonymize(m protoreflect.Message) {
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch {
+		case field.Name() == "identity":
+			m.Set(field, protoreflect.ValueOfString("worker"))
+		case field.Name() == "sticky_task_queue" || field.Name() == "name" && strings.Contains(value.String(), ":"):
+			m.Clear(field) // a sticky queue is named after the host
+		case field.IsMap():
+		case field.IsList() && field.Kind() == protoreflect.MessageKind:
+			for i := range value.List().Len() {
+				anonymize(value.List().Get(i).Message())
+			}
+		case !field.IsList() && field.Kind() == protoreflect.MessageKind:
+			anonymize(value.Message())
+		}
+		return true
+	})
+}
