@@ -28,8 +28,13 @@ how it is.`,
 			return err
 		}
 		ctx := cmd.Context()
-		w, err := StartWorker(ctx, cfg, cfg.Log.Logger(cmd.ErrOrStderr()), nil)
+		log := cfg.Log.Logger(cmd.ErrOrStderr())
+		w, err := StartWorker(ctx, cfg, log, nil)
 		if err != nil {
+			if ctx.Err() != nil { // told to stop while it waited: nothing went wrong
+				log.Info("worker stopped", "before", err.Error())
+				return nil
+			}
 			return err
 		}
 		select {
