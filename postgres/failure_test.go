@@ -55,7 +55,7 @@ func TestFailuresAreSafeToShow(t *testing.T) {
 		t.Parallel()
 		store, err := postgres.Open("postgres://postgres:s%20ecret@127.0.0.1:1/secret?sslmode=disable", 1)
 		require.NoError(t, err)
-		defer store.Close()
+		t.Cleanup(func() { require.NoError(t, store.Close()) })
 		err = store.Ping(t.Context())
 		require.EqualError(t, err, "connect: the database did not answer")
 		require.NotContains(t, shows(err), "ecret")
