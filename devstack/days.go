@@ -202,7 +202,7 @@ func (s *story) requests(ctx context.Context) error {
 
 // transfer: an admin gives what one leaver left to a colleague.
 func (s *story) transfer(ctx context.Context) error {
-	if err := s.until(ctx, 4, "an admin hands one estate over"); err != nil {
+	if err := s.until(ctx, 4, "an admin transfers what a leaver left"); err != nil {
 		return err
 	}
 	estates, err := s.estates(ctx)
@@ -221,7 +221,7 @@ func (s *story) transfer(ctx context.Context) error {
 		s.say("what was in My Documents is now in My Documents / %s / %s, the rest kept its place.", offboarding.ArchivedUsersFolder, e.Name)
 		return s.keepOpen(ctx)
 	}
-	s.say("Nothing is left to hand over.")
+	s.say("Nothing is left to transfer.")
 	return nil
 }
 

@@ -29,6 +29,7 @@ const (
 	EventMarkDocsReadOnly      = "MarkDocsReadOnly"      // one per document
 	EventMarkDocsEditable      = "MarkDocsEditable"      // one per document
 	EventGrantEdit             = "GrantEdit"             // one per document, to a reactivated member
+	EventCreateFolder          = "CreateFolder"          // one per folder made for a leaver's documents (rule D1)
 	EventRequestDocOwnership   = "RequestDocOwnership"   //
 	EventApproveDocOwnership   = "ApproveDocOwnership"   // the request; the document's event is TransferDocs
 	EventRejectDocOwnership    = "RejectDocOwnership"    //
@@ -48,6 +49,7 @@ const (
 	SubjectCase         Subject = "case"
 	SubjectMember       Subject = "member"
 	SubjectDocument     Subject = "document"
+	SubjectFolder       Subject = "folder"
 	SubjectSchedule     Subject = "schedule"
 	SubjectCredential   Subject = "credential"
 	SubjectSession      Subject = "session"

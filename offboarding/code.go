@@ -12,28 +12,27 @@ type Code string
 
 // The codes of the rules.
 const (
-	CodeNotAuthorized       Code = "not_authorized"           // A1, A2
-	CodeLastOwner           Code = "last_owner"               // A3
-	CodeSelfOffboarding     Code = "self_offboarding"         // A4
-	CodeMemberNotFound      Code = "member_not_found"         // E1
-	CodeAlreadyInactive     Code = "already_inactive"         // E2
-	CodeISPDomain           Code = "isp_domain"               // E3
-	CodeDomainNotAssociated Code = "domain_not_associated"    // E4
-	CodeExternallyManaged   Code = "externally_managed"       // E5
-	CodeNewOwnerNotEligible Code = "new_owner_not_eligible"   // N1
-	CodeInvalidArgument     Code = "invalid_argument"         // L1, D3, O1 and every malformed field
-	CodeMemberStillActive   Code = "member_still_active"      // T1
-	CodeNotEligibleToClaim  Code = "not_eligible_to_claim"    // C1
-	CodeAlreadyOwned        Code = "already_owned"            // C1, C2, T1
-	CodeNoAccess            Code = "no_access"                // C2
-	CodeAlreadyRequested    Code = "already_requested"        // C2
-	CodeRequestNotPending   Code = "request_not_pending"      // C3
-	CodeSeatLimitExceeded   Code = "seat_limit_exceeded"      // R1
-	CodeWrongPhase          Code = "wrong_phase"              // a message that the case's phase does not allow
-	CodeTryAgain            Code = "temporarily_unavailable"  // nothing was decided; the caller may send it again
-	CodeCaseNotFound        Code = "case_not_found"           // no case under that name, in the caller's reach
-	CodeAmbiguousMember     Code = "ambiguous_member"         // an external ID that more than one organization uses
-	CodeSchemaOutOfDate     Code = "schema_version_not_known" // the database was migrated by another build
+	CodeNotAuthorized       Code = "not_authorized"          // A1, A2
+	CodeLastOwner           Code = "last_owner"              // A3
+	CodeSelfOffboarding     Code = "self_offboarding"        // A4
+	CodeMemberNotFound      Code = "member_not_found"        // E1
+	CodeAlreadyInactive     Code = "already_inactive"        // E2
+	CodeISPDomain           Code = "isp_domain"              // E3
+	CodeDomainNotAssociated Code = "domain_not_associated"   // E4
+	CodeExternallyManaged   Code = "externally_managed"      // E5
+	CodeNewOwnerNotEligible Code = "new_owner_not_eligible"  // N1
+	CodeInvalidArgument     Code = "invalid_argument"        // L1, D3, O1 and every malformed field
+	CodeMemberStillActive   Code = "member_still_active"     // T1
+	CodeNotEligibleToClaim  Code = "not_eligible_to_claim"   // C1
+	CodeAlreadyOwned        Code = "already_owned"           // C1, C2, T1
+	CodeNoAccess            Code = "no_access"               // C2
+	CodeAlreadyRequested    Code = "already_requested"       // C2
+	CodeRequestNotPending   Code = "request_not_pending"     // C3
+	CodeSeatLimitExceeded   Code = "seat_limit_exceeded"     // R1
+	CodeWrongPhase          Code = "wrong_phase"             // a message that the case's phase does not allow
+	CodeTryAgain            Code = "temporarily_unavailable" // nothing was decided; the caller may send it again
+	CodeCaseNotFound        Code = "case_not_found"          // no case under that name, in the caller's reach
+	CodeAmbiguousMember     Code = "ambiguous_member"        // an external ID that more than one organization uses
 )
 
 // Violation is one rule that one field of a request breaks.

@@ -20,16 +20,19 @@ type AdmitInput struct {
 
 // Admission is an admitted start, every reference resolved to an ID.
 type Admission struct {
-	CaseID         string     `json:"case_id"`
-	WorkflowID     string     `json:"workflow_id"`
-	OrganizationID string     `json:"organization_id"`
-	MemberID       string     `json:"member_id"`
-	RequestedBy    string     `json:"requested_by"`
-	Phase          Phase      `json:"phase"`
-	Existing       bool       `json:"existing,omitempty"` // the member's case was open already (rule E2)
-	DeactivatedAt  *time.Time `json:"deactivated_at,omitempty"`
-	GraceEndsAt    *time.Time `json:"grace_ends_at,omitempty"`
-	Plan           Plan       `json:"plan"`
+	CaseID         string `json:"case_id"`
+	WorkflowID     string `json:"workflow_id"`
+	OrganizationID string `json:"organization_id"`
+	MemberID       string `json:"member_id"`
+	RequestedBy    string `json:"requested_by"`
+	Phase          Phase  `json:"phase"`
+	Existing       bool   `json:"existing,omitempty"` // the member's case was open already (rule E2)
+	// Resumed: the case was open under this very workflow ID, so its workflow has
+	// ended without it (terminated, or lost with a backup); this one takes it over.
+	Resumed       bool       `json:"resumed,omitempty"`
+	DeactivatedAt *time.Time `json:"deactivated_at,omitempty"`
+	GraceEndsAt   *time.Time `json:"grace_ends_at,omitempty"`
+	Plan          Plan       `json:"plan"`
 }
 
 // RevokeInput asks to revoke what the leaver can do.

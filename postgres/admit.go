@@ -77,7 +77,8 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 func admission(c *caseRow, in offboarding.AdmitInput) offboarding.Admission {
 	return offboarding.Admission{
 		CaseID: c.ID, WorkflowID: c.WorkflowID, OrganizationID: c.OrganizationID, MemberID: c.MemberID,
-		RequestedBy: c.RequestedBy, Phase: c.Phase, Existing: c.ID != in.CaseID, Plan: c.plan(),
+		RequestedBy: c.RequestedBy, Phase: c.Phase, Plan: c.plan(),
+		Existing: c.ID != in.CaseID && c.WorkflowID != in.WorkflowID, Resumed: c.ID != in.CaseID && c.WorkflowID == in.WorkflowID,
 		DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt,
 	}
 }

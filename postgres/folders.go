@@ -91,6 +91,12 @@ func (t *tx) folder(c *caseRow, owner, parent, name string, key folderKey, at ti
 		}
 		id = uuid.Must(uuid.NewV7()).String()
 		made, err := t.exec(insertFolder, id, c.OrganizationID, owner, parent, numbered, key.leaver, key.source, at)
+		if err == nil && made == 1 {
+			err = t.audit(c, at, change{
+				event: offboarding.EventCreateFolder, kind: offboarding.SubjectFolder, subject: id,
+				after: state{"owner_id": owner, "parent_id": orNull(parent), "leaver_id": orNull(key.leaver), "source_id": orNull(key.source)},
+			})
+		}
 		if err != nil || made == 1 {
 			return id, err
 		}

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Invariant is one of the promises of docs/reliability of a case, checked from
-// the database and the audit.
+// Invariant is one of the promises about all cases, checked from the database
+// and the audit.
 type Invariant struct {
 	Name   string // stable, in snake_case
 	Says   string // what is promised, for a person

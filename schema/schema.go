@@ -31,6 +31,9 @@ const lockSeconds = 300
 // Running it again changes nothing, and of several at once one migrates while the
 // others wait: a lock of the database session keeps them apart.
 func Migrate(ctx context.Context, db *sql.DB) (int64, error) {
+	if err := checkServer(ctx, db); err != nil {
+		return 0, err
+	}
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, lockSeconds))
 	if err != nil {
 		return 0, fmt.Errorf("prepare the lock of the migrations: %w", err)
@@ -43,6 +46,21 @@ func Migrate(ctx context.Context, db *sql.DB) (int64, error) {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
 	return p.GetDBVersion(ctx)
+}
+
+// oldest is the first PostgreSQL with NULLS NOT DISTINCT, as server_version_num.
+const oldest = 150000
+
+// checkServer says clearly what a failed statement would only hint at.
+func checkServer(ctx context.Context, db *sql.DB) error {
+	var version int
+	if err := db.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::int`).Scan(&version); err != nil {
+		return fmt.Errorf("migrate: ask the server for its version: %w", err)
+	}
+	if version < oldest {
+		return fmt.Errorf("migrate: the server is PostgreSQL %d, and %d or newer is needed", version/10000, oldest/10000)
+	}
+	return nil
 }
 
 // Versions returns the version that the database is at and the one that this

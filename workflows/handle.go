@@ -104,9 +104,7 @@ func (c *offboardingCase) decide(ctx workflow.Context, m message, p offboarding.
 // found takes account of a document that found an owner.
 func (c *offboardingCase) found(out offboarding.Outcome) {
 	c.Documents.Unowned -= out.Documents
-	if c.Locked {
-		c.Documents.ReadOnly -= out.Documents
-	}
+	c.countReadOnly()
 	for _, id := range out.Superseded {
 		c.forget(id)
 	}

@@ -83,7 +83,7 @@ func (c *offboardingCase) drain(ctx workflow.Context) {
 // everything that the message does not take.
 func (c *offboardingCase) accept(name string, payload converter.RawValue) {
 	c.Messages++
-	m := message{ID: numbered("signal", c.Messages), Name: name}
+	m := message{ID: c.numbered("signal", c.Messages), Name: name}
 	if data := payload.Payload().GetData(); json.Valid(data) {
 		m.Payload = data
 	}

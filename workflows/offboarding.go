@@ -93,6 +93,10 @@ func (c *offboardingCase) admit(ctx workflow.Context) error {
 	c.OrganizationID, c.MemberID, c.RequestedBy, c.Plan = a.OrganizationID, a.MemberID, a.RequestedBy, a.Plan
 	c.Existing, c.CaseID, c.WorkflowID = a.Existing, a.CaseID, a.WorkflowID
 	c.DeactivatedAt, c.GraceEndsAt, c.Phase = a.DeactivatedAt, a.GraceEndsAt, a.Phase
+	if a.Resumed {
+		// What this run counts must not go by a name that an earlier one used.
+		c.Resumed, c.Waited, c.Recount = in.CaseID[:8], true, a.DeactivatedAt != nil
+	}
 	c.done("admit")
 	return nil
 }
@@ -103,6 +107,7 @@ func (c *offboardingCase) scheduled(ctx workflow.Context) error {
 		c.Waited = true
 		return c.wait(ctx, effective, func() bool { return !c.Plan.EffectiveAt.Equal(effective) })
 	}
+	c.parked = false // messages wait until the member is inactive
 	return c.exclusively(ctx, func() error {
 		if c.Phase != offboarding.PhaseScheduled || now(ctx).Before(c.Plan.EffectiveAt) {
 			return nil // canceled or rescheduled at the last moment
@@ -179,7 +184,7 @@ func (c *offboardingCase) dispose(ctx workflow.Context) error {
 		c.Documents.Transferred += moved.Documents
 		c.done("transfer")
 	case offboarding.DispositionArchive:
-		archived, err := c.sweepTogether(ctx, act.ArchiveDocuments, offboarding.SweepInput{Step: c.step(ctx, numbered("archive", c.Restores))})
+		archived, err := c.sweepTogether(ctx, act.ArchiveDocuments, offboarding.SweepInput{Step: c.step(ctx, c.numbered("archive", c.Restores))})
 		if err != nil {
 			return err
 		}
@@ -241,11 +246,11 @@ func (c *offboardingCase) endGrace(ctx workflow.Context) error {
 // readOnly locks what is still unowned, then waits until nothing is.
 func (c *offboardingCase) readOnly(ctx workflow.Context) error {
 	if !c.Locked {
-		locked, err := c.sweepTogether(ctx, act.LockDocuments, offboarding.SweepInput{Step: c.step(ctx, numbered("lock", c.Restores))})
+		_, err := c.sweepTogether(ctx, act.LockDocuments, offboarding.SweepInput{Step: c.step(ctx, c.numbered("lock", c.Restores))})
 		if err != nil {
 			return err
 		}
-		c.Documents.ReadOnly, c.Locked = locked.Documents, true
+		c.Locked = true
 		c.done("lock")
 		return c.exclusively(ctx, func() error { return c.settle(ctx, nil) })
 	}
@@ -256,6 +261,14 @@ func (c *offboardingCase) readOnly(ctx workflow.Context) error {
 	return c.wait(ctx, c.RecheckAt, func() bool { return c.Documents.Unowned == 0 })
 }
 
+// countReadOnly: once the grace's end is done, all that is unowned is locked.
+func (c *offboardingCase) countReadOnly() {
+	c.Documents.ReadOnly = 0
+	if c.Locked {
+		c.Documents.ReadOnly = c.Documents.Unowned
+	}
+}
+
 // settle completes the case when nothing is unowned, lets the grace begin where
 // asked, and counts afresh what waits.
 func (c *offboardingCase) settle(ctx workflow.Context, graceEnds *time.Time) error {
@@ -263,13 +276,14 @@ func (c *offboardingCase) settle(ctx workflow.Context, graceEnds *time.Time) err
 		return nil
 	}
 	c.Settles++
-	in := offboarding.SettleInput{Step: c.step(ctx, numbered("settle", c.Settles)), GraceEndsAt: graceEnds}
+	in := offboarding.SettleInput{Step: c.step(ctx, c.numbered("settle", c.Settles)), GraceEndsAt: graceEnds}
 	s, err := do[offboarding.Settled](ctx, c, "settle", local(act.Settle, in))
 	if err != nil {
 		return err
 	}
 	c.Documents.Unowned, c.Pending, c.PendingCount = s.Unowned, s.Pending, s.PendingCount
-	c.Documents.ReadOnly = min(c.Documents.ReadOnly, s.Unowned)
+	c.Documents.Total = max(c.Documents.Total, s.Unowned) // of a case that was resumed
+	c.countReadOnly()
 	switch {
 	case s.Phase == offboarding.PhaseCompleted:
 		c.close(ctx, s.Phase)

@@ -51,7 +51,7 @@ func TestRetainGoesThroughGraceToReadOnlyAndCompletesWithTheLastClaim(t *testing
 	require.Equal(t, colleague+" editable", s.DocumentState(late))
 	require.Equal(t, []string{
 		"ScheduleOffboarding", "AdvanceOffboarding", "RevokeCredentials", "RevokeSessions", "DeactivateMember", "AdvanceOffboarding",
-		"ClaimDocOwnership", "RemindGraceEnding", "RemindGraceEnding", "AdvanceOffboarding", "MarkDocsReadOnly", "ClaimDocOwnership",
+		"CreateFolder", "CreateFolder", "ClaimDocOwnership", "RemindGraceEnding", "RemindGraceEnding", "AdvanceOffboarding", "MarkDocsReadOnly", "ClaimDocOwnership",
 		"CompleteOffboarding",
 	}, s.Events())
 }

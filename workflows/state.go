@@ -32,6 +32,7 @@ type state struct {
 	MemberID       string             `json:"member_id"`
 	RequestedBy    string             `json:"requested_by"`
 	Existing       bool               `json:"existing,omitempty"`
+	Resumed        string             `json:"resumed,omitempty"` // names what this workflow numbers, where it took over a case
 	Phase          offboarding.Phase  `json:"phase"`
 	Plan           offboarding.Plan   `json:"plan"`
 	Waited         bool               `json:"waited,omitempty"` // for the effective time
@@ -102,7 +103,13 @@ func (c *offboardingCase) step(ctx workflow.Context, name string) offboarding.St
 	return offboarding.Step{CaseID: c.CaseID, Name: name, At: now(ctx)}
 }
 
-func numbered(name string, n int) string { return name + "/" + strconv.Itoa(n) }
+// numbered names what is done more than once.
+func (c *offboardingCase) numbered(name string, n int) string {
+	if c.Resumed != "" {
+		name += "/" + c.Resumed
+	}
+	return name + "/" + strconv.Itoa(n)
+}
 
 // closed reports whether nothing is left to do in this workflow. A member is
 // active again before the documents are settled: that has still to be done.

@@ -1,0 +1,61 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"handover/offboarding"
+)
+
+// A terminated workflow leaves its case open in the database. Starting the
+// workflow again under its ID takes the case over; nothing is done twice.
+func TestStartUnderTheIDOfATerminatedCaseTakesItOver(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	colleague := s.Maker()
+	var documents []string
+	for range 4 {
+		documents = append(documents, s.Document(s.Leaver, ""))
+		s.Grant(documents[len(documents)-1], colleague, offboarding.GrantEdit)
+	}
+	claim := func(c *live, document string) {
+		t.Helper()
+		claimed := c.status().Documents.Claimed
+		c.signal(offboarding.MessageClaim, offboarding.ClaimRequest{DocumentID: document, MemberID: colleague})
+		c.reaches(func(st offboarding.Status) bool { return st.Documents.Claimed == claimed+1 })
+	}
+
+	c := s.start(s.Leaver, nil)
+	c.reaches(phase(offboarding.PhaseGrace))
+	claim(c, documents[0])
+	before := c.status()
+	require.NoError(t, s.client.TerminateWorkflow(t.Context(), c.id, "", "a mistake"))
+
+	c = s.start(s.Leaver, nil)
+	after := c.reaches(func(st offboarding.Status) bool { return st.Phase == offboarding.PhaseGrace && st.Documents.Unowned == 3 })
+	require.Equal(t, before.CaseID, after.CaseID)
+	require.Equal(t, before.GraceEndsAt, after.GraceEndsAt)
+	require.False(t, after.Existing)
+	claim(c, documents[1]) // the first signal of this workflow, as documents[0] was of the other
+	claim(c, documents[2])
+
+	c.forward(8 * 24 * time.Hour)
+	c.reaches(phase(offboarding.PhaseReadOnly))
+	require.NoError(t, s.client.TerminateWorkflow(t.Context(), c.id, "", "another mistake"))
+	c = s.start(s.Leaver, nil)
+	c.reaches(func(st offboarding.Status) bool { return st.Phase == offboarding.PhaseReadOnly && st.Documents.ReadOnly == 1 })
+	claim(c, documents[3])
+	result, err := c.result()
+	require.NoError(t, err)
+	require.Equal(t, offboarding.PhaseCompleted, result.Phase)
+	require.Equal(t, 1, s.Count(`SELECT count(*) FROM cases`))
+	require.Equal(t, 1, s.Count(`SELECT count(*) FROM audit_events WHERE event = 'DeactivateMember'`))
+	require.Equal(t, 1, s.Count(`SELECT count(*) FROM audit_events WHERE event = 'MarkDocsReadOnly'`))
+	invariants, err := s.store.CheckInvariants(t.Context())
+	require.NoError(t, err)
+	for _, i := range invariants {
+		require.True(t, i.Holds(), "%s: %s", i.Name, i.Sample)
+	}
+}
