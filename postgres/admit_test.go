@@ -36,9 +36,12 @@ func TestAdmit(t *testing.T) {
 	require.Equal(t, 1, l.Count(`SELECT count(*) FROM audit_events WHERE event = 'ScheduleOffboarding' AND actor_id = $1 AND member_id = $2
 		AND case_id = $3 AND origin = 'AI,Acme,agent' AND after->>'new_owner_id' = $4`, l.Admin, l.Leaver, l.id, l.Manager))
 
-	// Rule E2: another start, even for another day, is answered with the open case.
+	// Rule E2: another start, under another workflow ID and for another day, is
+	// answered with the open case.
 	again := l.of(l.Leaver)
-	second, err := l.store.Admit(t.Context(), again.admitInput(again.request()))
+	under := again.admitInput(again.request())
+	under.WorkflowID = "hr/4711"
+	second, err := l.store.Admit(t.Context(), under)
 	require.NoError(t, err)
 	require.True(t, second.Existing)
 	second.Existing = false

@@ -52,7 +52,7 @@ func swept(method batch, in offboarding.SweepInput) call {
 
 // steps is every step of a case, allowed and refused, each with what leads to it.
 var steps = map[string]struct {
-	events []string // that the step writes, in any order
+	events []string // that the step writes, in any order, besides those of the folders that it makes
 	code   offboarding.Code
 	make   func(*leaving) call
 }{
@@ -311,7 +311,7 @@ func TestAStepIsDoneOnce(t *testing.T) {
 				require.Equal(t, answers[0], again, "the answers of runs at the same moment")
 			}
 			var events []string
-			require.NoError(t, l.DB.Select(&events, `SELECT event FROM audit_events WHERE id > $1`, last))
+			require.NoError(t, l.DB.Select(&events, `SELECT event FROM audit_events WHERE id > $1 AND event <> 'CreateFolder'`, last))
 			require.ElementsMatch(t, test.events, events)
 
 			before := dump(t, l.DB)
