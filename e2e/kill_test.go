@@ -14,7 +14,7 @@ import (
 )
 
 // leaversInBulk are enough that a crash finds some of them half done.
-const leaversInBulk = 120
+const leaversInBulk = 60
 
 // bulkAnswer is what `bulk --output json` says.
 type bulkAnswer struct {
@@ -28,6 +28,8 @@ type bulkAnswer struct {
 // TestACrashLosesNothing kills everything at once, three times.
 func TestACrashLosesNothing(t *testing.T) {
 	t.Parallel()
+	began := time.Now()
+	step := func(what string) { t.Logf("%4.0f s: %s", time.Since(began).Seconds(), what) }
 	files := newFiles()
 	files.leaver("z1", 4) // has an open case before the first crash
 	files.leaver("z2", 1) // is scheduled before it
@@ -54,6 +56,7 @@ func TestACrashLosesNothing(t *testing.T) {
 		t.Helper()
 		return succeed(t, s.dir, []string{"HANDOVER_AS=a1"}, "starter", args...)
 	}
+	step("it is up")
 	starter("import", data)
 	starter("start", "z1", "--disposition", "retain")
 	starter("claim", "z1-1", "--as", "k1")
@@ -76,6 +79,7 @@ func TestACrashLosesNothing(t *testing.T) {
 	s.proc.kill(t)
 	require.NotZero(t, bulk.wait(t), "the command line does not claim that it went well:\n%s", bulk.out.String())
 
+	step("the list was cut short")
 	require.NoError(t, s.up())
 	done := cases()
 	require.Less(t, done, leaversInBulk+2, "the crash came before the end")
@@ -97,6 +101,7 @@ func TestACrashLosesNothing(t *testing.T) {
 		}
 	}
 
+	step("the list is done")
 	// The second crash, while days pass; the third, when nothing at all happens.
 	ctx, stop := context.WithCancel(t.Context())
 	passing := make(chan struct{})
@@ -119,6 +124,7 @@ func TestACrashLosesNothing(t *testing.T) {
 	s.proc.kill(t)
 	require.NoError(t, s.up())
 
+	step("it is up again after two more crashes")
 	require.NoError(t, daysPass(t.Context(), s, 10*day))
 	waitFor(t, "every case is where it should be", func() error {
 		var open []string
@@ -131,6 +137,7 @@ func TestACrashLosesNothing(t *testing.T) {
 		}
 		return nil
 	})
+	step("the days have passed")
 	require.Equal(t, leaversInBulk+2, cases())
 	var active []string
 	require.NoError(t, s.db.Select(&active, `SELECT external_id FROM members WHERE status = 'active' AND (external_id LIKE 'l%' OR external_id LIKE 'z%')`))
