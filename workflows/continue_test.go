@@ -47,10 +47,11 @@ func remembered(t *testing.T, in workflows.Input) map[string]any {
 	return fields
 }
 
-// break and repair make one table's statements fail.
+// breakTable makes every statement on a table fail until repairTable.
 func (s *scene) breakTable(table string) {
 	s.Exec(`ALTER TABLE ` + table + ` RENAME TO ` + table + `_away`)
 }
+
 func (s *scene) repairTable(table string) {
 	s.Exec(`ALTER TABLE ` + table + `_away RENAME TO ` + table)
 }

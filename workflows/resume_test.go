@@ -34,7 +34,9 @@ func TestStartUnderTheIDOfATerminatedCaseTakesItOver(t *testing.T) {
 	require.NoError(t, s.client.TerminateWorkflow(t.Context(), c.id, "", "a mistake"))
 
 	c = s.start(s.Leaver, nil)
-	after := c.reaches(func(st offboarding.Status) bool { return st.Phase == offboarding.PhaseGrace && st.Documents.Unowned == 3 })
+	after := c.reaches(func(st offboarding.Status) bool {
+		return st.Phase == offboarding.PhaseGrace && st.Documents.Unowned == 3
+	})
 	require.Equal(t, before.CaseID, after.CaseID)
 	require.Equal(t, before.GraceEndsAt, after.GraceEndsAt)
 	require.False(t, after.Existing)
@@ -45,7 +47,9 @@ func TestStartUnderTheIDOfATerminatedCaseTakesItOver(t *testing.T) {
 	c.reaches(phase(offboarding.PhaseReadOnly))
 	require.NoError(t, s.client.TerminateWorkflow(t.Context(), c.id, "", "another mistake"))
 	c = s.start(s.Leaver, nil)
-	c.reaches(func(st offboarding.Status) bool { return st.Phase == offboarding.PhaseReadOnly && st.Documents.ReadOnly == 1 })
+	c.reaches(func(st offboarding.Status) bool {
+		return st.Phase == offboarding.PhaseReadOnly && st.Documents.ReadOnly == 1
+	})
 	claim(c, documents[3])
 	result, err := c.result()
 	require.NoError(t, err)
