@@ -101,6 +101,12 @@ func demo(ctx context.Context, o demoOptions, out, stderr io.Writer) (err error)
 		return err
 	}
 	s.say("Starting a PostgreSQL and a Temporal server for this demo; both are thrown away at its end.")
+	if address := os.Getenv("TEMPORAL_ADDRESS"); address != "" {
+		s.say("TEMPORAL_ADDRESS is set: the cases run, and stay, on the Temporal server at %s, which must allow time-skipping.", address)
+	}
+	if os.Getenv("DATABASE_URL") != "" {
+		s.say("DATABASE_URL is set: the demo makes a database of its own on that server.")
+	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	s.stack, err = app.StartStack(ctx, app.StackOptions{TemporalAddress: "127.0.0.1:0", Log: log})
 	if err != nil {

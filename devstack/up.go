@@ -59,6 +59,10 @@ func up(cmd *cobra.Command, options app.StackOptions) error {
 	say := func(format string, args ...any) { cmd.Printf(format+"\n", args...) }
 	say("Starting PostgreSQL, Temporal and a worker; the state is in %s", options.Dir)
 	stack, err := app.StartStack(ctx, options)
+	if ctx.Err() != nil && stack == nil {
+		say("Stopped before it was up.")
+		return nil
+	}
 	if err != nil {
 		return err
 	}

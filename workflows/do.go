@@ -30,18 +30,24 @@ func local(activity any, in any) func(workflow.Context) workflow.Future {
 	}
 }
 
-// remote runs an activity as a task of its own: for a sweep over many documents,
-// which resumes from its heartbeat, or for what reaches outside.
-func remote(activity any, in any) func(workflow.Context) workflow.Future {
+// sweeping runs an activity that works through many documents and resumes from
+// its heartbeat. A worker that died is missed within the heartbeat timeout.
+func sweeping(activity any, in any) func(workflow.Context) workflow.Future {
+	return remote(activity, in, workflow.ActivityOptions{StartToCloseTimeout: 6 * time.Hour, HeartbeatTimeout: 15 * time.Second})
+}
+
+// reaching runs an activity that reaches outside.
+func reaching(activity any, in any) func(workflow.Context) workflow.Future {
+	return remote(activity, in, workflow.ActivityOptions{StartToCloseTimeout: 30 * time.Second})
+}
+
+// remote runs an activity as a task of its own.
+func remote(activity any, in any, options workflow.ActivityOptions) func(workflow.Context) workflow.Future {
+	options.RetryPolicy = &temporal.RetryPolicy{
+		InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: 6,
+	}
 	return func(ctx workflow.Context) workflow.Future {
-		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-			StartToCloseTimeout: 6 * time.Hour,
-			HeartbeatTimeout:    time.Minute,
-			RetryPolicy: &temporal.RetryPolicy{
-				InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second, MaximumAttempts: 6,
-			},
-		})
-		return workflow.ExecuteActivity(ctx, activity, in)
+		return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, options), activity, in)
 	}
 }
 
@@ -76,7 +82,7 @@ func do[T any](ctx workflow.Context, c *offboardingCase, name string, execute fu
 // gate already: who entered it a second time would wait for whoever waits for
 // them to leave.
 func (c *offboardingCase) sweep(ctx workflow.Context, activity any, in offboarding.SweepInput) (offboarding.Sweep, error) {
-	return do[offboarding.Sweep](ctx, c, in.Name, remote(activity, in))
+	return do[offboarding.Sweep](ctx, c, in.Name, sweeping(activity, in))
 }
 
 // sweepTogether does a sweep of the case itself beside messages about documents.

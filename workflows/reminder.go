@@ -36,7 +36,7 @@ func (c *offboardingCase) sendNotices(ctx workflow.Context) {
 // that cannot be handed over stays in the outbox and is tried again.
 func (c *offboardingCase) sendNotice(ctx workflow.Context, notice offboarding.Notice) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		if _, err := do[struct{}](ctx, c, "notify", remote(act.Notify, notice)); err != nil {
+		if _, err := do[struct{}](ctx, c, "notify", reaching(act.Notify, notice)); err != nil {
 			return // continued as new: the next run tries
 		}
 		c.Outbox = slices.DeleteFunc(c.Outbox, func(n offboarding.Notice) bool { return n.Key == notice.Key })
