@@ -89,23 +89,35 @@ func (c *live) ask(name string, payload any) (offboarding.Outcome, error) {
 
 func (c *live) status() offboarding.Status {
 	c.t.Helper()
-	var status offboarding.Status
-	value, err := c.client.QueryWorkflow(c.t.Context(), c.id, "", offboarding.QueryStatus)
+	status, err := c.query()
 	require.NoError(c.t, err)
-	require.NoError(c.t, value.Get(&status))
 	return status
 }
 
-// reaches waits until the status is as wanted.
+func (c *live) query() (status offboarding.Status, err error) {
+	value, err := c.client.QueryWorkflow(c.t.Context(), c.id, "", offboarding.QueryStatus)
+	if err == nil {
+		err = value.Get(&status)
+	}
+	return status, err
+}
+
+// reaches waits until the status is as wanted. A query may fail meanwhile: where
+// more than a hundred signals come during one workflow task, the server gives
+// that task up, and refuses queries until the next one.
 func (c *live) reaches(want func(offboarding.Status) bool) offboarding.Status {
 	c.t.Helper()
-	var status offboarding.Status
-	// In a storm of signals a query may meet a workflow task that is being tried again.
-	require.Eventually(c.t, func() bool {
-		value, err := c.client.QueryWorkflow(context.Background(), c.id, "", offboarding.QueryStatus)
-		return err == nil && value.Get(&status) == nil && want(status)
-	}, 2*time.Minute, 20*time.Millisecond)
-	return status
+	deadline := time.Now().Add(2 * time.Minute)
+	for {
+		status, err := c.query()
+		switch {
+		case err == nil && want(status):
+			return status
+		case time.Now().After(deadline):
+			require.FailNow(c.t, "the case does not get there", "%v %+v", err, status)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 func phase(want offboarding.Phase) func(offboarding.Status) bool {
