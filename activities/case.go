@@ -28,25 +28,3 @@ func (a *Activities) Deactivate(ctx context.Context, in offboarding.Step) (offbo
 func (a *Activities) FallBack(ctx context.Context, in offboarding.Step) (offboarding.Plan, error) {
 	return answer(a.store.FallBack(ctx, in))
 }
-
-// Advance moves the case to a phase that needs nothing else.
-func (a *Activities) Advance(ctx context.Context, in offboarding.AdvanceInput) error {
-	_, err := answer(struct{}{}, a.store.Advance(ctx, in))
-	return err
-}
-
-// Settle completes the case when nothing is unowned, else lets the grace begin.
-func (a *Activities) Settle(ctx context.Context, in offboarding.SettleInput) (offboarding.Settled, error) {
-	return answer(a.store.Settle(ctx, in))
-}
-
-// Fail ends a case that the rules no longer allow when its effective time comes.
-func (a *Activities) Fail(ctx context.Context, in offboarding.FailInput) error {
-	_, err := answer(struct{}{}, a.store.Fail(ctx, in))
-	return err
-}
-
-// RecordTrouble shows in the lists that a case cannot go on, or goes on again.
-func (a *Activities) RecordTrouble(ctx context.Context, in offboarding.TroubleInput) error {
-	return a.store.RecordTrouble(ctx, in)
-}

@@ -8,37 +8,9 @@ import (
 	"handover/offboarding"
 )
 
-// TransferDocuments gives the leaver's documents to the new owner, with their
-// folders (rules D1, D2) and schedules.
-func (a *Activities) TransferDocuments(ctx context.Context, in offboarding.SweepInput) (offboarding.Sweep, error) {
-	return sweep(ctx, in, a.store.TransferBatch)
-}
-
 // ArchiveDocuments archives the leaver's documents and their schedules.
 func (a *Activities) ArchiveDocuments(ctx context.Context, in offboarding.SweepInput) (offboarding.Sweep, error) {
 	return sweep(ctx, in, a.store.ArchiveBatch)
-}
-
-// LockDocuments makes read-only what is still unowned when the grace has ended.
-func (a *Activities) LockDocuments(ctx context.Context, in offboarding.SweepInput) (offboarding.Sweep, error) {
-	return sweep(ctx, in, a.store.LockBatch)
-}
-
-// RestoreDocuments makes editable what the case locked or archived and what is
-// still the leaver's, schedules included; the first part of a reactivation.
-func (a *Activities) RestoreDocuments(ctx context.Context, in offboarding.SweepInput) (offboarding.Sweep, error) {
-	return sweep(ctx, in, a.store.RestoreBatch)
-}
-
-// ReturnDocuments gives back what the case moved, unless passed on since.
-func (a *Activities) ReturnDocuments(ctx context.Context, in offboarding.SweepInput) (offboarding.Sweep, error) {
-	return sweep(ctx, in, a.store.ReturnBatch)
-}
-
-// GrantEdit gives the reactivated member an edit grant on the documents that
-// found a new owner.
-func (a *Activities) GrantEdit(ctx context.Context, in offboarding.SweepInput) (offboarding.Sweep, error) {
-	return sweep(ctx, in, a.store.GrantBatch)
 }
 
 // sweep works through all batches and heartbeats after each, so that another

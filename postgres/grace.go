@@ -2,71 +2,10 @@ package postgres
 
 import (
 	"context"
-	"strings"
 	"time"
-
-	"github.com/google/uuid"
-	"github.com/lib/pq"
 
 	"handover/offboarding"
 )
-
-// AuthorizeTransfer judges a transfer-documents and changes nothing.
-func (s *Store) AuthorizeTransfer(
-	ctx context.Context, in offboarding.AuthorizeTransferInput,
-) (offboarding.TransferAuthorized, error) {
-	return working(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.TransferAuthorized, error) {
-		var out offboarding.TransferAuthorized
-		m := in.Message
-		var f offboarding.TransferFacts
-		var err error
-		if f.Admin, err = t.actor(m.AdminID, c.OrganizationID, "admin_id"); err != nil {
-			return out, err
-		}
-		if f.Leaver, err = t.memberByID(c.MemberID, selectMember); err != nil {
-			return out, err
-		}
-		if f.NewOwner, err = t.newOwner(m.NewOwnerID, c, f); err != nil {
-			return out, err
-		}
-		if f.NotOwned, err = t.notOwned(c, m.DocumentIDs); err != nil {
-			return out, err
-		}
-		if err := offboarding.JudgeTransfer(f); err != nil {
-			return out, err
-		}
-		return offboarding.TransferAuthorized{AdminID: f.Admin.Member.ID, NewOwnerID: f.NewOwner.ID}, nil
-	})
-}
-
-// newOwner is whom a transfer names: the admin where nobody is named, the
-// leaver's manager for "manager" (rule N2).
-func (t *tx) newOwner(ref string, c *caseRow, f offboarding.TransferFacts) (*offboarding.Member, error) {
-	switch ref {
-	case "":
-		return f.Admin.Member, nil
-	case offboarding.NewOwnerManager:
-		return t.memberByID(f.Leaver.ManagerID, selectMember)
-	}
-	return t.member(ref, c.OrganizationID, "new_owner_id")
-}
-
-// notOwned counts those of the documents that the leaver does not own.
-func (t *tx) notOwned(c *caseRow, ids []string) (int, error) {
-	distinct := map[string]bool{}
-	for _, id := range ids {
-		if uuid.Validate(id) != nil || len(id) != 36 {
-			return len(ids), nil
-		}
-		distinct[strings.ToLower(id)] = true
-	}
-	if len(ids) == 0 {
-		return 0, nil
-	}
-	var owned int
-	err := t.get(&owned, `SELECT count(*) FROM documents WHERE owner_id = $1 AND id = ANY ($2::uuid[])`, c.MemberID, pq.Array(ids))
-	return len(distinct) - owned, err
-}
 
 // ExtendGrace moves the end of the grace period later.
 func (s *Store) ExtendGrace(ctx context.Context, in offboarding.ExtendGraceInput) (offboarding.Outcome, error) {
@@ -99,119 +38,85 @@ func (s *Store) ExtendGrace(ctx context.Context, in offboarding.ExtendGraceInput
 	})
 }
 
-// Reschedule moves the effective time of a case that still waits for it.
-func (s *Store) Reschedule(ctx context.Context, in offboarding.RescheduleInput) (offboarding.Outcome, error) {
-	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
-		none := offboarding.Outcome{}
-		f, err := t.actingOn(c, in.Message.AdminID)
+// advances are the phases that need nothing else, and where a case comes from.
+var advances = map[offboarding.Phase]offboarding.Phase{
+	offboarding.PhaseTransferring: offboarding.PhaseDeactivated,
+	offboarding.PhaseReadOnly:     offboarding.PhaseGrace,
+}
+
+// Advance moves the case to a phase that needs nothing else.
+func (s *Store) Advance(ctx context.Context, in offboarding.AdvanceInput) error {
+	_, err := changing(ctx, s, in.Step, func(t *tx, c *caseRow) (struct{}, error) {
+		if from, ok := advances[in.Phase]; !ok || from != c.Phase {
+			return struct{}{}, wrongPhase(c)
+		}
+		return struct{}{}, t.advance(c, in.At, in.Phase, offboarding.EventAdvanceOffboarding, nil)
+	})
+	return err
+}
+
+var (
+	startGrace = `UPDATE cases SET grace_ends_at = $2 WHERE id = $1`
+	// The documents of pending requests found an owner outside of the case.
+	supersedeLeftOver = `WITH superseded AS (
+		UPDATE ownership_requests SET status = 'superseded', decided_at = $2 WHERE ` + pendingWhere("case_id = $1") + `
+		RETURNING id, document_id)
+	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
+	SELECT $3, 'SupersedeDocOwnership', $4, $5, $6, document_id, $1, 'request', id, '{"status": "pending"}', '{"status": "superseded"}', $2
+	FROM superseded`
+	pendingRequests = `SELECT id, count(*) OVER () AS total FROM ownership_requests
+	WHERE case_id = $1 AND status = 'pending' ORDER BY created_at, id LIMIT 100`
+)
+
+// Settle completes a case that has nothing unowned left, lets the grace begin
+// where one is asked for, and says what still waits.
+func (s *Store) Settle(ctx context.Context, in offboarding.SettleInput) (offboarding.Settled, error) {
+	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Settled, error) {
+		var out offboarding.Settled
+		if c.DeactivatedAt == nil {
+			return out, wrongPhase(c)
+		}
+		if err := t.get(&out.Unowned, countUnowned, c.MemberID); err != nil {
+			return out, err
+		}
+		var err error
+		switch {
+		case c.Phase.Closed():
+		case out.Unowned == 0:
+			_, err = t.exec(supersedeLeftOver, c.ID, in.At, c.OrganizationID, c.RequestedBy, c.Origin, c.MemberID)
+			if err == nil {
+				err = t.advance(c, in.At, offboarding.PhaseCompleted, offboarding.EventCompleteOffboarding, nil)
+			}
+		case in.GraceEndsAt != nil && c.Phase != offboarding.PhaseGrace && c.Phase != offboarding.PhaseReadOnly:
+			err = t.beginGrace(c, in.At, *in.GraceEndsAt)
+		}
 		if err != nil {
-			return none, err
+			return out, err
 		}
-		if err := f.refusal(offboarding.JudgeAuthority(f.Actor, f.leaver)); err != nil {
-			return none, err
-		}
-		if c.Phase != offboarding.PhaseScheduled {
-			return none, wrongPhase(c)
-		}
-		at, err := offboarding.EffectiveTime(in.Message.EffectiveAt, f.zone, in.At)
-		if err != nil {
-			return none, err
-		}
-		if _, err := t.exec(`UPDATE cases SET effective_at = $2 WHERE id = $1`, c.ID, at); err != nil {
-			return none, err
-		}
-		return offboarding.Outcome{Outcome: offboarding.OutcomeRescheduled, At: &at}, t.audit(c, in.At, change{
-			event: offboarding.EventRescheduleOffboarding, actor: f.Member.ID,
-			before: state{"effective_at": c.EffectiveAt.UTC()}, after: state{"effective_at": at},
-		})
+		out.Phase = c.Phase
+		return out, t.pending(c, &out)
 	})
 }
 
-// Cancel ends a case that still waits for its effective time.
-func (s *Store) Cancel(ctx context.Context, in offboarding.CancelInput) (offboarding.Outcome, error) {
-	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
-		none := offboarding.Outcome{}
-		f, err := t.actingOn(c, in.Message.AdminID)
-		if err != nil {
-			return none, err
-		}
-		if err := f.refusal(offboarding.JudgeAuthority(f.Actor, f.leaver)); err != nil {
-			return none, err
-		}
-		if c.Phase != offboarding.PhaseScheduled {
-			return none, wrongPhase(c)
-		}
-		after := state{"phase": offboarding.PhaseCanceled, "reason": in.Message.Reason}
-		const update = `UPDATE cases SET phase = 'canceled', closed_at = $2 WHERE id = $1`
-		if _, err := t.exec(update, c.ID, in.At); err != nil {
-			return none, err
-		}
-		return offboarding.Outcome{Outcome: offboarding.OutcomeCanceled}, t.audit(c, in.At, change{
-			event: offboarding.EventCancelOffboarding, actor: f.Member.ID, before: state{"phase": c.Phase}, after: after,
-		})
-	})
-}
-
-// acting is an admin who sends a message to a case.
-type acting struct {
-	offboarding.Actor
-	leaver *offboarding.Member
-	zone   string // in which the message's dates are meant (rule L1)
-}
-
-func (t *tx) actingOn(c *caseRow, adminRef string) (acting, error) {
-	var a acting
-	var err error
-	if a.Actor, err = t.actor(adminRef, c.OrganizationID, "admin_id"); err != nil {
-		return a, err
-	}
-	if a.leaver, err = t.memberByID(c.MemberID, selectMember); err != nil {
-		return a, err
-	}
-	if a.zone = a.leaver.TimeZone; a.zone == "" {
-		err = t.get(&a.zone, `SELECT time_zone FROM organizations WHERE id = $1`, c.OrganizationID)
-	}
-	return a, err
-}
-
-func (a acting) refusal(violations []offboarding.Violation) error {
-	for i := range violations {
-		violations[i].Field = "admin_id"
-	}
-	return offboarding.RefusalOf(violations)
-}
-
-// Remind records a reminder and says what to tell whom.
-func (s *Store) Remind(ctx context.Context, in offboarding.ReminderInput) (offboarding.Notice, error) {
-	return working(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Notice, error) {
-		n := offboarding.Notice{
-			Key: c.ID + "/" + in.Name, Kind: offboarding.EventRemindGraceEnding, OrganizationID: c.OrganizationID,
-			CaseID: c.ID, MemberID: c.MemberID, GraceEndsAt: in.GraceEndsAt,
-		}
-		if err := t.get(&n.ManagerID, `SELECT coalesce(manager_id::text, '') FROM members WHERE id = $1`, c.MemberID); err != nil {
-			return n, err
-		}
-		if err := t.get(&n.Unowned, countUnowned, c.MemberID); err != nil {
-			return n, err
-		}
-		return n, t.audit(c, in.At, change{event: offboarding.EventRemindGraceEnding, after: state{
-			"hours_before": int(in.Lead / time.Hour), "grace_ends_at": in.GraceEndsAt, "unowned": n.Unowned,
-		}})
-	})
-}
-
-const updateTrouble = `UPDATE cases SET trouble_step = $2, trouble_attempt = $3, trouble_error = $4, trouble_since = $5 WHERE id = $1`
-
-// RecordTrouble shows in the lists that a case cannot go on, or with nil that it
-// does again. It is no change of the case and has no event.
-func (s *Store) RecordTrouble(ctx context.Context, in offboarding.TroubleInput) error {
-	return s.inTx(ctx, "record trouble", func(t *tx) error {
-		var trouble offboarding.Trouble
-		var since *time.Time
-		if in.Trouble != nil {
-			trouble, since = *in.Trouble, &in.Trouble.Since
-		}
-		_, err := t.exec(updateTrouble, in.CaseID, trouble.Step, trouble.Attempt, trouble.LastError, since)
+func (t *tx) beginGrace(c *caseRow, at, ends time.Time) error {
+	if _, err := t.exec(startGrace, c.ID, ends); err != nil {
 		return err
-	})
+	}
+	return t.advance(c, at, offboarding.PhaseGrace, offboarding.EventAdvanceOffboarding, state{"grace_ends_at": ends})
+}
+
+// pending fills in the requests that wait for a decision.
+func (t *tx) pending(c *caseRow, out *offboarding.Settled) error {
+	var rows []struct {
+		ID    string `db:"id"`
+		Total int    `db:"total"`
+	}
+	if err := t.list(&rows, pendingRequests, c.ID); err != nil {
+		return err
+	}
+	for _, row := range rows {
+		out.Pending = append(out.Pending, row.ID)
+		out.PendingCount = row.Total
+	}
+	return nil
 }

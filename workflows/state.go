@@ -12,10 +12,6 @@ import (
 	"handover/offboarding"
 )
 
-// historyLimit is the number of events after which a case continues as new. It
-// decides what a replay does, so changing it needs a version.
-const historyLimit = 2000
-
 // How much of what only the status shows is kept.
 const (
 	keptRefusals = 20
@@ -144,25 +140,6 @@ func (c *offboardingCase) wait(ctx workflow.Context, deadline time.Time, changed
 	return err
 }
 
-func (c *offboardingCase) historyLong(ctx workflow.Context) bool {
-	info := workflow.GetInfo(ctx)
-	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > historyLimit
-}
-
-// errRollover says that the history is long and the case continues as new.
-var errRollover = errors.New("continue as new")
-
-// continueAsNew lets what is under way come to an end and hands on the rest.
-func (c *offboardingCase) continueAsNew(ctx workflow.Context) error {
-	c.rollover = true
-	err := workflow.Await(ctx, func() bool { return c.gate.idle() && workflow.AllHandlersFinished(ctx) })
-	if err != nil {
-		return err
-	}
-	c.drain(ctx)
-	return workflow.NewContinueAsNewError(ctx, offboarding.WorkflowOffboarding, Input{Request: c.request, Carried: &c.state})
-}
-
 // finish answers whoever still waits, once the case is closed or refused.
 func (c *offboardingCase) finish(ctx workflow.Context, err error) {
 	errors.As(err, &c.refusal)
@@ -174,40 +151,6 @@ func (c *offboardingCase) finish(ctx workflow.Context, err error) {
 	_ = workflow.Await(ctx, func() bool { // a disconnected context is not canceled
 		return len(c.Inbox) == 0 && c.gate.idle() && workflow.AllHandlersFinished(ctx)
 	})
-}
-
-func (c *offboardingCase) result() offboarding.Result {
-	return offboarding.Result{
-		CaseID: c.CaseID, WorkflowID: c.WorkflowID, MemberID: c.MemberID, Phase: c.Phase, Existing: c.Existing, Documents: c.Documents,
-	}
-}
-
-// status is what the query shows.
-func (c *offboardingCase) status(at time.Time) offboarding.Status {
-	s := offboarding.Status{
-		CaseID: c.CaseID, WorkflowID: c.WorkflowID, OrganizationID: c.OrganizationID, MemberID: c.MemberID, RequestedBy: c.RequestedBy,
-		Phase: c.Phase, Existing: c.Existing, Disposition: c.Plan.Disposition, NewOwnerID: c.Plan.NewOwnerID,
-		FallbackReason: c.Plan.FallbackReason, DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt, ClosedAt: c.ClosedAt,
-		Documents: c.Documents, PendingRequests: slices.Clone(c.Pending), PendingCount: c.PendingCount, StepsDone: slices.Clone(c.Steps),
-		Trouble: c.Trouble, RefusedMessages: slices.Clone(c.Refused), MessagesHandled: c.Handled, ContinuedAsNew: c.Continued,
-		WorkflowTime: at.UTC(),
-	}
-	if !c.Plan.EffectiveAt.IsZero() {
-		effective := c.Plan.EffectiveAt
-		s.EffectiveAt = &effective
-	}
-	if c.Phase == offboarding.PhaseGrace {
-		if next, _, ok := offboarding.NextReminder(*c.GraceEndsAt, c.RemindedUntil); ok {
-			s.NextReminderAt = &next
-		}
-	}
-	if s.PendingRequests == nil {
-		s.PendingRequests = []string{}
-	}
-	if s.StepsDone == nil {
-		s.StepsDone = []string{}
-	}
-	return s
 }
 
 // refused reports whether err is a refusal with the code.

@@ -1,0 +1,13 @@
+package activities
+
+import (
+	"context"
+
+	"handover/offboarding"
+)
+
+// Claim gives an unowned document to the claimant where rule C1 allows it, and
+// files an ownership request where only rule C2 does.
+func (a *Activities) Claim(ctx context.Context, in offboarding.ClaimInput) (offboarding.Outcome, error) {
+	return answer(a.store.Claim(ctx, in))
+}

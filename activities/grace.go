@@ -1,0 +1,28 @@
+package activities
+
+import (
+	"context"
+
+	"handover/offboarding"
+)
+
+// ExtendGrace moves the end of the grace period.
+func (a *Activities) ExtendGrace(ctx context.Context, in offboarding.ExtendGraceInput) (offboarding.Outcome, error) {
+	return answer(a.store.ExtendGrace(ctx, in))
+}
+
+// Advance moves the case to a phase that needs nothing else.
+func (a *Activities) Advance(ctx context.Context, in offboarding.AdvanceInput) error {
+	_, err := answer(struct{}{}, a.store.Advance(ctx, in))
+	return err
+}
+
+// Settle completes the case when nothing is unowned, else lets the grace begin.
+func (a *Activities) Settle(ctx context.Context, in offboarding.SettleInput) (offboarding.Settled, error) {
+	return answer(a.store.Settle(ctx, in))
+}
+
+// LockDocuments makes read-only what is still unowned when the grace has ended.
+func (a *Activities) LockDocuments(ctx context.Context, in offboarding.SweepInput) (offboarding.Sweep, error) {
+	return sweep(ctx, in, a.store.LockBatch)
+}

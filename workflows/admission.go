@@ -1,0 +1,42 @@
+package workflows
+
+import (
+	"errors"
+
+	"go.temporal.io/sdk/workflow"
+
+	"handover/offboarding"
+)
+
+// admit judges the start and opens the case.
+func (c *offboardingCase) admit(ctx workflow.Context) error {
+	in := offboarding.AdmitInput{CaseID: c.CaseID, WorkflowID: c.WorkflowID, At: now(ctx), Request: c.request}
+	a, err := do[offboarding.Admission](ctx, c, "admit", local(act.Admit, in))
+	if err != nil {
+		return err
+	}
+	c.OrganizationID, c.MemberID, c.RequestedBy, c.Plan = a.OrganizationID, a.MemberID, a.RequestedBy, a.Plan
+	c.Existing, c.CaseID, c.WorkflowID = a.Existing, a.CaseID, a.WorkflowID
+	c.DeactivatedAt, c.GraceEndsAt, c.Phase = a.DeactivatedAt, a.GraceEndsAt, a.Phase
+	if a.Resumed {
+		// What this run counts must not go by a name that an earlier one used.
+		c.Resumed, c.Waited, c.Recount = in.CaseID[:8], true, a.DeactivatedAt != nil
+	}
+	c.done("admit")
+	return nil
+}
+
+// fail ends a case that the rules no longer allow, and says so in the database
+// before it ends.
+func (c *offboardingCase) fail(ctx workflow.Context, err error) error {
+	var refusal *offboarding.Refusal
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	in := offboarding.FailInput{Step: c.step(ctx, "fail"), Refusal: *refusal}
+	if _, err := do[struct{}](ctx, c, "fail", local(act.Fail, in)); err != nil {
+		return err
+	}
+	c.close(ctx, offboarding.PhaseFailed)
+	return refusal
+}

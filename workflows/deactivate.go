@@ -1,0 +1,24 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"handover/offboarding"
+)
+
+// deactivate makes the leaver inactive; from here on the case can only be left
+// by completion or reactivation.
+func (c *offboardingCase) deactivate(ctx workflow.Context) error {
+	return c.exclusively(ctx, func() error {
+		step := c.step(ctx, "deactivate")
+		d, err := do[offboarding.Deactivated](ctx, c, "deactivate", local(act.Deactivate, step))
+		if err != nil {
+			return c.fail(ctx, err)
+		}
+		at := step.At
+		c.DeactivatedAt, c.Phase = &at, offboarding.PhaseDeactivated
+		c.Documents.Total, c.Documents.Unowned = d.Documents, d.Documents
+		c.done("deactivate")
+		return nil
+	})
+}

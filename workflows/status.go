@@ -1,0 +1,42 @@
+package workflows
+
+import (
+	"slices"
+	"time"
+
+	"handover/offboarding"
+)
+
+func (c *offboardingCase) result() offboarding.Result {
+	return offboarding.Result{
+		CaseID: c.CaseID, WorkflowID: c.WorkflowID, MemberID: c.MemberID, Phase: c.Phase, Existing: c.Existing, Documents: c.Documents,
+	}
+}
+
+// status is what the query shows.
+func (c *offboardingCase) status(at time.Time) offboarding.Status {
+	s := offboarding.Status{
+		CaseID: c.CaseID, WorkflowID: c.WorkflowID, OrganizationID: c.OrganizationID, MemberID: c.MemberID, RequestedBy: c.RequestedBy,
+		Phase: c.Phase, Existing: c.Existing, Disposition: c.Plan.Disposition, NewOwnerID: c.Plan.NewOwnerID,
+		FallbackReason: c.Plan.FallbackReason, DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt, ClosedAt: c.ClosedAt,
+		Documents: c.Documents, PendingRequests: slices.Clone(c.Pending), PendingCount: c.PendingCount, StepsDone: slices.Clone(c.Steps),
+		Trouble: c.Trouble, RefusedMessages: slices.Clone(c.Refused), MessagesHandled: c.Handled, ContinuedAsNew: c.Continued,
+		WorkflowTime: at.UTC(),
+	}
+	if !c.Plan.EffectiveAt.IsZero() {
+		effective := c.Plan.EffectiveAt
+		s.EffectiveAt = &effective
+	}
+	if c.Phase == offboarding.PhaseGrace {
+		if next, _, ok := offboarding.NextReminder(*c.GraceEndsAt, c.RemindedUntil); ok {
+			s.NextReminderAt = &next
+		}
+	}
+	if s.PendingRequests == nil {
+		s.PendingRequests = []string{}
+	}
+	if s.StepsDone == nil {
+		s.StepsDone = []string{}
+	}
+	return s
+}
