@@ -51,9 +51,10 @@ func (m *AdminApproval) Check() []Violation {
 	return f
 }
 
-// MaxDocumentsNamed is how many documents one transfer-documents may name; all
+// MaxDocumentsNamed is how many documents one transfer-documents may name, so
+// that messages fit into what a case hands on when it continues as new; all
 // of them are meant by naming none.
-const MaxDocumentsNamed = 10000
+const MaxDocumentsNamed = 1000
 
 // Check judges the form of a transfer-documents.
 func (m *TransferDocuments) Check() []Violation {
