@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"handover/client"
+	"handover/internal/terminal"
 	"handover/offboarding"
 )
 
@@ -73,13 +74,13 @@ func decideRun(ctx context.Context, opts *decideOptions) error {
 		})
 	}, func(o offboarding.Outcome) string {
 		if o.Outcome == offboarding.OutcomeRejected {
-			return fmt.Sprintf("The request of %s for %q is rejected.", clearText(row.MemberName), clearText(row.DocumentTitle))
+			return fmt.Sprintf("The request of %s for %q is rejected.", terminal.Clear(row.MemberName), terminal.Clear(row.DocumentTitle))
 		}
 		who := row.MemberName
 		if opts.newOwner != "" {
 			who = opts.newOwner
 		}
-		text := fmt.Sprintf("%s now owns %q", clearText(who), clearText(row.DocumentTitle))
+		text := fmt.Sprintf("%s now owns %q", terminal.Clear(who), terminal.Clear(row.DocumentTitle))
 		if len(o.Superseded) > 0 {
 			text += "; superseded: " + count(len(o.Superseded), "other request", "other requests")
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"handover/client"
+	"handover/internal/terminal"
 	"handover/offboarding"
 )
 
@@ -68,8 +69,8 @@ func claimRun(ctx context.Context, opts *claimOptions) error {
 		return c.Claim(ctx, row.WorkflowID, offboarding.ClaimRequest{DocumentID: document.ID, MemberID: claimant.ID, Note: opts.note})
 	}, func(o offboarding.Outcome) string {
 		if o.Outcome == offboarding.OutcomeRequested {
-			return fmt.Sprintf("An admin will decide who gets %q (request %s).", clearText(document.Title), o.RequestID)
+			return fmt.Sprintf("An admin will decide who gets %q (request %s).", terminal.Clear(document.Title), o.RequestID)
 		}
-		return fmt.Sprintf("%s now owns %q.", clearText(claimant.DisplayName), clearText(document.Title))
+		return fmt.Sprintf("%s now owns %q.", terminal.Clear(claimant.DisplayName), terminal.Clear(document.Title))
 	})
 }

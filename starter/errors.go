@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"handover/client"
+	"handover/internal/terminal"
 	"handover/offboarding"
 	"handover/postgres"
 )
@@ -141,7 +142,7 @@ func violationLines(violations []offboarding.Violation) string {
 		if v.Field != "" {
 			fmt.Fprintf(&text, " %s", v.Field)
 		}
-		fmt.Fprintf(&text, ": %s\n", clearText(v.Message))
+		fmt.Fprintf(&text, ": %s\n", terminal.Clear(v.Message))
 	}
 	return text.String()
 }

@@ -61,7 +61,7 @@ func importRun(ctx context.Context, opts *importOptions) error {
 		return err
 	}
 	return opts.answer(summary, func(w *strings.Builder) {
-		fmt.Fprintf(w, "Imported %s: %s, %s, %s, %s, %s, %s.\n", clearText(in.Organization.Slug),
+		fmt.Fprintf(w, "Imported %s: %s, %s, %s, %s, %s, %s.\n", terminal.Clear(in.Organization.Slug),
 			count(summary.Members, "member", "members"), count(summary.Folders, "folder", "folders"),
 			count(summary.Documents, "document", "documents"), count(summary.Grants, "grant", "grants"),
 			count(summary.Schedules, "schedule", "schedules"), count(summary.Credentials, "credential", "credentials"))

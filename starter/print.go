@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
@@ -63,23 +62,9 @@ func shortTimeOf(at *time.Time) string {
 	return shortTime(*at)
 }
 
-// clearText makes a text from the database harmless to a terminal: one line, no
-// control characters.
-func clearText(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t' || r == '\r':
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, text)
-}
-
 // short is a clear text of at most n characters.
 func short(text string, n int) string {
-	runes := []rune(clearText(text))
+	runes := []rune(terminal.Clear(text))
 	if len(runes) <= n {
 		return string(runes)
 	}
@@ -89,9 +74,9 @@ func short(text string, n int) string {
 // person is a name with the address behind it.
 func person(name, email string) string {
 	if email == "" {
-		return clearText(name)
+		return terminal.Clear(name)
 	}
-	return clearText(name) + " <" + clearText(email) + ">"
+	return terminal.Clear(name) + " <" + terminal.Clear(email) + ">"
 }
 
 func count(n int, one, many string) string {

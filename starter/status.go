@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"handover/internal/terminal"
 	"handover/offboarding"
 )
 
@@ -154,13 +155,13 @@ func printStatus(w *strings.Builder, s shownStatus) {
 	c := s.Case
 	facts := []string{
 		"Member", person(c.MemberName, c.MemberEmail), "Phase", string(c.Phase), "Case", c.ID,
-		"Disposition", string(c.Disposition), "Fallback", clearText(c.FallbackReason), "Effective", shortTime(c.EffectiveAt),
+		"Disposition", string(c.Disposition), "Fallback", terminal.Clear(c.FallbackReason), "Effective", shortTime(c.EffectiveAt),
 		"Deactivated", shortTimeOf(c.DeactivatedAt), "Grace ends", shortTimeOf(c.GraceEndsAt), "Closed", shortTimeOf(c.ClosedAt),
-		"Unowned", fmt.Sprint(c.Unowned), "Pending requests", fmt.Sprint(c.PendingRequests), "Failure", clearText(c.Failure),
+		"Unowned", fmt.Sprint(c.Unowned), "Pending requests", fmt.Sprint(c.PendingRequests), "Failure", terminal.Clear(c.Failure),
 	}
 	if trouble := troubleOf(s); trouble != nil {
 		facts = append(facts, "Stuck", fmt.Sprintf("at %s, attempt %d, since %s: %s",
-			trouble.Step, trouble.Attempt, shortTime(trouble.Since), clearText(trouble.LastError)))
+			trouble.Step, trouble.Attempt, shortTime(trouble.Since), terminal.Clear(trouble.LastError)))
 	}
 	if c.Overdue {
 		facts = append(facts, "Overdue", "the effective time has passed; is a worker running?")

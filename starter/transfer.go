@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"handover/client"
+	"handover/internal/terminal"
 	"handover/offboarding"
 )
 
@@ -59,6 +60,6 @@ func transferRun(ctx context.Context, opts *transferOptions) error {
 	return opts.send(ctx, func(ctx context.Context, c *client.Client) (offboarding.Outcome, error) {
 		return c.Transfer(ctx, t.row.WorkflowID, message)
 	}, func(o offboarding.Outcome) string {
-		return fmt.Sprintf("%s of %s transferred.", count(o.Documents, "document", "documents"), clearText(t.leaver.DisplayName))
+		return fmt.Sprintf("%s of %s transferred.", count(o.Documents, "document", "documents"), terminal.Clear(t.leaver.DisplayName))
 	})
 }
