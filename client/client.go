@@ -9,7 +9,10 @@ package client
 
 import (
 	"context"
+	"errors"
+	"time"
 
+	"github.com/google/uuid"
 	enums "go.temporal.io/api/enums/v1"
 	temporal "go.temporal.io/sdk/client"
 
@@ -44,20 +47,24 @@ func (c *Client) Start(ctx context.Context, r offboarding.Request) (Started, err
 // rules refuse answers with the *offboarding.Refusal. When ctx ends first, the
 // case goes on by itself.
 func (c *Client) StartAndAwait(ctx context.Context, r offboarding.Request, opts ...Option) (offboarding.Status, error) {
-	start := c.temporal.NewWithStartWorkflowOperation(startOptions(r), offboarding.WorkflowOffboarding, r)
-	handle, err := c.temporal.UpdateWithStartWorkflow(ctx, temporal.UpdateWithStartWorkflowOptions{
-		StartWorkflowOperation: start,
-		UpdateOptions: temporal.UpdateWorkflowOptions{
-			UpdateID:     collect(opts).updateID,
-			UpdateName:   offboarding.UpdateAwaitRevoked,
-			WaitForStage: temporal.WorkflowUpdateStageCompleted,
-		},
-	})
+	id := collect(opts).updateID
 	var status offboarding.Status
-	if err == nil {
-		err = handle.Get(ctx, &status)
-	}
-	return status, clean("start the case", err)
+	err := insist(ctx, func(ctx context.Context) error {
+		start := c.temporal.NewWithStartWorkflowOperation(startOptions(r), offboarding.WorkflowOffboarding, r)
+		handle, err := c.temporal.UpdateWithStartWorkflow(ctx, temporal.UpdateWithStartWorkflowOptions{
+			StartWorkflowOperation: start,
+			UpdateOptions: temporal.UpdateWorkflowOptions{
+				UpdateID:     id,
+				UpdateName:   offboarding.UpdateAwaitRevoked,
+				WaitForStage: temporal.WorkflowUpdateStageCompleted,
+			},
+		})
+		if err == nil {
+			err = handle.Get(ctx, &status)
+		}
+		return clean("start the case", err)
+	})
+	return status, err
 }
 
 // Status asks a case how far it is. It works for closed cases too, as long as
@@ -97,9 +104,38 @@ type options struct{ updateID string }
 func WithUpdateID(id string) Option { return func(o *options) { o.updateID = id } }
 
 func collect(opts []Option) options {
-	var o options
+	o := options{updateID: uuid.NewString()}
 	for _, opt := range opts {
 		opt(&o)
 	}
 	return o
+}
+
+// How long one try waits for an answer, and how long tries go on where the
+// caller has set no deadline.
+const (
+	answerWithin = 10 * time.Second
+	insistFor    = 2 * time.Minute
+	tryPause     = 200 * time.Millisecond
+)
+
+// insist sends an update again, under the same ID, while it is not known what
+// became of it: the engine acts on it once.
+func insist(ctx context.Context, try func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, insistFor)
+	defer cancel()
+	for {
+		once, done := context.WithTimeout(ctx, answerWithin)
+		err := try(once)
+		done()
+		var failed *Error
+		if !errors.As(err, &failed) || !failed.Unavailable {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(tryPause):
+		}
+	}
 }

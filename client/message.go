@@ -93,18 +93,22 @@ func messageOf(payload any) string {
 func (c *Client) update(
 	ctx context.Context, workflowID, name string, payload any, opts []Option,
 ) (offboarding.Outcome, error) {
-	handle, err := c.temporal.UpdateWorkflow(ctx, temporal.UpdateWorkflowOptions{
-		WorkflowID:   workflowID,
-		UpdateID:     collect(opts).updateID,
-		UpdateName:   name,
-		Args:         []any{payload},
-		WaitForStage: temporal.WorkflowUpdateStageCompleted,
-	})
+	id := collect(opts).updateID
 	var outcome offboarding.Outcome
-	if err == nil {
-		err = handle.Get(ctx, &outcome)
-	}
-	if err = clean("send "+name, err); offboarding.CodeOf(err) == offboarding.CodeCaseNotFound {
+	err := insist(ctx, func(ctx context.Context) error {
+		handle, err := c.temporal.UpdateWorkflow(ctx, temporal.UpdateWorkflowOptions{
+			WorkflowID:   workflowID,
+			UpdateID:     id,
+			UpdateName:   name,
+			Args:         []any{payload},
+			WaitForStage: temporal.WorkflowUpdateStageCompleted,
+		})
+		if err == nil {
+			err = handle.Get(ctx, &outcome)
+		}
+		return clean("send "+name, err)
+	})
+	if offboarding.CodeOf(err) == offboarding.CodeCaseNotFound {
 		err = c.whyClosed(ctx, workflowID, name, err)
 	}
 	return outcome, err

@@ -10,6 +10,9 @@ import (
 // MaxGracePeriod bounds a grace period.
 const MaxGracePeriod = 10 * 365 * 24 * time.Hour
 
+// firstYear is the first year of an effective time; an earlier one is a mistake.
+const firstYear = 1970
+
 // maxAhead bounds how far ahead an offboarding can be scheduled.
 const maxAhead = 10 * 365 * 24 * time.Hour
 
@@ -27,6 +30,9 @@ func EffectiveTime(text, zone string, now time.Time) (time.Time, error) {
 		if err != nil {
 			return time.Time{}, err
 		}
+	}
+	if at.Year() < firstYear {
+		return time.Time{}, Refuse("L1", CodeInvalidArgument, "effective_at", "effective_at lies before 1970; is the year right?")
 	}
 	if at.After(now.Add(maxAhead)) {
 		return time.Time{}, Refuse("L1", CodeInvalidArgument, "effective_at", "effective_at is more than ten years ahead")

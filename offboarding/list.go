@@ -22,7 +22,7 @@ type CaseFilter struct {
 	Phase          Phase
 	OpenOnly       bool
 	Troubled       bool      // only cases that cannot go on
-	Overdue        bool      // only cases still scheduled though their effective time has passed
+	Overdue        bool      // only cases whose next step was due and has not been done
 	Now            time.Time // what Overdue is judged by
 	Cursor         string
 	Limit          int // 0 means DefaultLimit
@@ -37,7 +37,7 @@ type CaseRow struct {
 	CreatedAt        time.Time  `db:"created_at" json:"created_at"`
 	Unowned          int        `db:"unowned" json:"unowned"` // documents that wait for an owner; 0 once the case has closed
 	PendingRequests  int        `db:"pending_requests" json:"pending_requests"`
-	Overdue          bool       `db:"overdue" json:"overdue"` // still scheduled though the effective time has passed
+	Overdue          bool       `db:"overdue" json:"overdue"` // the next step was due and has not been done
 	TroubleSince     *time.Time `db:"trouble_since" json:"trouble_since,omitempty"`
 	Failure          string     `db:"failure" json:"failure,omitempty"` // codes of a failed case
 }

@@ -4,7 +4,7 @@ import "time"
 
 // Counts are documents of the leaver by what became of them in this case.
 type Counts struct {
-	Total       int `json:"total"`       // owned by the leaver, archived ones aside, when the account was deactivated
+	Total       int `json:"total"`       // owned by the leaver when the account was deactivated
 	Unowned     int `json:"unowned"`     // waiting for an owner
 	ReadOnly    int `json:"read_only"`   // of the unowned ones, locked since the grace has ended
 	Transferred int `json:"transferred"` // given to a new owner by disposition or by an admin

@@ -33,6 +33,8 @@ type Admission struct {
 	DeactivatedAt *time.Time `json:"deactivated_at,omitempty"`
 	GraceEndsAt   *time.Time `json:"grace_ends_at,omitempty"`
 	Plan          Plan       `json:"plan"`
+	// Reactivation is what a member who is active again still waits for, else nil.
+	Reactivation *Reactivation `json:"reactivation,omitempty"`
 }
 
 // RevokeInput asks to revoke what the leaver can do.
@@ -50,7 +52,8 @@ type Revoked struct {
 
 // Deactivated is what deactivation came to.
 type Deactivated struct {
-	Documents int `json:"documents"` // owned by the leaver and not archived
+	Documents int `json:"documents"` // owned by the leaver
+	Unowned   int `json:"unowned"`   // of them, those that wait for an owner: not archived
 }
 
 // AdvanceInput moves the case to a phase that needs nothing else.
@@ -116,9 +119,17 @@ type CancelInput struct {
 	Message Cancel `json:"message"`
 }
 
+// Reactivation is a reactivate that the rules allow, until it is carried out.
+type Reactivation struct {
+	ID      string     `json:"id"` // of the message
+	AdminID string     `json:"admin_id"`
+	Message Reactivate `json:"message"`
+}
+
 // ReactivateInput carries a reactivate.
 type ReactivateInput struct {
 	Step
+	ID      string     `json:"id,omitempty"` // of the message
 	Message Reactivate `json:"message"`
 }
 

@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"handover/offboarding"
@@ -39,16 +41,20 @@ func (s *Store) Admit(ctx context.Context, in offboarding.AdmitInput) (offboardi
 
 func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 	var c caseRow
-	if found, err := t.find(&c, selectCase, in.CaseID); err != nil || found {
-		return admission(&c, in), err
+	if found, err := t.find(&c, selectCase, in.CaseID); err != nil {
+		return offboarding.Admission{}, err
+	} else if found {
+		return admission(&c, in)
 	}
 	f, err := t.admissionFacts(in.Request, in.At)
 	if err != nil {
 		return offboarding.Admission{}, err
 	}
 	if f.Leaver != nil && len(offboarding.JudgeAuthority(f.Actor, f.Leaver)) == 0 {
-		if found, err := t.find(&c, selectOpenCase, f.Leaver.ID); err != nil || found {
-			return admission(&c, in), err
+		if found, err := t.find(&c, selectOpenCase, f.Leaver.ID); err != nil {
+			return offboarding.Admission{}, err
+		} else if found {
+			return admission(&c, in)
 		}
 	}
 	plan, err := offboarding.Admit(in.Request, f, in.At)
@@ -69,16 +75,27 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 	if err != nil {
 		return offboarding.Admission{}, err
 	}
-	return admission(&c, in), t.audit(&c, in.At, change{event: offboarding.EventScheduleOffboarding, after: state{
+	err = t.audit(&c, in.At, change{event: offboarding.EventScheduleOffboarding, after: state{
 		"phase": c.Phase, "effective_at": c.EffectiveAt, "disposition": c.Disposition, "new_owner_id": c.NewOwnerID,
 	}})
+	if err != nil {
+		return offboarding.Admission{}, err
+	}
+	return admission(&c, in)
 }
 
-func admission(c *caseRow, in offboarding.AdmitInput) offboarding.Admission {
-	return offboarding.Admission{
+func admission(c *caseRow, in offboarding.AdmitInput) (offboarding.Admission, error) {
+	a := offboarding.Admission{
 		CaseID: c.ID, WorkflowID: c.WorkflowID, OrganizationID: c.OrganizationID, MemberID: c.MemberID,
 		RequestedBy: c.RequestedBy, Phase: c.Phase, Plan: c.plan(),
 		Existing: c.ID != in.CaseID && c.WorkflowID != in.WorkflowID, Resumed: c.ID != in.CaseID && c.WorkflowID == in.WorkflowID,
 		DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt,
 	}
+	if c.Reactivation != "" && c.ClosedAt == nil {
+		a.Reactivation = new(offboarding.Reactivation)
+		if err := json.Unmarshal([]byte(c.Reactivation), a.Reactivation); err != nil {
+			return a, fmt.Errorf("the reactivation of a case cannot be read: %w", err)
+		}
+	}
+	return a, nil
 }

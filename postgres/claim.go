@@ -45,6 +45,7 @@ func (t *tx) document(c *caseRow, documentID, memberID string) (documentRow, boo
 // Claim gives a document to the claimant (rule C1) or files a request (rule C2).
 func (s *Store) Claim(ctx context.Context, in offboarding.ClaimInput) (offboarding.Outcome, error) {
 	return working(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
+		c.forgetOrigin()
 		none := offboarding.Outcome{}
 		claimant, err := t.sharedRef(in.Message.MemberID, c.OrganizationID, "member_id")
 		if err != nil {
@@ -113,7 +114,7 @@ func (t *tx) request(c *caseRow, in offboarding.ClaimInput, memberID string) (st
 }
 
 var (
-	giveDocument = `UPDATE documents SET owner_id = $2, prior_folder_id = folder_id, folder_id = nullif($3, '')::uuid, moved_by_case_id = $4,
+	giveDocument = `UPDATE documents SET owner_id = $2, prior_folder_id = folder_id, folder_id = nullif($3, '')::uuid, moved_by_case_id = $4, moved_to_id = $2,
 	access = CASE WHEN access = 'read_only' THEN 'editable' ELSE access END,
 	access_case_id = CASE WHEN access = 'read_only' THEN NULL ELSE access_case_id END, updated_at = $5
 	WHERE id = $1`

@@ -19,11 +19,12 @@ var (
 	// A member who leaves asks for nothing any more.
 	withdrawRequests = `WITH withdrawn AS (
 		UPDATE ownership_requests SET status = 'withdrawn', decided_at = $2
-		WHERE ` + pendingWhere("member_id = $1") + ` RETURNING id, document_id)
+		WHERE ` + pendingWhere("member_id = $1") + ` RETURNING id, document_id, case_id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
-	SELECT $3, 'WithdrawDocOwnership', $4, $5, $1, document_id, $6, 'request', id, '{"status": "pending"}', '{"status": "withdrawn"}', $2
+	SELECT $3, 'WithdrawDocOwnership', $4, $5, $1, document_id, case_id, 'request', id, '{"status": "pending"}', '{"status": "withdrawn"}', $2
 	FROM withdrawn`
-	countUnowned = `SELECT count(*) FROM documents WHERE owner_id = $1 AND access <> 'archived'`
+	countDocuments = `SELECT count(*) AS documents, count(*) FILTER (WHERE access <> 'archived') AS unowned FROM documents WHERE owner_id = $1`
+	countUnowned   = `SELECT count(*) FROM documents WHERE owner_id = $1 AND access <> 'archived'`
 )
 
 // Deactivate makes the leaver inactive. Credentials and sessions made since the
@@ -48,7 +49,7 @@ func (s *Store) Deactivate(ctx context.Context, in offboarding.Step) (offboardin
 		if n == 0 {
 			return out, offboarding.Refuse("E2", offboarding.CodeAlreadyInactive, "member_id", "the member is not active")
 		}
-		if _, err := t.exec(withdrawRequests, c.MemberID, in.At, c.OrganizationID, c.RequestedBy, c.Origin, c.ID); err != nil {
+		if _, err := t.exec(withdrawRequests, c.MemberID, in.At, c.OrganizationID, c.RequestedBy, c.Origin); err != nil {
 			return out, err
 		}
 		if _, err := t.exec(markDeactivated, c.ID, in.At); err != nil {
@@ -62,7 +63,7 @@ func (s *Store) Deactivate(ctx context.Context, in offboarding.Step) (offboardin
 		if err != nil {
 			return out, err
 		}
-		return out, t.get(&out.Documents, countUnowned, c.MemberID)
+		return out, t.get(&out, countDocuments, c.MemberID)
 	})
 }
 

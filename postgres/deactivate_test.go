@@ -93,7 +93,7 @@ func TestDeactivate(t *testing.T) {
 	late := l.Credential(l.member)
 	out, err := l.store.Deactivate(t.Context(), l.step("deactivate"))
 	require.NoError(t, err)
-	require.Equal(t, 1, out.Documents, "archived ones wait for nobody")
+	require.Equal(t, offboarding.Deactivated{Documents: 2, Unowned: 1}, out, "archived ones wait for nobody")
 	require.Equal(t, "inactive", l.Text(`SELECT status FROM members WHERE id = $1`, l.member))
 	require.Equal(t, l.Text(`SELECT deactivated_at FROM cases WHERE id = $1`, l.id), l.Text(`SELECT deactivated_at FROM members WHERE id = $1`, l.member))
 	require.Equal(t, "revoked", l.Text(`SELECT status FROM credentials WHERE id = $1`, late))

@@ -16,9 +16,20 @@ const memberColumns = `m.id, m.organization_id, m.external_id, m.email, m.displa
 const (
 	selectMember      = `SELECT ` + memberColumns + ` FROM members m WHERE m.id = $1`
 	selectMemberShare = selectMember + ` FOR SHARE`
-	// A reference by external ID is looked up in one organization, or with "" in all.
+	// By external ID, in one organization, or with "" in all.
 	selectMemberByExternal = `SELECT ` + memberColumns + ` FROM members m
 	WHERE m.external_id = $1 AND ($2 = '' OR m.organization_id::text = $2) LIMIT 2`
+	// In the organizations below one that has enterprise plan manager on (rule A1).
+	selectMemberBelow = `WITH RECURSIVE down AS (
+		SELECT id FROM organizations WHERE parent_id = $2 AND EXISTS (SELECT 1 FROM organizations WHERE id = $2 AND enterprise_plan_manager)
+		UNION SELECT o.id FROM organizations o JOIN down ON o.parent_id = down.id)
+	SELECT ` + memberColumns + ` FROM members m WHERE m.external_id = $1 AND m.organization_id IN (SELECT id FROM down) LIMIT 2`
+	// In the organizations above one that have enterprise plan manager on.
+	selectMemberAbove = `WITH RECURSIVE up AS (
+		SELECT parent_id FROM organizations WHERE id = $2
+		UNION SELECT o.parent_id FROM organizations o JOIN up ON o.id = up.parent_id)
+	SELECT ` + memberColumns + ` FROM members m JOIN organizations a ON a.id = m.organization_id AND a.enterprise_plan_manager
+	WHERE m.external_id = $1 AND a.id IN (SELECT parent_id FROM up) LIMIT 2`
 )
 
 // externalPrefix marks a reference by external ID.
@@ -28,17 +39,22 @@ const externalPrefix = "external:"
 // none. organizationID narrows external IDs, "" for all organizations.
 func (t *tx) member(ref, organizationID, field string) (*offboarding.Member, error) {
 	if external, ok := strings.CutPrefix(ref, externalPrefix); ok {
-		var found []offboarding.Member
-		if err := t.list(&found, selectMemberByExternal, external, organizationID); err != nil || len(found) == 0 {
-			return nil, err
-		}
-		if len(found) > 1 {
-			return nil, offboarding.Refuse("E1", offboarding.CodeAmbiguousMember, field,
-				field+" names members of several organizations; use the member's ID")
-		}
-		return &found[0], nil
+		return t.memberByExternal(selectMemberByExternal, external, organizationID, field)
 	}
 	return t.memberByID(ref, selectMember)
+}
+
+// memberByExternal finds a member by external ID where the query looks.
+func (t *tx) memberByExternal(query, external, organizationID, field string) (*offboarding.Member, error) {
+	var found []offboarding.Member
+	if err := t.list(&found, query, external, organizationID); err != nil || len(found) == 0 {
+		return nil, err
+	}
+	if len(found) > 1 {
+		return nil, offboarding.Refuse("E1", offboarding.CodeAmbiguousMember, field,
+			field+" names members of several organizations; use the member's ID")
+	}
+	return &found[0], nil
 }
 
 // sharedMember finds a member by ID and keeps the account as it is until the
@@ -103,8 +119,8 @@ const selectAncestorReach = `WITH RECURSIVE up AS (
 // actor finds who asks, and how the actor stands to the organization.
 func (t *tx) actor(ref, organizationID, field string) (offboarding.Actor, error) {
 	m, err := t.member(ref, organizationID, field)
-	if m == nil && err == nil && strings.HasPrefix(ref, externalPrefix) {
-		m, err = t.member(ref, "", field) // a member of an ancestor, by external ID
+	if external, ok := strings.CutPrefix(ref, externalPrefix); ok && m == nil && err == nil {
+		m, err = t.memberByExternal(selectMemberAbove, external, organizationID, field)
 	}
 	if err != nil || m == nil {
 		return offboarding.Actor{}, err
@@ -125,17 +141,19 @@ func (t *tx) reach(m *offboarding.Member, organizationID string) (offboarding.Re
 }
 
 // selectOtherOwners counts the active owners other than a member who are not
-// being offboarded at that moment (rule A3).
+// being offboarded at that moment (rule A3). A start ($4) counts those out too
+// whose time has come but who are not looked at yet; a second look does not, or
+// owners who leave at one moment would refuse each other.
 const selectOtherOwners = `SELECT count(*) FROM members m
 	WHERE m.organization_id = $1 AND m.role = 'owner' AND m.status = 'active' AND m.id <> $2
 	AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.member_id = m.id AND c.closed_at IS NULL
-		AND (c.phase <> 'scheduled' OR c.effective_at <= $3))`
+		AND (c.phase NOT IN ('scheduled', 'reactivated') OR $4 AND c.phase = 'scheduled' AND c.effective_at <= $3))`
 
 const lockOrganization = `SELECT id FROM organizations WHERE id = $1 FOR NO KEY UPDATE`
 
 // eligibility completes the facts about a leaver who was found: organization,
 // owners left, manager and the new owner asked for.
-func (t *tx) eligibility(f *offboarding.AdmissionFacts, newOwner string, now time.Time) error {
+func (t *tx) eligibility(f *offboarding.AdmissionFacts, newOwner string, now time.Time, start bool) error {
 	leaver := f.Leaver
 	var err error
 	if f.Organization, err = t.organization(leaver.OrganizationID); err != nil {
@@ -147,7 +165,7 @@ func (t *tx) eligibility(f *offboarding.AdmissionFacts, newOwner string, now tim
 		if err := t.get(&id, lockOrganization, leaver.OrganizationID); err != nil {
 			return err
 		}
-		if err := t.get(&f.OtherActiveOwners, selectOtherOwners, leaver.OrganizationID, leaver.ID, now); err != nil {
+		if err := t.get(&f.OtherActiveOwners, selectOtherOwners, leaver.OrganizationID, leaver.ID, now, start); err != nil {
 			return err
 		}
 	}
@@ -183,7 +201,7 @@ func (t *tx) admissionFacts(r offboarding.Request, now time.Time) (offboarding.A
 		return f, err // as if there were no such member (rule E1)
 	}
 	f.Actor.Reach, f.Leaver = reach, leaver
-	return f, t.eligibility(&f, r.NewOwnerID, now)
+	return f, t.eligibility(&f, r.NewOwnerID, now, true)
 }
 
 // actorAndLeaver resolves the two references of a start. An external ID alone
@@ -193,8 +211,9 @@ func (t *tx) actorAndLeaver(r offboarding.Request) (actor, leaver *offboarding.M
 		if actor, err = t.member(r.RequestedBy, "", "requested_by"); err != nil || actor == nil {
 			return nil, nil, err
 		}
-		if leaver, err = t.member(r.MemberID, actor.OrganizationID, "member_id"); leaver == nil && err == nil {
-			leaver, err = t.member(r.MemberID, "", "member_id") // in a child organization
+		leaver, err = t.member(r.MemberID, actor.OrganizationID, "member_id")
+		if external, ok := strings.CutPrefix(r.MemberID, externalPrefix); ok && leaver == nil && err == nil {
+			leaver, err = t.memberByExternal(selectMemberBelow, external, actor.OrganizationID, "member_id")
 		}
 		return actor, leaver, err
 	}

@@ -7,6 +7,11 @@ import (
 	"handover/offboarding"
 )
 
+// overdue is a case whose next step was due and has not been done: nothing runs
+// it, or it cannot go on.
+const overdue = `(c.phase = 'scheduled' AND c.effective_at <= $1 OR c.phase = 'grace' AND c.grace_ends_at <= $1
+	OR c.phase IN ('revoking', 'deactivated') AND c.effective_at <= $1::timestamptz - interval '5 minutes')`
+
 // selectCases counts, for each case of a page, what waits for an owner: what an
 // inactive leaver still owns, archived documents aside.
 const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, c.member_id, c.requested_by, c.origin, c.phase, c.disposition,
@@ -16,7 +21,7 @@ const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, c.member_id,
 	CASE WHEN c.closed_at IS NULL AND m.status <> 'active' THEN
 		(SELECT count(*) FROM documents d WHERE d.owner_id = c.member_id AND d.access <> 'archived') ELSE 0 END AS unowned,
 	(SELECT count(*) FROM ownership_requests r WHERE r.case_id = c.id AND r.status = 'pending') AS pending_requests,
-	c.phase = 'scheduled' AND c.effective_at <= $1 AS overdue
+	` + overdue + ` AS overdue
 	FROM cases c JOIN members m ON m.id = c.member_id JOIN organizations o ON o.id = c.organization_id`
 
 // Cases lists cases, the newest first.
@@ -32,7 +37,7 @@ func (s *Store) Cases(ctx context.Context, f offboarding.CaseFilter) (offboardin
 		c.add("c.trouble_step <> '' AND c.closed_at IS NULL")
 	}
 	if f.Overdue {
-		c.add("c.phase = 'scheduled' AND c.effective_at <= $1")
+		c.add(overdue)
 	}
 	if f.Cursor != "" {
 		at, id, err := readTimeCursor(f.Cursor)

@@ -439,3 +439,34 @@ func TestReturnDuringTheNextTransfer(t *testing.T) {
 		}
 	})
 }
+
+// Rule A3 at the second look: owners whose last day is the same leave, but for
+// the last one.
+func TestOwnersWhoLeaveAtOneMoment(t *testing.T) {
+	for name, owners := range map[string]int{"one stays": 3, "both would go": 2} {
+		t.Run(name, func(t *testing.T) {
+			race(t, func(l *leaving) (call, call, func(a, b error)) {
+				second := l.Member(offboarding.RoleOwner, offboarding.AccountMaker)
+				if owners == 3 {
+					l.Member(offboarding.RoleOwner, offboarding.AccountMaker)
+				}
+				one, two := l.of(l.Owner), l.of(second)
+				ahead := l.at.Add(time.Hour)
+				one.admit(offboarding.Request{MemberID: l.Owner, RequestedBy: second, EffectiveAt: ahead.Format(time.RFC3339)})
+				two.admit(offboarding.Request{MemberID: second, RequestedBy: l.Owner, EffectiveAt: ahead.Format(time.RFC3339)})
+				look := func(c *leaving) call {
+					in := offboarding.RevokeInput{Step: c.step("revoke"), SecondLook: true}
+					in.At = ahead
+					return called(l.store.Revoke, in)
+				}
+				return look(one), look(two), func(a, b error) {
+					if owners == 3 {
+						require.NoError(t, errors.Join(a, b))
+						return
+					}
+					either(t, offboarding.CodeLastOwner, a, b)
+				}
+			})
+		})
+	}
+}

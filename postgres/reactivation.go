@@ -53,13 +53,14 @@ var (
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT $3, 'WithdrawDocOwnership', $4, $5, $6, document_id, $1, 'request', id, '{"status": "pending"}', '{"status": "withdrawn"}', $2
 	FROM withdrawn`
-	markReactivated = `UPDATE cases SET phase = 'reactivated' WHERE id = $1`
+	markReactivated = `UPDATE cases SET phase = 'reactivated', reactivation = $2 WHERE id = $1`
 )
 
 // ReactivateMember makes the leaver active again, where a seat is free (rule
 // R1), and withdraws the pending requests of the case.
 func (s *Store) ReactivateMember(ctx context.Context, in offboarding.ReactivateInput) (offboarding.Outcome, error) {
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
+		c.forgetOrigin()
 		out := offboarding.Outcome{Outcome: offboarding.OutcomeReactivated, OwnerID: c.MemberID}
 		if c.DeactivatedAt == nil || c.Phase.Closed() {
 			return out, wrongPhase(c)
@@ -78,7 +79,7 @@ func (s *Store) ReactivateMember(ctx context.Context, in offboarding.ReactivateI
 		if _, err := t.exec(withdrawOfCase, c.ID, in.At, c.OrganizationID, admin, c.Origin, c.MemberID); err != nil {
 			return out, err
 		}
-		if _, err := t.exec(markReactivated, c.ID); err != nil {
+		if _, err := t.exec(markReactivated, c.ID, string(mustJSON(offboarding.Reactivation{ID: in.ID, AdminID: admin, Message: in.Message}))); err != nil {
 			return out, err
 		}
 		return out, t.audit(c, in.At, change{
@@ -107,7 +108,7 @@ func (s *Store) CloseReactivated(ctx context.Context, in offboarding.Step) error
 }
 
 // returnWhere is a batch of what the case moved and nobody has passed on.
-const returnWhere = ` d.moved_by_case_id = $1 AND d.id > $2 AND d.id <= $3 AND d.owner_id <> $4 `
+const returnWhere = ` d.moved_by_case_id = $1 AND d.id > $2 AND d.id <= $3 AND d.owner_id = d.moved_to_id AND d.owner_id <> $4 `
 
 var (
 	returnEnd   = `SELECT id FROM documents WHERE moved_by_case_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1`
@@ -130,7 +131,7 @@ var (
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT organization_id, 'UnarchiveSchedules', $5, $6, $4, document_id, $1, 'schedule', id,
 		'{"status": "archived"}', '{"status": "active"}', $7 FROM changed`
-	returnUpdate = `UPDATE documents d SET owner_id = $4, folder_id = d.prior_folder_id, prior_folder_id = NULL, moved_by_case_id = NULL,
+	returnUpdate = `UPDATE documents d SET owner_id = $4, folder_id = d.prior_folder_id, prior_folder_id = NULL, moved_by_case_id = NULL, moved_to_id = NULL,
 		access = CASE WHEN d.access = 'read_only' THEN 'editable' ELSE d.access END,
 		access_case_id = CASE WHEN d.access = 'read_only' THEN NULL ELSE d.access_case_id END, updated_at = $5
 	WHERE` + returnWhere

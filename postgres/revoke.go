@@ -58,7 +58,7 @@ func (t *tx) secondLook(c *caseRow, at time.Time) error {
 	}
 	f := offboarding.AdmissionFacts{Leaver: leaver}
 	if leaver != nil {
-		if err := t.eligibility(&f, c.NewOwnerID, at); err != nil {
+		if err := t.eligibility(&f, c.NewOwnerID, at, false); err != nil {
 			return err
 		}
 	}
@@ -98,7 +98,7 @@ func (s *Store) FallBack(ctx context.Context, in offboarding.Step) (offboarding.
 			return c.plan(), err
 		}
 		f := offboarding.AdmissionFacts{Leaver: leaver}
-		if err := t.eligibility(&f, c.NewOwnerID, in.At); err != nil {
+		if err := t.eligibility(&f, c.NewOwnerID, in.At, false); err != nil {
 			return c.plan(), err
 		}
 		if f.Manager != nil && f.Manager.ID == c.NewOwnerID {

@@ -9,6 +9,7 @@ import (
 // Reschedule moves the effective time of a case that still waits for it.
 func (s *Store) Reschedule(ctx context.Context, in offboarding.RescheduleInput) (offboarding.Outcome, error) {
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
+		c.forgetOrigin()
 		none := offboarding.Outcome{}
 		f, err := t.actingOn(c, in.Message.AdminID)
 		if err != nil {
@@ -37,6 +38,7 @@ func (s *Store) Reschedule(ctx context.Context, in offboarding.RescheduleInput) 
 // Cancel ends a case that still waits for its effective time.
 func (s *Store) Cancel(ctx context.Context, in offboarding.CancelInput) (offboarding.Outcome, error) {
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
+		c.forgetOrigin()
 		none := offboarding.Outcome{}
 		f, err := t.actingOn(c, in.Message.AdminID)
 		if err != nil {

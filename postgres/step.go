@@ -28,7 +28,9 @@ type caseRow struct {
 	EffectiveAt      time.Time               `db:"effective_at"`
 	DeactivatedAt    *time.Time              `db:"deactivated_at"`
 	GraceEndsAt      *time.Time              `db:"grace_ends_at"`
-	Stored           sql.NullString          `db:"stored"` // outcome of the step, where it was done before
+	ClosedAt         *time.Time              `db:"closed_at"`
+	Reactivation     string                  `db:"reactivation"` // JSON, "" for none
+	Stored           sql.NullString          `db:"stored"`       // outcome of the step, where it was done before
 }
 
 func (c *caseRow) plan() offboarding.Plan {
@@ -40,7 +42,7 @@ func (c *caseRow) plan() offboarding.Plan {
 
 const caseColumns = `c.id, c.workflow_id, c.organization_id, c.member_id, c.requested_by, c.origin, c.phase, c.disposition,
 	coalesce(c.new_owner_id::text, '') AS new_owner_id, c.fallback_reason, c.archive_schedules, c.grace_period_seconds,
-	c.effective_at, c.deactivated_at, c.grace_ends_at`
+	c.effective_at, c.deactivated_at, c.grace_ends_at, c.closed_at, coalesce(c.reactivation::text, '') AS reactivation`
 
 const (
 	selectCaseForChange = `SELECT ` + caseColumns + `,
@@ -51,6 +53,10 @@ const (
 	(SELECT s.outcome FROM case_steps s WHERE s.case_id = c.id AND s.step = $2) AS stored
 	FROM cases c WHERE c.id = $1 FOR SHARE OF c`
 )
+
+// forgetOrigin forgets the origin of the start: what a message asks for has another,
+// which messages do not carry (rule O1).
+func (c *caseRow) forgetOrigin() { c.Origin = "" }
 
 // stored is what a step came to: an answer or a refusal.
 type stored struct {

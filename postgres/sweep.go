@@ -59,5 +59,10 @@ func (s *Store) batch(
 ) (offboarding.Sweep, error) {
 	step := in.Step
 	step.Name += "/after:" + cursor
-	return working(ctx, s, step, fn)
+	return working(ctx, s, step, func(t *tx, c *caseRow) (offboarding.Sweep, error) {
+		if in.ActorID != "" {
+			c.forgetOrigin() // asked for by a message, not by the start
+		}
+		return fn(t, c)
+	})
 }

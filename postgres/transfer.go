@@ -91,7 +91,7 @@ var (
 	FROM documents d WHERE` + transferWhere
 
 	transferUpdate = `UPDATE documents d SET owner_id = $5, prior_folder_id = d.folder_id, folder_id = ` + transferFolder + `,
-		moved_by_case_id = $7, access = CASE WHEN d.access = 'read_only' THEN 'editable' ELSE d.access END,
+		moved_by_case_id = $7, moved_to_id = $5, access = CASE WHEN d.access = 'read_only' THEN 'editable' ELSE d.access END,
 		access_case_id = CASE WHEN d.access = 'read_only' THEN NULL ELSE d.access_case_id END, updated_at = $8
 	WHERE` + transferWhere
 

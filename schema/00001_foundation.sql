@@ -88,6 +88,7 @@ CREATE TABLE cases (
     grace_ends_at        timestamptz,
     closed_at            timestamptz,
     failure              text NOT NULL DEFAULT '', -- codes of a failed case
+    reactivation         jsonb,                    -- what a reactivation still has to settle, once the member is active
     trouble_step         text NOT NULL DEFAULT '',
     trouble_attempt      integer NOT NULL DEFAULT 0,
     trouble_error        text NOT NULL DEFAULT '',
@@ -101,7 +102,8 @@ CREATE TABLE cases (
     CHECK (phase NOT IN ('completed', 'canceled', 'failed') OR closed_at IS NOT NULL),
     CHECK (closed_at IS NULL OR phase IN ('completed', 'canceled', 'reactivated', 'failed')),
     CHECK (phase NOT IN ('deactivated', 'transferring', 'grace', 'read_only', 'completed') OR deactivated_at IS NOT NULL),
-    CHECK (phase NOT IN ('grace', 'read_only') OR grace_ends_at IS NOT NULL)
+    CHECK (phase NOT IN ('grace', 'read_only') OR grace_ends_at IS NOT NULL),
+    CHECK ((phase = 'reactivated') = (reactivation IS NOT NULL))
 );
 -- One open case per member (rule E2).
 CREATE UNIQUE INDEX cases_one_open_per_member ON cases (member_id) WHERE closed_at IS NULL;
@@ -119,6 +121,7 @@ CREATE TABLE documents (
     access            text NOT NULL CHECK (access IN ('editable', 'read_only', 'archived')),
     access_case_id    uuid REFERENCES cases (id), -- the case that locked or archived it
     moved_by_case_id  uuid REFERENCES cases (id), -- the case that gave it to its present owner
+    moved_to_id       uuid,                       -- to whom that case gave it; another owner has been passed it on
     prior_folder_id   uuid,                       -- where it was before that case moved it
     created_at        timestamptz NOT NULL,
     updated_at        timestamptz NOT NULL,
@@ -127,7 +130,8 @@ CREATE TABLE documents (
     FOREIGN KEY (organization_id, owner_id) REFERENCES members (organization_id, id),
     FOREIGN KEY (organization_id, folder_id) REFERENCES folders (organization_id, id),
     CHECK (access <> 'read_only' OR access_case_id IS NOT NULL),
-    CHECK (access <> 'editable' OR access_case_id IS NULL)
+    CHECK (access <> 'editable' OR access_case_id IS NULL),
+    CHECK ((moved_by_case_id IS NULL) = (moved_to_id IS NULL))
 );
 CREATE INDEX documents_owner_idx ON documents (owner_id, id);
 CREATE INDEX documents_folder_idx ON documents (folder_id) WHERE folder_id IS NOT NULL;

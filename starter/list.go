@@ -47,7 +47,7 @@ func newListCmd(f *factory, runF func(*listOptions) error) *cobra.Command {
 	flags.StringVar(&opts.phase, "phase", "", "only cases in this `PHASE`")
 	flags.BoolVar(&opts.open, "open", false, "only cases that have not closed")
 	flags.BoolVar(&opts.troubled, "troubled", false, "only cases that cannot go on")
-	flags.BoolVar(&opts.overdue, "overdue", false, "only cases still scheduled though their effective time has passed")
+	flags.BoolVar(&opts.overdue, "overdue", false, "only cases whose next step was due and has not been done")
 	pageFlags(cmd, &opts.cursor, &opts.limit)
 	return cmd
 }

@@ -164,7 +164,7 @@ func printStatus(w *strings.Builder, s shownStatus) {
 			trouble.Step, trouble.Attempt, shortTime(trouble.Since), terminal.Clear(trouble.LastError)))
 	}
 	if c.Overdue {
-		facts = append(facts, "Overdue", "the effective time has passed; is a worker running?")
+		facts = append(facts, "Overdue", "the next step was due and has not been done; is a worker running?")
 	}
 	if live := s.Status; live != nil {
 		d := live.Documents

@@ -18,9 +18,13 @@ func (c *offboardingCase) admit(ctx workflow.Context) error {
 	c.OrganizationID, c.MemberID, c.RequestedBy, c.Plan = a.OrganizationID, a.MemberID, a.RequestedBy, a.Plan
 	c.Existing, c.CaseID, c.WorkflowID = a.Existing, a.CaseID, a.WorkflowID
 	c.DeactivatedAt, c.GraceEndsAt, c.Phase = a.DeactivatedAt, a.GraceEndsAt, a.Phase
+	c.Reactivation = a.Reactivation
 	if a.Resumed {
 		// What this run counts must not go by a name that an earlier one used.
 		c.Resumed, c.Waited, c.Recount = in.CaseID[:8], true, a.DeactivatedAt != nil
+		if a.DeactivatedAt != nil {
+			c.RemindedUntil = *a.DeactivatedAt // reminders sent already are recognized
+		}
 	}
 	c.done("admit")
 	return nil

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
@@ -222,4 +223,28 @@ func TestHundredsOfSignalsAreEachHandledOnceOverSeveralRuns(t *testing.T) {
 	for _, run := range runs {
 		require.Less(t, len(run.Events), 4000)
 	}
+}
+
+// Signals of more bytes than one run can hand to the next are handled first.
+func TestMoreSignalsThanCanBeHandedOnAreHandledAllTheSame(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes a while on a real server")
+	}
+	s := newStand(t)
+	s.Document(s.Leaver, "")
+	c := s.start(s.Leaver, nil)
+	c.reaches(phase(offboarding.PhaseGrace))
+	const signals = 150 // of 39 kB each: nearly three times what an input may hold
+	strangers := make([]string, offboarding.MaxDocumentsNamed)
+	for i := range strangers {
+		strangers[i] = uuid.NewString()
+	}
+	for range signals {
+		c.signal(offboarding.MessageTransfer, offboarding.TransferDocuments{AdminID: s.Admin, DocumentIDs: strangers})
+	}
+	c.reaches(func(s offboarding.Status) bool { return s.MessagesHandled == signals })
+	c.signal(offboarding.MessageTransfer, offboarding.TransferDocuments{AdminID: s.Admin})
+	c.ends(offboarding.PhaseCompleted)
+	require.Greater(t, len(c.histories()), 1, "the history was long")
 }

@@ -17,7 +17,7 @@ func (c *offboardingCase) deactivate(ctx workflow.Context) error {
 		}
 		at := step.At
 		c.DeactivatedAt, c.Phase = &at, offboarding.PhaseDeactivated
-		c.Documents.Total, c.Documents.Unowned = d.Documents, d.Documents
+		c.Documents.Total, c.Documents.Unowned = d.Documents, d.Unowned
 		c.done("deactivate")
 		return nil
 	})

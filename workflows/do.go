@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -56,7 +57,7 @@ func remote(activity any, in any, options workflow.ActivityOptions) func(workflo
 // answer and is returned.
 func do[T any](ctx workflow.Context, c *offboardingCase, name string, execute func(workflow.Context) workflow.Future) (T, error) {
 	pause := firstPause
-	for attempt := 1; ; attempt++ {
+	for {
 		var out T
 		err := execute(ctx).Get(ctx, &out)
 		if err == nil {
@@ -67,7 +68,7 @@ func do[T any](ctx workflow.Context, c *offboardingCase, name string, execute fu
 			c.resolved(ctx, name)
 			return out, refusal
 		}
-		c.troubled(ctx, name, attempt, err)
+		c.troubled(ctx, name, err)
 		if c.rollover || c.historyLong(ctx) {
 			return out, errRollover
 		}
@@ -96,23 +97,35 @@ func (c *offboardingCase) sweepTogether(ctx workflow.Context, activity any, in o
 
 // troubled shows that the case cannot go on. The lists show it too where the
 // database can still be written.
-func (c *offboardingCase) troubled(ctx workflow.Context, step string, attempt int, err error) {
-	trouble := offboarding.Trouble{Step: step, Attempt: attempt, LastError: reason(err), Since: now(ctx)}
-	if c.Trouble != nil && c.Trouble.Step == step {
-		trouble.Since = c.Trouble.Since
+func (c *offboardingCase) troubled(ctx workflow.Context, step string, err error) {
+	i := slices.IndexFunc(c.Troubles, func(t offboarding.Trouble) bool { return t.Step == step })
+	if i < 0 {
+		i = len(c.Troubles)
+		c.Troubles = append(c.Troubles, offboarding.Trouble{Step: step, Since: now(ctx)})
 	}
-	c.Trouble = &trouble
-	workflow.GetLogger(ctx).Warn("a step fails and is tried again", "case_id", c.CaseID, "step", step, "attempt", attempt, "error", trouble.LastError)
+	c.Troubles[i].Attempt++
+	c.Troubles[i].LastError = reason(err)
+	workflow.GetLogger(ctx).Warn("a step fails and is tried again",
+		"case_id", c.CaseID, "step", step, "attempt", c.Troubles[i].Attempt, "error", c.Troubles[i].LastError)
 	c.recordTrouble(ctx)
 }
 
 // resolved takes back the trouble of a step that has been done.
 func (c *offboardingCase) resolved(ctx workflow.Context, step string) {
-	if c.Trouble == nil || c.Trouble.Step != step {
-		return
+	before := len(c.Troubles)
+	c.Troubles = slices.DeleteFunc(c.Troubles, func(t offboarding.Trouble) bool { return t.Step == step })
+	if len(c.Troubles) != before {
+		c.recordTrouble(ctx)
 	}
-	c.Trouble = nil
-	c.recordTrouble(ctx)
+}
+
+// trouble is what has failed for the longest time, nil when nothing does.
+func (c *offboardingCase) trouble() *offboarding.Trouble {
+	if len(c.Troubles) == 0 {
+		return nil
+	}
+	oldest := c.Troubles[0]
+	return &oldest
 }
 
 // recordTrouble tries once; the query shows the trouble in any case.
@@ -120,7 +133,7 @@ func (c *offboardingCase) recordTrouble(ctx workflow.Context) {
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: 5 * time.Second, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
 	})
-	in := offboarding.TroubleInput{CaseID: c.CaseID, Trouble: c.Trouble}
+	in := offboarding.TroubleInput{CaseID: c.CaseID, Trouble: c.trouble()}
 	if err := workflow.ExecuteLocalActivity(ctx, act.RecordTrouble, in).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Warn("the trouble cannot be recorded in the database", "case_id", c.CaseID)
 	}

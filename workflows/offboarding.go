@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"encoding/json"
 	"errors"
 
 	"github.com/google/uuid"
@@ -22,7 +23,11 @@ var act *activities.Activities
 
 // Offboarding is one case, from start to end (docs/architecture.md walks
 // through it). It ends when no document of the leaver is unowned.
-func Offboarding(ctx workflow.Context, in Input) (offboarding.Result, error) {
+func Offboarding(ctx workflow.Context, payload json.RawMessage) (offboarding.Result, error) {
+	in, refusal := parseInput(payload)
+	if refusal != nil {
+		return offboarding.Result{}, activities.RefusalError(refusal)
+	}
 	// A cancellation request from outside must not tear a case apart; the
 	// message `cancel` ends one that has not begun.
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
@@ -30,16 +35,34 @@ func Offboarding(ctx workflow.Context, in Input) (offboarding.Result, error) {
 	if err != nil {
 		return offboarding.Result{}, err
 	}
-	err = c.run(ctx)
-	if errors.Is(err, errRollover) {
-		return offboarding.Result{}, c.continueAsNew(ctx)
+	for err = c.run(ctx); errors.Is(err, errRollover); err = c.run(ctx) {
+		if err := c.continueAsNew(ctx); err != nil {
+			return offboarding.Result{}, err
+		}
 	}
 	c.finish(ctx, err)
-	var refusal *offboarding.Refusal
 	if errors.As(err, &refusal) {
 		return offboarding.Result{}, activities.RefusalError(refusal)
 	}
 	return c.result(), err
+}
+
+// parseInput reads the workflow's input; a malformed one is refused like a start
+// that breaks a rule, not tried again.
+func parseInput(payload json.RawMessage) (Input, *offboarding.Refusal) {
+	var in Input
+	// Into structs and slices, without maps: the same bytes give the same input in every replay.
+	//workflowcheck:ignore
+	err := json.Unmarshal(payload, &in)
+	if err == nil {
+		return in, nil
+	}
+	field := ""
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		field = wrong.Field
+	}
+	return in, offboarding.Refuse("", offboarding.CodeInvalidArgument, field, "the input is not the JSON object that Offboarding takes")
 }
 
 // caseID is the same for every run of a case and for every reset of it, so that

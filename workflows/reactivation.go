@@ -8,21 +8,14 @@ import (
 	"handover/offboarding"
 )
 
-// reactivation is a reactivate that the rules allow. The case remembers it and
-// carries it out itself, so that it survives whoever asked for it.
-type reactivation struct {
-	ID      string                 `json:"id"` // of the message
-	AdminID string                 `json:"admin_id"`
-	Message offboarding.Reactivate `json:"message"`
-}
-
-// allowReactivation judges a reactivate; the case then carries it out.
+// allowReactivation judges a reactivate. The case remembers it and carries it out
+// itself, so that it survives whoever asked for it.
 func (c *offboardingCase) allowReactivation(ctx workflow.Context, m message, p offboarding.Reactivate) error {
 	in := offboarding.ReactivateInput{Step: c.step(ctx, m.ID), Message: p}
 	adminID, err := do[string](ctx, c, m.Name, local(act.AuthorizeReactivation, in))
 	if err == nil {
 		c.reactivationRefused = nil
-		c.Reactivation = &reactivation{ID: m.ID, AdminID: adminID, Message: p}
+		c.Reactivation = &offboarding.Reactivation{ID: m.ID, AdminID: adminID, Message: p}
 	}
 	return err
 }
@@ -52,7 +45,7 @@ func (c *offboardingCase) reactivate(ctx workflow.Context) error {
 	if _, err := c.sweepTogether(ctx, act.RestoreDocuments, restore); err != nil {
 		return err
 	}
-	in := offboarding.ReactivateInput{Step: c.step(ctx, r.ID+"/member"), Message: r.Message}
+	in := offboarding.ReactivateInput{Step: c.step(ctx, r.ID+"/member"), ID: r.ID, Message: r.Message}
 	_, err := do[offboarding.Outcome](ctx, c, "reactivate", local(act.ReactivateMember, in))
 	var refusal *offboarding.Refusal
 	if errors.As(err, &refusal) {

@@ -35,7 +35,7 @@ func TestReactivationGivesBackWhatNobodyHasTaken(t *testing.T) {
 			})
 			s.after(2*day, func() {
 				require.Equal(t, 1, s.status().PendingCount)
-				s.Exec(`UPDATE documents SET owner_id = $2, moved_by_case_id = NULL WHERE id = $1`, passedOn, s.Manager)
+				s.Exec(`UPDATE documents SET owner_id = $2 WHERE id = $1`, passedOn, s.Manager)
 			})
 			var a *answer
 			s.after(c.when, func() {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"handover/offboarding"
+	"handover/postgres"
 )
 
 // A terminated workflow leaves its case open in the database. Starting the
@@ -61,5 +62,44 @@ func TestStartUnderTheIDOfATerminatedCaseTakesItOver(t *testing.T) {
 	require.NoError(t, err)
 	for _, i := range invariants {
 		require.True(t, i.Holds(), "%s: %s", i.Name, i.Sample)
+	}
+}
+
+// A case that was stopped after its member became active again, and before the
+// documents were settled, is carried to its end.
+func TestAReactivationCutShortIsCarriedOut(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	colleague, document := s.Maker(), s.Document(s.Leaver, "")
+	s.Grant(document, colleague, offboarding.GrantEdit)
+	s.after(time.Hour, func() {
+		s.signal(offboarding.MessageClaim, offboarding.ClaimRequest{DocumentID: document, MemberID: colleague})
+	})
+	s.Document(s.Leaver, "")
+	s.lasting(day)
+	s.run(nil)
+	open := s.status()
+	_, err := postgres.New(s.DB).ReactivateMember(t.Context(), offboarding.ReactivateInput{
+		Step:    offboarding.Step{CaseID: open.CaseID, Name: "signal/2/member", At: open.WorkflowTime},
+		ID:      "signal/2",
+		Message: offboarding.Reactivate{AdminID: s.Admin, ReturnDocuments: true},
+	})
+	require.NoError(t, err)
+
+	s.now = s.env.Now()
+	s.stage(open.WorkflowID)
+	s.run(nil)
+	require.Equal(t, offboarding.PhaseReactivated, s.result().Phase)
+	require.NotEmpty(t, s.Text(`SELECT closed_at::text FROM cases WHERE id = $1`, open.CaseID))
+	require.Equal(t, s.Leaver+" editable", s.DocumentState(document), "return_documents is remembered")
+	require.Equal(t, 1, s.count(offboarding.EventReactivateMember))
+}
+
+func TestAMalformedStartIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, input := range []any{map[string]any{"member_id": 7, "requested_by": "x"}, "nonsense", []int{1}} {
+		s := newScene(t)
+		s.env.ExecuteWorkflow(offboarding.WorkflowOffboarding, input)
+		require.Equal(t, offboarding.CodeInvalidArgument, s.refusal().Code())
 	}
 }

@@ -12,7 +12,15 @@ import (
 // decides what a replay does, so changing it needs a version.
 const historyLimit = 2000
 
+// carriedAtMost is how many bytes of signals a case hands on. A case with more
+// handles them first, however long its history grows: an input over the server's
+// limit could not be handed on at all.
+const carriedAtMost = 256 << 10
+
 func (c *offboardingCase) historyLong(ctx workflow.Context) bool {
+	if c.inboxBytes() > carriedAtMost {
+		return false
+	}
 	info := workflow.GetInfo(ctx)
 	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > historyLimit
 }
@@ -20,13 +28,25 @@ func (c *offboardingCase) historyLong(ctx workflow.Context) bool {
 // errRollover says that the history is long and the case continues as new.
 var errRollover = errors.New("continue as new")
 
-// continueAsNew lets what is under way come to an end and hands on the rest.
+func (c *offboardingCase) inboxBytes() int {
+	n := 0
+	for _, m := range c.Inbox {
+		n += len(m.Payload)
+	}
+	return n
+}
+
+// continueAsNew lets what is under way come to an end and hands on the rest. It
+// returns nil when too much has arrived meanwhile: the case goes on as it is.
 func (c *offboardingCase) continueAsNew(ctx workflow.Context) error {
 	c.rollover = true
 	err := workflow.Await(ctx, func() bool { return c.gate.idle() && workflow.AllHandlersFinished(ctx) })
 	if err != nil {
 		return err
 	}
-	c.drain(ctx)
+	if c.drain(ctx); c.inboxBytes() > carriedAtMost {
+		c.rollover = false
+		return nil
+	}
 	return workflow.NewContinueAsNewError(ctx, offboarding.WorkflowOffboarding, Input{Request: c.request, Carried: &c.state})
 }

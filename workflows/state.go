@@ -52,10 +52,10 @@ type state struct {
 
 	Inbox        []message                    `json:"inbox,omitempty"`        // signals not handled yet
 	Outbox       []offboarding.Notice         `json:"outbox,omitempty"`       // notices not handed over yet
-	Reactivation *reactivation                `json:"reactivation,omitempty"` // allowed, and not done yet
+	Reactivation *offboarding.Reactivation    `json:"reactivation,omitempty"` // allowed, and not done yet
 	Reactivated  string                       `json:"reactivated,omitempty"`  // ID of the message whose reactivation is done
 	Refused      []offboarding.RefusedMessage `json:"refused,omitempty"`
-	Trouble      *offboarding.Trouble         `json:"trouble,omitempty"`
+	Troubles     []offboarding.Trouble        `json:"troubles,omitempty"` // of steps that fail, the oldest first
 }
 
 // offboardingCase is a case while a run of its workflow lasts.
@@ -144,8 +144,9 @@ func (c *offboardingCase) wait(ctx workflow.Context, deadline time.Time, changed
 func (c *offboardingCase) finish(ctx workflow.Context, err error) {
 	errors.As(err, &c.refusal)
 	c.ended = true
-	if c.Trouble != nil { // of a notice that nobody needs any more
-		c.resolved(ctx, c.Trouble.Step)
+	if len(c.Troubles) > 0 { // of a notice that nobody needs any more
+		c.Troubles = nil
+		c.recordTrouble(ctx)
 	}
 	c.drain(ctx)
 	_ = workflow.Await(ctx, func() bool { // a disconnected context is not canceled

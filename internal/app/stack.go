@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 
 	"handover/internal/config"
+	"handover/internal/dirlock"
 	"handover/internal/pgserver"
 	"handover/internal/temporalserver"
 	"handover/postgres"
@@ -42,6 +44,7 @@ type Stack struct {
 	options  client.Options
 	worker   *Worker
 	file     string // says how to reach the stack
+	lock     *dirlock.Lock
 }
 
 // poolSize is the stack's number of database connections.
@@ -55,6 +58,11 @@ func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
+	if o.Dir != "" {
+		if s.lock, err = dirlock.Take(filepath.Join(o.Dir, "stack.lock")); err != nil {
+			return nil, fmt.Errorf("another stack runs in %s: %w", o.Dir, err)
+		}
+	}
 	dir := func(name string) string {
 		if o.Dir == "" {
 			return ""
@@ -158,7 +166,9 @@ func (s *Stack) Fatal() <-chan error { return s.worker.Fatal() }
 func (s *Stack) Close() error {
 	var errs []error
 	if s.file != "" {
-		errs = append(errs, os.Remove(s.file))
+		if err := os.Remove(s.file); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
 	}
 	if s.worker != nil {
 		errs = append(errs, s.worker.Close())
@@ -171,6 +181,9 @@ func (s *Stack) Close() error {
 	}
 	if s.postgres != nil {
 		errs = append(errs, s.postgres.Stop())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Release())
 	}
 	return errors.Join(errs...)
 }

@@ -56,6 +56,10 @@ func StartWorker(ctx context.Context, cfg *config.Config, log *slog.Logger, noti
 		return nil, err
 	}
 	w.worker = worker.New(w.client, offboarding.TaskQueue, worker.Options{
+		// As many pollers as there is work for: a fixed pair can both wait on the
+		// common queue while a case's own has something to do.
+		WorkflowTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		ActivityTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		WorkerStopTimeout:                       cfg.Worker.DrainTimeout,
 		MaxConcurrentActivityExecutionSize:      cfg.Worker.MaxConcurrentActivities,
 		MaxConcurrentLocalActivityExecutionSize: cfg.Worker.MaxConcurrentLocalActivities,
