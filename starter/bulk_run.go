@@ -18,6 +18,7 @@ import (
 const (
 	rowStarted    = "started"   // the member can no longer get in
 	rowScheduled  = "scheduled" // the case waits for its effective time
+	rowExisting   = "existing"  // the case was open already; nothing was changed (rule E2)
 	rowRefused    = "refused"
 	rowFailed     = "failed"
 	rowNotStarted = "not_started"
@@ -102,7 +103,7 @@ func newBulk(ctx context.Context, opts *bulkOptions, leavers []offboarding.Leave
 		b.rows = append(b.rows, bulkRow{Line: l.Line, Email: l.Email, Outcome: rowNotStarted, leaver: &l})
 	}
 	for line, errs := range byLine(wrong) {
-		row := bulkRow{Line: line, Outcome: rowRefused, Code: string(offboarding.CodeInvalidArgument), Message: errs[0].Message, Violations: errs}
+		row := bulkRow{Line: line, Outcome: rowRefused, Code: string(offboarding.CodeInvalidArgument), Message: errs[0].Field + ": " + errs[0].Message, Violations: errs}
 		b.rows = append(b.rows, row)
 	}
 	slices.SortFunc(b.rows, func(a, b bulkRow) int { return cmp.Compare(a.Line, b.Line) })
@@ -145,10 +146,14 @@ func (b *bulk) judgeAll(ctx context.Context) {
 func (b *bulk) startAll(ctx context.Context) {
 	b.each(ctx, "offboarding", func(ctx context.Context, row *bulkRow) {
 		request, err := b.request(ctx, row.leaver)
+		ctx, stop := context.WithTimeout(ctx, b.opts.timeout)
+		defer stop()
 		var status offboarding.Status
+		was := ""
 		if err == nil {
-			ctx, stop := context.WithTimeout(ctx, b.opts.timeout)
-			defer stop()
+			was, err = openCase(ctx, b.store, request.MemberID, b.opts.now())
+		}
+		if err == nil {
 			status, err = b.cases.StartAndAwait(ctx, request)
 		}
 		if err != nil {
@@ -156,7 +161,10 @@ func (b *bulk) startAll(ctx context.Context) {
 			return
 		}
 		row.Outcome, row.CaseID, row.Phase = rowStarted, status.CaseID, status.Phase
-		if status.Phase == offboarding.PhaseScheduled {
+		switch {
+		case status.CaseID == was:
+			row.Outcome = rowExisting
+		case status.Phase == offboarding.PhaseScheduled:
 			row.Outcome = rowScheduled
 		}
 	})
@@ -206,7 +214,7 @@ func (b *bulk) summarize() bulkSummary {
 	s := bulkSummary{Total: len(b.rows)}
 	for _, row := range b.rows {
 		switch row.Outcome {
-		case rowStarted, rowScheduled:
+		case rowStarted, rowScheduled, rowExisting:
 			s.Accepted++
 		case rowRefused:
 			s.Refused++

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"handover/offboarding"
+	"handover/postgres"
 )
 
 // planFlags are what start, preview and bulk let the caller choose.
@@ -135,16 +137,34 @@ func startRun(ctx context.Context, opts *startOptions) error {
 			fmt.Fprintf(w, "Sent to %s. 'starter status %s' shows what comes of it.\n", started.WorkflowID, opts.member)
 		})
 	}
+	was, err := openCase(ctx, n.store, leaver.ID, opts.now())
+	if err != nil {
+		return err
+	}
 	status, err := cases.StartAndAwait(ctx, request)
 	if err != nil {
 		return err
 	}
 	return opts.answer(status, func(w *strings.Builder) {
 		name := person(leaver.DisplayName, leaver.Email)
+		if status.CaseID == was {
+			fmt.Fprintf(w, "The case of %s was open already, in phase %s (case %s); this start changed nothing.\n", name, status.Phase, status.CaseID)
+			return
+		}
 		if status.Phase == offboarding.PhaseScheduled {
 			fmt.Fprintf(w, "The offboarding of %s is scheduled for %s (case %s).\n", name, shortTimeOf(status.EffectiveAt), status.CaseID)
 			return
 		}
 		fmt.Fprintf(w, "%s can no longer get in; the case is in phase %s (case %s).\n", name, status.Phase, status.CaseID)
 	})
+}
+
+// openCase is the ID of the member's open case, "" where there is none: a start
+// answers with that case and changes nothing (rule E2).
+func openCase(ctx context.Context, store *postgres.Store, memberID string, now time.Time) (string, error) {
+	row, err := store.FindCase(ctx, memberID, now.UTC())
+	if offboarding.CodeOf(err) == offboarding.CodeCaseNotFound || row.ClosedAt != nil {
+		return "", nil
+	}
+	return row.ID, err
 }
