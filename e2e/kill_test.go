@@ -97,7 +97,8 @@ func TestACrashLosesNothing(t *testing.T) {
 		case item.Outcome == "refused": // the case was so quick that it closed before the crash
 			require.Equal(t, "already_inactive", item.Code, item.Email)
 		default:
-			require.Equal(t, "started", item.Outcome, item.Email)
+			// Those whose case the crash left open are answered with it (rule E2).
+			require.Contains(t, []string{"started", "existing"}, item.Outcome, item.Email)
 		}
 	}
 
