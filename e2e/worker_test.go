@@ -151,14 +151,18 @@ func TestAWorkerWaitsForWhatItNeeds(t *testing.T) {
 	waitFor(t, "alive all the same", says(worker, health, "/livez", 200, "ok"))
 	p.createDatabase(t)
 	waitFor(t, "no schema", ready(503, "the schema is at version 0 and this build needs"))
+	logged := func(text string) func() error {
+		return func() error {
+			if !strings.Contains(worker.err.String(), text) {
+				return errors.New(worker.err.String())
+			}
+			return nil
+		}
+	}
+	waitFor(t, "the log says so", logged("waiting for the database's schema"))
 	succeed(t, work, p.env(), "starter", "migrate")
 	waitFor(t, "no Temporal", ready(503, "not connected to the Temporal server yet"))
-	waitFor(t, "the log says so", func() error {
-		if !strings.Contains(worker.err.String(), "waiting for the Temporal server at "+gate) {
-			return errors.New(worker.err.String())
-		}
-		return nil
-	})
+	waitFor(t, "the log says so", logged("waiting for the Temporal server at "+gate))
 	forwardTo(t, gate, p.TemporalAddress)
 	waitFor(t, "all is there", ready(200, "ok"))
 
