@@ -35,7 +35,7 @@ const selectDocument = `SELECT d.id, d.owner_id, coalesce(d.folder_id::text, '')
 
 func (t *tx) document(c *caseRow, documentID, memberID string) (documentRow, bool, error) {
 	var d documentRow
-	if uuid.Validate(documentID) != nil || len(documentID) != 36 {
+	if !isID(documentID) {
 		return d, false, nil
 	}
 	found, err := t.find(&d, selectDocument, documentID, c.OrganizationID, c.MemberID, memberID)

@@ -3,8 +3,6 @@ package postgres
 import (
 	"context"
 
-	"github.com/google/uuid"
-
 	"handover/offboarding"
 )
 
@@ -39,7 +37,7 @@ func (s *Store) Decide(ctx context.Context, in offboarding.DecideInput) (offboar
 			return none, err
 		}
 		var r requestRow
-		if uuid.Validate(m.RequestID) == nil && len(m.RequestID) == 36 {
+		if isID(m.RequestID) {
 			if f.Found, err = t.lockRequest(c, m.RequestID, &r, &f, m.NewOwnerID); err != nil {
 				return none, err
 			}

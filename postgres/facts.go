@@ -4,7 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/lib/pq"
 
 	"handover/offboarding"
@@ -64,7 +63,7 @@ func (t *tx) sharedMember(id string) (*offboarding.Member, error) {
 }
 
 func (t *tx) memberByID(id, query string) (*offboarding.Member, error) {
-	if uuid.Validate(id) != nil || len(id) != 36 {
+	if !isID(id) {
 		return nil, nil
 	}
 	var m offboarding.Member

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/google/uuid"
 	"github.com/lib/pq"
 
 	"handover/offboarding"
@@ -55,7 +54,7 @@ func (t *tx) newOwner(ref string, c *caseRow, f offboarding.TransferFacts) (*off
 func (t *tx) notOwned(c *caseRow, ids []string) (int, error) {
 	distinct := map[string]bool{}
 	for _, id := range ids {
-		if uuid.Validate(id) != nil || len(id) != 36 {
+		if !isID(id) {
 			return len(ids), nil
 		}
 		distinct[strings.ToLower(id)] = true
