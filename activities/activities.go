@@ -17,13 +17,14 @@ import (
 // the worker under their own names.
 type Activities struct {
 	store    Store
+	cases    Cases
 	notifier Notifier
 	log      *slog.Logger
 }
 
-// New returns the activities on a store and a notifier.
-func New(store Store, notifier Notifier, log *slog.Logger) *Activities {
-	return &Activities{store: store, notifier: notifier, log: log}
+// New returns the activities on a store, a way to reach cases, and a notifier.
+func New(store Store, cases Cases, notifier Notifier, log *slog.Logger) *Activities {
+	return &Activities{store: store, cases: cases, notifier: notifier, log: log}
 }
 
 // Store keeps organizations, members, documents and cases. Each method is one
@@ -58,6 +59,15 @@ type Store interface {
 
 	Remind(context.Context, offboarding.ReminderInput) (offboarding.Notice, error)
 	RecordTrouble(context.Context, offboarding.TroubleInput) error
+}
+
+// Cases reaches the workflows of cases: for work on many members at once, which
+// would make a workflow's own history too long.
+type Cases interface {
+	// StartCase starts a member's case, or finds it running, and waits for nothing.
+	StartCase(context.Context, offboarding.Request) error
+	// ReactivateCase sends reactivate to an open case; the same updateID acts once.
+	ReactivateCase(ctx context.Context, workflowID, updateID string, m offboarding.Reactivate) (offboarding.Outcome, error)
 }
 
 // Notifier tells people. It may be handed the same notice more than once and

@@ -112,7 +112,7 @@ func TestASweepGoesOnFromItsHeartbeat(t *testing.T) {
 			o.Documents(o.Leaver, 10)
 			store := &flaky{Store: postgres.New(db).WithBatchSize(2), before: 2, after: 5}
 			step := inactive(t, o, store.Store, offboarding.DispositionTransfer)
-			acts := activities.New(store, activities.LogNotifier{Log: slog.New(slog.DiscardHandler)}, slog.New(slog.DiscardHandler))
+			acts := activities.New(store, nil, activities.LogNotifier{Log: slog.New(slog.DiscardHandler)}, slog.New(slog.DiscardHandler))
 			in := offboarding.SweepInput{Step: step("transfer"), NewOwnerID: o.Manager}
 
 			var last offboarding.Sweep
@@ -148,7 +148,7 @@ func TestRefusalsAreNotTriedAgain(t *testing.T) {
 	o.Documents(o.Leaver, 1)
 	store := postgres.New(db)
 	step := inactive(t, o, store, offboarding.DispositionRetain)
-	acts := activities.New(store, activities.LogNotifier{Log: slog.New(slog.DiscardHandler)}, slog.New(slog.DiscardHandler))
+	acts := activities.New(store, nil, activities.LogNotifier{Log: slog.New(slog.DiscardHandler)}, slog.New(slog.DiscardHandler))
 	e := newEnvironment(acts)
 	_, err := e.sweep(t, acts.TransferDocuments, offboarding.SweepInput{Step: step("transfer"), NewOwnerID: o.Leaver})
 	refusal := activities.RefusalFrom(err)
@@ -174,7 +174,7 @@ func TestAHundredThousandDocuments(t *testing.T) {
 	const documents = 100_000
 	db := testdb.New(t)
 	store := postgres.New(db)
-	acts := activities.New(store, activities.LogNotifier{Log: slog.New(slog.DiscardHandler)}, slog.New(slog.DiscardHandler))
+	acts := activities.New(store, nil, activities.LogNotifier{Log: slog.New(slog.DiscardHandler)}, slog.New(slog.DiscardHandler))
 	o := fixture.New(t, db)
 	o.Documents(o.Leaver, documents)
 	sweep := func(name any, in offboarding.SweepInput, event, access string) {

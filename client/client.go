@@ -67,6 +67,12 @@ func (c *Client) StartAndAwait(ctx context.Context, r offboarding.Request, opts 
 	return status, err
 }
 
+// StartCase starts the case of a member, or finds it running.
+func (c *Client) StartCase(ctx context.Context, r offboarding.Request) error {
+	_, err := c.Start(ctx, r)
+	return err
+}
+
 // Status asks a case how far it is. It works for closed cases too, as long as
 // Temporal keeps their history.
 func (c *Client) Status(ctx context.Context, workflowID string) (offboarding.Status, error) {

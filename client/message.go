@@ -58,6 +58,13 @@ func (c *Client) Reactivate(
 	return c.update(ctx, workflowID, offboarding.MessageReactivate, m, opts)
 }
 
+// ReactivateCase is Reactivate under an update ID of the caller's.
+func (c *Client) ReactivateCase(
+	ctx context.Context, workflowID, updateID string, m offboarding.Reactivate,
+) (offboarding.Outcome, error) {
+	return c.Reactivate(ctx, workflowID, m, WithUpdateID(updateID))
+}
+
 // Payload is what a message can carry.
 type Payload interface {
 	offboarding.ClaimRequest | offboarding.AdminApproval | offboarding.TransferDocuments | offboarding.ExtendGrace |

@@ -8,8 +8,12 @@ const (
 	// TaskQueue is where workers poll.
 	TaskQueue = "offboarding"
 
-	// WorkflowOffboarding is the workflow type of a case.
-	WorkflowOffboarding = "Offboarding"
+	// The workflow types.
+	WorkflowOffboarding      = "Offboarding"      // one case
+	WorkflowBulkOffboarding  = "BulkOffboarding"  // many members at once (rule B1)
+	WorkflowReactivation     = "Reactivation"     // after the case has closed (rules R1, R2)
+	WorkflowMemberDeletion   = "MemberDeletion"   // for good (rule X1)
+	WorkflowWorkspaceRemoval = "WorkspaceRemoval" // from one workspace (rule W1)
 
 	// The signals, and the updates of the same names and payloads.
 	MessageClaim      = "claim-request"
@@ -37,6 +41,21 @@ var Messages = []string{
 // WorkflowID is the workflow ID of a member's case: one open case per member,
 // whoever starts it.
 func WorkflowID(memberID string) string { return "offboarding/" + memberID }
+
+// BulkWorkflowID is the workflow ID of a bulk offboarding that its caller named.
+func BulkWorkflowID(bulkID string) string { return "bulk-offboarding/" + bulkID }
+
+// ReactivationWorkflowID is the workflow ID of a member's reactivation, or of a
+// bulk reactivation that its caller named.
+func ReactivationWorkflowID(id string) string { return "reactivation/" + id }
+
+// DeletionWorkflowID is the workflow ID of a member's deletion.
+func DeletionWorkflowID(memberID string) string { return "deletion/" + memberID }
+
+// RemovalWorkflowID is the workflow ID of a member's removal from a workspace.
+func RemovalWorkflowID(workspaceID, memberID string) string {
+	return "workspace-removal/" + workspaceID + "/" + memberID
+}
 
 // Request starts a case; it is the input of the workflow Offboarding. Only
 // MemberID and RequestedBy are required. Both, and NewOwnerID, are member IDs

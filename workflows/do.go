@@ -52,24 +52,31 @@ func remote(activity any, in any, options workflow.ActivityOptions) func(workflo
 	}
 }
 
-// do does a step and never gives up: while it fails, the case says where, how
+// doer is a workflow that does steps.
+type doer interface {
+	troubled(ctx workflow.Context, step string, err error) // a step failed once more
+	resolved(ctx workflow.Context, step string)            // it has been done, or given up
+	givesWay(ctx workflow.Context) bool                    // the workflow is about to continue as new
+}
+
+// do does a step and never gives up: while it fails, the workflow says where, how
 // often and why (invariant 7), and tries again after a pause. A refusal is an
 // answer and is returned.
-func do[T any](ctx workflow.Context, c *offboardingCase, name string, execute func(workflow.Context) workflow.Future) (T, error) {
+func do[T any](ctx workflow.Context, d doer, name string, execute func(workflow.Context) workflow.Future) (T, error) {
 	pause := firstPause
 	for {
 		var out T
 		err := execute(ctx).Get(ctx, &out)
 		if err == nil {
-			c.resolved(ctx, name)
+			d.resolved(ctx, name)
 			return out, nil
 		}
 		if refusal := activities.RefusalFrom(err); refusal != nil {
-			c.resolved(ctx, name)
+			d.resolved(ctx, name)
 			return out, refusal
 		}
-		c.troubled(ctx, name, err)
-		if c.rollover || c.historyLong(ctx) {
+		d.troubled(ctx, name, err)
+		if d.givesWay(ctx) {
 			return out, errRollover
 		}
 		if err := workflow.Sleep(ctx, pause); err != nil {
@@ -95,37 +102,55 @@ func (c *offboardingCase) sweepTogether(ctx workflow.Context, activity any, in o
 	return out, err
 }
 
+// troubles are the steps of a workflow that fail, the oldest first.
+type troubles []offboarding.Trouble
+
+// add takes note that a step failed once more.
+func (t *troubles) add(ctx workflow.Context, step string, err error) offboarding.Trouble {
+	i := slices.IndexFunc(*t, func(t offboarding.Trouble) bool { return t.Step == step })
+	if i < 0 {
+		i = len(*t)
+		*t = append(*t, offboarding.Trouble{Step: step, Since: now(ctx)})
+	}
+	failing := &(*t)[i]
+	failing.Attempt++
+	failing.LastError = reason(err)
+	return *failing
+}
+
+// remove takes back the trouble of a step that has been done; false when it had none.
+func (t *troubles) remove(step string) bool {
+	before := len(*t)
+	*t = slices.DeleteFunc(*t, func(t offboarding.Trouble) bool { return t.Step == step })
+	return len(*t) != before
+}
+
+// worst is what has failed for the longest time, nil when nothing does.
+func (t troubles) worst() *offboarding.Trouble {
+	if len(t) == 0 {
+		return nil
+	}
+	oldest := t[0]
+	return &oldest
+}
+
 // troubled shows that the case cannot go on. The lists show it too where the
 // database can still be written.
 func (c *offboardingCase) troubled(ctx workflow.Context, step string, err error) {
-	i := slices.IndexFunc(c.Troubles, func(t offboarding.Trouble) bool { return t.Step == step })
-	if i < 0 {
-		i = len(c.Troubles)
-		c.Troubles = append(c.Troubles, offboarding.Trouble{Step: step, Since: now(ctx)})
-	}
-	c.Troubles[i].Attempt++
-	c.Troubles[i].LastError = reason(err)
+	failing := c.Troubles.add(ctx, step, err)
 	workflow.GetLogger(ctx).Warn("a step fails and is tried again",
-		"case_id", c.CaseID, "step", step, "attempt", c.Troubles[i].Attempt, "error", c.Troubles[i].LastError)
+		"case_id", c.CaseID, "step", step, "attempt", failing.Attempt, "error", failing.LastError)
 	c.recordTrouble(ctx)
 }
 
-// resolved takes back the trouble of a step that has been done.
 func (c *offboardingCase) resolved(ctx workflow.Context, step string) {
-	before := len(c.Troubles)
-	c.Troubles = slices.DeleteFunc(c.Troubles, func(t offboarding.Trouble) bool { return t.Step == step })
-	if len(c.Troubles) != before {
+	if c.Troubles.remove(step) {
 		c.recordTrouble(ctx)
 	}
 }
 
-// trouble is what has failed for the longest time, nil when nothing does.
-func (c *offboardingCase) trouble() *offboarding.Trouble {
-	if len(c.Troubles) == 0 {
-		return nil
-	}
-	oldest := c.Troubles[0]
-	return &oldest
+func (c *offboardingCase) givesWay(ctx workflow.Context) bool {
+	return c.rollover || c.historyLong(ctx)
 }
 
 // recordTrouble tries once; the query shows the trouble in any case.
@@ -133,7 +158,7 @@ func (c *offboardingCase) recordTrouble(ctx workflow.Context) {
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: 5 * time.Second, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
 	})
-	in := offboarding.TroubleInput{CaseID: c.CaseID, Trouble: c.trouble()}
+	in := offboarding.TroubleInput{CaseID: c.CaseID, Trouble: c.Troubles.worst()}
 	if err := workflow.ExecuteLocalActivity(ctx, act.RecordTrouble, in).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Warn("the trouble cannot be recorded in the database", "case_id", c.CaseID)
 	}

@@ -70,7 +70,7 @@ func (s *scene) stage(workflowID string) {
 	log := slog.New(slog.DiscardHandler)
 	suite.SetLogger(log)
 	s.env = suite.NewTestWorkflowEnvironment()
-	workflows.Register(s.env, activities.New(postgres.New(s.DB), s.notices, log))
+	workflows.Register(s.env, activities.New(postgres.New(s.DB), nil, s.notices, log))
 	s.env.SetStartTime(s.now)
 	s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: workflowID, TaskQueue: offboarding.TaskQueue})
 	s.env.SetTestTimeout(time.Minute)

@@ -45,7 +45,7 @@ func newStand(t *testing.T) *stand {
 	require.NoError(t, err)
 	t.Cleanup(s.client.Close)
 	w := worker.New(s.client, offboarding.TaskQueue, worker.Options{})
-	workflows.Register(w, activities.New(s.store, activities.LogNotifier{Log: log}, log))
+	workflows.Register(w, activities.New(s.store, nil, activities.LogNotifier{Log: log}, log))
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)
 	return s

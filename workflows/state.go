@@ -55,7 +55,7 @@ type state struct {
 	Reactivation *offboarding.Reactivation    `json:"reactivation,omitempty"` // allowed, and not done yet
 	Reactivated  string                       `json:"reactivated,omitempty"`  // ID of the message whose reactivation is done
 	Refused      []offboarding.RefusedMessage `json:"refused,omitempty"`
-	Troubles     []offboarding.Trouble        `json:"troubles,omitempty"` // of steps that fail, the oldest first
+	Troubles     troubles                     `json:"troubles,omitempty"`
 }
 
 // offboardingCase is a case while a run of its workflow lasts.

@@ -20,7 +20,7 @@ func (c *offboardingCase) status(at time.Time) offboarding.Status {
 		Phase: c.Phase, Existing: c.Existing, Disposition: c.Plan.Disposition, NewOwnerID: c.Plan.NewOwnerID,
 		FallbackReason: c.Plan.FallbackReason, DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt, ClosedAt: c.ClosedAt,
 		Documents: c.Documents, PendingRequests: slices.Clone(c.Pending), PendingCount: c.PendingCount, StepsDone: slices.Clone(c.Steps),
-		Trouble: c.trouble(), RefusedMessages: slices.Clone(c.Refused), MessagesHandled: c.Handled, ContinuedAsNew: c.Continued,
+		Trouble: c.Troubles.worst(), RefusedMessages: slices.Clone(c.Refused), MessagesHandled: c.Handled, ContinuedAsNew: c.Continued,
 		WorkflowTime: at.UTC(),
 	}
 	if !c.Plan.EffectiveAt.IsZero() {

@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"handover/activities"
+	cases "handover/client"
 	"handover/internal/config"
 	"handover/offboarding"
 	"handover/postgres"
@@ -65,7 +66,7 @@ func StartWorker(ctx context.Context, cfg *config.Config, log *slog.Logger, noti
 		MaxConcurrentLocalActivityExecutionSize: cfg.Worker.MaxConcurrentLocalActivities,
 		OnFatalError:                            func(err error) { w.fatal <- err },
 	})
-	workflows.Register(w.worker, activities.New(w.store, notifier, log))
+	workflows.Register(w.worker, activities.New(w.store, cases.New(w.client), notifier, log))
 	if err = w.worker.Start(); err != nil {
 		w.worker = nil
 		return nil, fmt.Errorf("start the worker: %w", err)
