@@ -17,8 +17,14 @@ const (
 
 // Actor is who asks, and how the actor stands to the leaver's organization.
 type Actor struct {
-	Member *Member // nil when there is no such member
-	Reach  Reach
+	Member         *Member // nil when there is no such member
+	Reach          Reach
+	WorkspaceAdmin bool // of the workspace that a removal is about (rule W1)
+}
+
+// admin reports whether the actor is an active owner or admin within reach.
+func (a Actor) admin() bool {
+	return a.Member.Active() && a.Reach != ReachNone && (a.Member.Role == RoleOwner || a.Member.Role == RoleAdmin)
 }
 
 // AdmissionFacts is what the rules need to know to judge a start.
@@ -43,20 +49,25 @@ func JudgeAuthority(actor Actor, member *Member) []Violation {
 			Rule: "A4", Code: CodeSelfOffboarding, Field: "requested_by", Message: "nobody acts on their own account",
 		})
 	}
-	if len(violations) == 0 && actor.Member.Role == RoleAdmin && member.Role == RoleOwner {
+	switch {
+	case len(violations) > 0:
+	case actor.Member.Role != RoleOwner && member.Role == RoleOwner:
 		violations = append(violations, Violation{
 			Rule: "A2", Code: CodeNotAuthorized, Field: "requested_by", Message: "an admin cannot act on an owner",
+		})
+	case !actor.admin() && member.Role == RoleAdmin:
+		violations = append(violations, Violation{
+			Rule: "A2", Code: CodeNotAuthorized, Field: "requested_by", Message: "a workspace admin cannot act on an admin",
 		})
 	}
 	return violations
 }
 
 // JudgeAdmin judges rule A1: the actor is an active owner or admin of the
-// organization, or of an ancestor with enterprise plan manager.
+// organization, or of an ancestor with enterprise plan manager; where a removal
+// from a workspace is concerned, its workspace admin does too (rule W1).
 func JudgeAdmin(actor Actor) []Violation {
-	admin := actor.Member.Active() && actor.Reach != ReachNone &&
-		(actor.Member.Role == RoleOwner || actor.Member.Role == RoleAdmin)
-	if admin {
+	if actor.admin() || actor.WorkspaceAdmin && actor.Member.Active() {
 		return nil
 	}
 	return []Violation{{
@@ -123,6 +134,7 @@ func CheckRequest(r Request) []Violation {
 	f = append(f, judgeArchiveSchedules(r, r.disposition(DispositionTransfer))...)
 	f.text("member_id", r.MemberID)
 	f.text("requested_by", r.RequestedBy)
+	f.text("workspace_id", r.WorkspaceID)
 	f.text("new_owner_id", r.NewOwnerID)
 	f.text("reason", r.Reason)
 	if _, err := ParseGrace(r.GracePeriod, 0); err != nil {

@@ -19,6 +19,8 @@ const (
 	EventRevokeSessions        = "RevokeSessions"        // one per session
 	EventDeactivateMember      = "DeactivateMember"      //
 	EventReactivateMember      = "ReactivateMember"      //
+	EventRemoveFromWorkspace   = "RemoveFromWorkspace"   // rule W1
+	EventReturnToWorkspace     = "ReturnToWorkspace"     // the removal was undone
 	EventTransferDocs          = "TransferDocs"          // one per document; by disposition, admin or approval
 	EventClaimDocOwnership     = "ClaimDocOwnership"     //
 	EventReturnDocs            = "ReturnDocs"            // one per document given back at reactivation
@@ -26,6 +28,10 @@ const (
 	EventUnarchiveDocs         = "UnarchiveDocs"         // one per document
 	EventArchiveSchedules      = "ArchiveSchedules"      // one per schedule
 	EventUnarchiveSchedules    = "UnarchiveSchedules"    // one per schedule
+	EventPauseSchedules        = "PauseSchedules"        // one per schedule of a document that became read-only
+	EventResumeSchedules       = "ResumeSchedules"       // one per schedule
+	EventPlaceLegalHold        = "PlaceLegalHold"        //
+	EventLiftLegalHold         = "LiftLegalHold"         //
 	EventMarkDocsReadOnly      = "MarkDocsReadOnly"      // one per document
 	EventMarkDocsEditable      = "MarkDocsEditable"      // one per document
 	EventGrantEdit             = "GrantEdit"             // one per document, to a reactivated member
@@ -55,6 +61,8 @@ const (
 	SubjectSession      Subject = "session"
 	SubjectRequest      Subject = "request"
 	SubjectGrant        Subject = "grant"
+	SubjectWorkspace    Subject = "workspace"
+	SubjectHold         Subject = "legal_hold"
 )
 
 // AuditEvent is one row of the audit: who changed what from which state to

@@ -67,6 +67,7 @@ type Case struct {
 	ID             string      `db:"id" json:"case_id"`
 	WorkflowID     string      `db:"workflow_id" json:"workflow_id"`
 	OrganizationID string      `db:"organization_id" json:"organization_id"`
+	WorkspaceID    string      `db:"workspace_id" json:"workspace_id,omitempty"` // of a removal (rule W1)
 	MemberID       string      `db:"member_id" json:"member_id"`
 	RequestedBy    string      `db:"requested_by" json:"requested_by"`
 	Origin         string      `db:"origin" json:"origin,omitempty"`

@@ -8,6 +8,8 @@ type ClaimFacts struct {
 	OwnedByLeaver    bool       // nobody has taken it yet
 	LeaverActive     bool       // the document has an active owner: the leaver
 	Archived         bool       // an archived document waits for nobody
+	Held             bool       // a legal hold keeps it where it is (rule H1)
+	IsLeaver         bool       // the claimant is who leaves: a removal from a workspace keeps the account active
 	Grant            GrantLevel // the claimant's grant on the document
 	Pending          bool       // the claimant already has a pending request on it
 	Policy           ClaimPolicy
@@ -16,7 +18,7 @@ type ClaimFacts struct {
 // JudgeClaim judges a claim-request: claimed where rule C1 allows it, requested
 // where only rule C2 does, else a Refusal (seed 002).
 func JudgeClaim(f ClaimFacts) (outcome string, err error) {
-	if !f.Claimant.Active() || !f.SameOrganization || !f.DocumentFound || f.Grant == GrantNone {
+	if !f.Claimant.Active() || !f.SameOrganization || !f.DocumentFound || f.Grant == GrantNone || f.IsLeaver {
 		// One answer for all of these, so that nobody learns which documents exist.
 		return "", Refuse("C2", CodeNoAccess, "document_id", "only an active member with a grant on the document may ask for it")
 	}
@@ -27,6 +29,9 @@ func JudgeClaim(f ClaimFacts) (outcome string, err error) {
 		return "", Refuse("C1", CodeNotEligibleToClaim, "document_id", "the document is archived")
 	}
 	if f.Policy == PolicySelfServe && f.Claimant.MayOwn() && f.Grant == GrantEdit {
+		if f.Held {
+			return "", RefusalOf([]Violation{heldViolation("document_id")})
+		}
 		return OutcomeClaimed, nil
 	}
 	if f.Pending {

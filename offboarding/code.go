@@ -29,6 +29,10 @@ const (
 	CodeAlreadyRequested    Code = "already_requested"       // C2
 	CodeRequestNotPending   Code = "request_not_pending"     // C3
 	CodeSeatLimitExceeded   Code = "seat_limit_exceeded"     // R1
+	CodeWorkspaceNotFound   Code = "workspace_not_found"     // W1
+	CodeNotInWorkspace      Code = "not_in_workspace"        // W1
+	CodeLegalHold           Code = "legal_hold"              // H1
+	CodeHoldNotFound        Code = "hold_not_found"          // H1
 	CodeWrongPhase          Code = "wrong_phase"             // a message that the case's phase does not allow
 	CodeTryAgain            Code = "temporarily_unavailable" // nothing was decided; the caller may send it again
 	CodeCaseNotFound        Code = "case_not_found"          // no case under that name, in the caller's reach

@@ -63,6 +63,7 @@ func RemovalWorkflowID(workspaceID, memberID string) string {
 type Request struct {
 	MemberID         string      `json:"member_id"`
 	RequestedBy      string      `json:"requested_by"`
+	WorkspaceID      string      `json:"workspace_id,omitempty"` // of a WorkspaceRemoval (rule W1)
 	Origin           string      `json:"origin,omitempty"`       // TYPE,OrgName,SourceName (rule O1)
 	Reason           string      `json:"reason,omitempty"`       // free text, without personal data
 	EffectiveAt      string      `json:"effective_at,omitempty"` // RFC 3339 time, or a date for the end of that day (rule L1); "" is now

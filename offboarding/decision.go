@@ -5,6 +5,7 @@ type DecisionFacts struct {
 	Admin    Actor
 	Found    bool // the request exists in this case
 	Status   RequestStatus
+	Held     bool // a legal hold keeps the document where it is (rule H1)
 	Leaver   *Member
 	NewOwner *Member // whom the admin names, else the requester
 }
@@ -21,6 +22,9 @@ func JudgeDecision(a AdminApproval, f DecisionFacts) error {
 	case DecisionApprove:
 		if f.Found {
 			violations = append(violations, JudgeNewOwner(f.NewOwner, f.Leaver)...)
+		}
+		if f.Held {
+			violations = append(violations, heldViolation("request_id"))
 		}
 	case DecisionReject:
 		if a.NewOwnerID != "" {

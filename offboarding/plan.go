@@ -18,7 +18,11 @@ func Admit(r Request, f AdmissionFacts, now time.Time) (Plan, error) {
 		return Plan{}, RefusalOf(violations)
 	}
 	violations = append(violations, JudgeEligibility(f)...)
+	return makePlan(r, f, now, violations)
+}
 
+// makePlan completes the plan of a start, beside what it breaks already.
+func makePlan(r Request, f AdmissionFacts, now time.Time, violations []Violation) (Plan, error) {
 	plan := Plan{Disposition: r.DispositionIn(f.Organization), ArchiveSchedules: r.ArchiveSchedules}
 	if r.disposition("") == "" { // else CheckRequest has judged it
 		violations = append(violations, judgeArchiveSchedules(r, plan.Disposition)...)

@@ -34,6 +34,7 @@ type Status struct {
 	CaseID          string           `json:"case_id"`
 	WorkflowID      string           `json:"workflow_id"`
 	OrganizationID  string           `json:"organization_id"`
+	WorkspaceID     string           `json:"workspace_id,omitempty"` // of a removal from a workspace
 	MemberID        string           `json:"member_id"`
 	RequestedBy     string           `json:"requested_by"`
 	Phase           Phase            `json:"phase"`
