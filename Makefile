@@ -15,8 +15,6 @@ WORKFLOWCHECK := .tools/workflowcheck-$(WORKFLOWCHECK_VERSION)/workflowcheck
 
 # The race detector needs a C compiler; without one Go says 0 here.
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
-# gotestsum prints better where somebody has it.
-GO_TEST := $(if $(shell command -v gotestsum),gotestsum --,go test)
 
 .PHONY: help
 help: ## list the targets
@@ -32,8 +30,8 @@ up: postgres ## run everything on this machine: Temporal and its UI, PostgreSQL,
 	go run ./devstack up
 
 .PHONY: test
-test: lint postgres ## lint, then every test, with the race detector
-	$(GO_TEST) $(RACE) ./...
+test: lint postgres ## lint, then every test, with the race detector; those that docs/rules.md names must all have run
+	go test -json $(RACE) ./... | go run ./internal/testrun
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) $(WORKFLOWCHECK) ## check formatting, mistakes, the arrows between packages, and that workflows are deterministic
