@@ -43,6 +43,9 @@ const (
 	EventWithdrawDocOwnership  = "WithdrawDocOwnership"  // the requester left, or the leaver came back
 	EventExtendGrace           = "ExtendGrace"           //
 	EventRemindGraceEnding     = "RemindGraceEnding"     // one per reminder
+	EventStartBulk             = "StartBulk"             // one per run
+	EventCancelBulk            = "CancelBulk"            // one per run
+	EventCompleteBulk          = "CompleteBulk"          // one per run
 	EventImportOrganization    = "ImportOrganization"    // one per import
 )
 
@@ -61,6 +64,7 @@ const (
 	SubjectSession      Subject = "session"
 	SubjectRequest      Subject = "request"
 	SubjectGrant        Subject = "grant"
+	SubjectBulk         Subject = "bulk"
 	SubjectWorkspace    Subject = "workspace"
 	SubjectHold         Subject = "legal_hold"
 )

@@ -28,6 +28,7 @@ const (
 	CodeNoAccess            Code = "no_access"               // C2
 	CodeAlreadyRequested    Code = "already_requested"       // C2
 	CodeRequestNotPending   Code = "request_not_pending"     // C3
+	CodeBulkLimitExceeded   Code = "bulk_limit_exceeded"     // B1
 	CodeSeatLimitExceeded   Code = "seat_limit_exceeded"     // R1
 	CodeWorkspaceNotFound   Code = "workspace_not_found"     // W1
 	CodeNotInWorkspace      Code = "not_in_workspace"        // W1

@@ -71,6 +71,9 @@ type Request struct {
 	NewOwnerID       string      `json:"new_owner_id,omitempty"`
 	ArchiveSchedules bool        `json:"archive_schedules,omitempty"`
 	GracePeriod      string      `json:"grace_period,omitempty"` // "168h" or "7d"; "" is the organization's
+	// CaseID asks to go on with this open case of the member, and with nothing
+	// else: a bulk run has opened it.
+	CaseID string `json:"case_id,omitempty"`
 }
 
 // ClaimRequest asks for an unowned document: a claim where rule C1 allows it, an
