@@ -24,7 +24,7 @@ type Actor struct {
 
 // admin reports whether the actor is an active owner or admin within reach.
 func (a Actor) admin() bool {
-	return a.Member.Active() && a.Reach != ReachNone && (a.Member.Role == RoleOwner || a.Member.Role == RoleAdmin)
+	return a.Member.Active() && a.Reach != ReachNone && a.Member.Role.Admin()
 }
 
 // AdmissionFacts is what the rules need to know to judge a start.
@@ -32,10 +32,13 @@ type AdmissionFacts struct {
 	Actor             Actor
 	Leaver            *Member // nil when there is no such member in the actor's reach
 	Organization      Organization
-	OtherActiveOwners int     // active owners other than the leaver who are not being offboarded right now
-	NewOwner          *Member // the member that new_owner_id names, the leaver's manager for "manager"; nil when there is none
-	Manager           *Member // the leaver's manager, nil for none
-	FromProvider      bool    // the request comes from the identity provider that manages the leaver
+	OtherActiveOwners int // active owners other than the leaver who are not being offboarded right now
+	// NewOwner is the member that new_owner_id names, the leaver's manager for
+	// "manager", and the provisioning admin where a provider names nobody (rule
+	// N2); nil when there is none.
+	NewOwner     *Member
+	Manager      *Member // the leaver's manager, nil for none
+	FromProvider bool    // the case was asked for on behalf of an identity provider
 }
 
 // JudgeAuthority judges rules A1, A2 and A4: may the actor act on the member?
@@ -122,7 +125,8 @@ func CheckRequest(r Request) []Violation {
 	if r.MemberID == "" {
 		f.bad("E1", "member_id", "member_id is required")
 	}
-	if r.RequestedBy == "" {
+	f.provider(r.Provider)
+	if r.RequestedBy == "" && r.Provider == "" {
 		f.bad("A1", "requested_by", "requested_by is required")
 	}
 	if r.Disposition != "" && !slices.Contains(Dispositions, r.Disposition) {

@@ -21,6 +21,7 @@ const (
 	EventReactivateMember      = "ReactivateMember"      //
 	EventRemoveFromWorkspace   = "RemoveFromWorkspace"   // rule W1
 	EventReturnToWorkspace     = "ReturnToWorkspace"     // the removal was undone
+	EventArchiveMember         = "ArchiveMember"         // some time after the deactivation
 	EventTransferDocs          = "TransferDocs"          // one per document; by disposition, admin or approval
 	EventClaimDocOwnership     = "ClaimDocOwnership"     //
 	EventReturnDocs            = "ReturnDocs"            // one per document given back at reactivation
@@ -47,6 +48,7 @@ const (
 	EventCancelBulk            = "CancelBulk"            // one per run
 	EventCompleteBulk          = "CompleteBulk"          // one per run
 	EventImportOrganization    = "ImportOrganization"    // one per import
+	EventChangeSettings        = "ChangeSettings"        // one per setting that changed
 )
 
 // Subject is the kind of thing that an audit event changed.

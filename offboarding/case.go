@@ -70,12 +70,14 @@ type Case struct {
 	WorkspaceID    string      `db:"workspace_id" json:"workspace_id,omitempty"` // of a removal (rule W1)
 	MemberID       string      `db:"member_id" json:"member_id"`
 	RequestedBy    string      `db:"requested_by" json:"requested_by"`
+	Provider       string      `db:"provider" json:"provider,omitempty"` // on whose behalf, "" for a person's
 	Origin         string      `db:"origin" json:"origin,omitempty"`
 	Phase          Phase       `db:"phase" json:"phase"`
 	Disposition    Disposition `db:"disposition" json:"disposition"`
 	NewOwnerID     string      `db:"new_owner_id" json:"new_owner_id,omitempty"`
 	FallbackReason string      `db:"fallback_reason" json:"fallback_reason,omitempty"`
 	EffectiveAt    time.Time   `db:"effective_at" json:"effective_at"`
+	SessionsEndAt  *time.Time  `db:"sessions_end_at" json:"sessions_end_at,omitempty"` // until when the deactivation waits for SSO sessions
 	DeactivatedAt  *time.Time  `db:"deactivated_at" json:"deactivated_at,omitempty"`
 	GraceEndsAt    *time.Time  `db:"grace_ends_at" json:"grace_ends_at,omitempty"`
 	ClosedAt       *time.Time  `db:"closed_at" json:"closed_at,omitempty"`

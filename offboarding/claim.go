@@ -39,10 +39,3 @@ func JudgeClaim(f ClaimFacts) (outcome string, err error) {
 	}
 	return OutcomeRequested, nil
 }
-
-func renameField(violations []Violation, field string) []Violation {
-	for i := range violations {
-		violations[i].Field = field
-	}
-	return violations
-}

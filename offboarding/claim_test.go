@@ -140,17 +140,18 @@ func TestRuleR1(t *testing.T) {
 		want          []string
 	}{{2, 3, nil}, {3, 3, full}, {4, 3, full}, {1000, 0, nil}, {0, 1, nil}} {
 		got := broken(t, offboarding.JudgeReactivation(offboarding.ReactivationFacts{
-			Admin: admin(), Leaver: member("leaver", status(offboarding.MemberInactive)), ActiveMembers: tt.active, SeatLimit: tt.limit,
+			Admin: admin(), Leaver: member("leaver", status(offboarding.MemberInactive)), ActiveMembers: tt.active,
+			Organization: offboarding.Organization{SeatLimit: tt.limit},
 		}))
 		assert.Equal(t, tt.want, got, "%d of %d seats", tt.active, tt.limit)
 	}
-	f := offboarding.ReactivationFacts{Admin: admin(), Leaver: member("leaver"), ActiveMembers: 3, SeatLimit: 3}
+	f := offboarding.ReactivationFacts{Admin: admin(), Leaver: member("leaver"), ActiveMembers: 3, Organization: offboarding.Organization{SeatLimit: 3}}
 	assert.NoError(t, offboarding.JudgeReactivation(f), "who is still active has a seat")
 
 	f.Leaver = member("leaver", role(offboarding.RoleOwner), status(offboarding.MemberArchived), func(m *offboarding.Member) { m.ManagedBy = "okta" })
 	assert.Equal(t, []string{"A2 not_authorized admin_id", "R1 seat_limit_exceeded", "E5 externally_managed"}, broken(t, offboarding.JudgeReactivation(f)))
-	f.FromProvider, f.Admin = true, owner()
-	assert.Equal(t, full, broken(t, offboarding.JudgeReactivation(f)))
-	f.Admin = by(member("leaver"))
+	f.Provider, f.Organization.IdentityProvider = "okta", "okta"
+	assert.Equal(t, full, broken(t, offboarding.JudgeReactivation(f)), "a provider needs a free seat as anybody")
+	f.Provider, f.Leaver.ManagedBy, f.Admin = "", "", by(member("leaver"))
 	assert.Equal(t, []string{"A1 not_authorized admin_id", "A4 self_offboarding admin_id", "R1 seat_limit_exceeded"}, broken(t, offboarding.JudgeReactivation(f)))
 }

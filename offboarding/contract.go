@@ -15,6 +15,9 @@ const (
 	WorkflowMemberDeletion   = "MemberDeletion"   // for good (rule X1)
 	WorkflowWorkspaceRemoval = "WorkspaceRemoval" // from one workspace (rule W1)
 
+	// WorkflowMemberArchival is started by cases themselves.
+	WorkflowMemberArchival = "MemberArchival"
+
 	// The signals, and the updates of the same names and payloads.
 	MessageClaim      = "claim-request"
 	MessageDecision   = "admin-approval"
@@ -57,12 +60,17 @@ func RemovalWorkflowID(workspaceID, memberID string) string {
 	return "workspace-removal/" + workspaceID + "/" + memberID
 }
 
+// ArchivalWorkflowID is the workflow ID of what archives a case's leaver later.
+func ArchivalWorkflowID(caseID string) string { return "member-archival/" + caseID }
+
 // Request starts a case; it is the input of the workflow Offboarding. Only
-// MemberID and RequestedBy are required. Both, and NewOwnerID, are member IDs
+// MemberID and RequestedBy are required, on behalf of a provider MemberID and
+// Provider. Both members, and NewOwnerID, are IDs
 // or "external:<external id>"; NewOwnerID may also be "manager".
 type Request struct {
 	MemberID         string      `json:"member_id"`
-	RequestedBy      string      `json:"requested_by"`
+	RequestedBy      string      `json:"requested_by,omitempty"`
+	Provider         string      `json:"provider,omitempty"`     // okta or entra, on whose behalf this is; RequestedBy may then be "" (rule E5)
 	WorkspaceID      string      `json:"workspace_id,omitempty"` // of a WorkspaceRemoval (rule W1)
 	Origin           string      `json:"origin,omitempty"`       // TYPE,OrgName,SourceName (rule O1)
 	Reason           string      `json:"reason,omitempty"`       // free text, without personal data
@@ -114,19 +122,22 @@ type ExtendGrace struct {
 
 // Reschedule moves the effective time of a case that still waits for it.
 type Reschedule struct {
-	AdminID     string `json:"admin_id"`
+	AdminID     string `json:"admin_id,omitempty"`
+	Provider    string `json:"provider,omitempty"` // as in Request
 	EffectiveAt string `json:"effective_at"`
 }
 
 // Cancel ends a case that still waits for its effective time.
 type Cancel struct {
-	AdminID string `json:"admin_id"`
-	Reason  string `json:"reason,omitempty"`
+	AdminID  string `json:"admin_id,omitempty"`
+	Provider string `json:"provider,omitempty"` // as in Request
+	Reason   string `json:"reason,omitempty"`
 }
 
 // Reactivate makes the leaver active again.
 type Reactivate struct {
-	AdminID         string `json:"admin_id"`
+	AdminID         string `json:"admin_id,omitempty"`
+	Provider        string `json:"provider,omitempty"`         // as in Request
 	ReturnDocuments bool   `json:"return_documents,omitempty"` // also what the case moved, unless passed on since
 }
 

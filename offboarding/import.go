@@ -14,12 +14,16 @@ import (
 // ReadImport returns leads somewhere.
 type Import struct {
 	Organization Organization // without IDs
-	Members      []ImportMember
-	Folders      []ImportFolder
-	Documents    []ImportDocument
-	Grants       []ImportGrant
-	Schedules    []ImportSchedule
-	Credentials  []ImportCredential
+	// ParentSlug is the slug of the organization above, "" for none; whether there
+	// is one is seen in the database.
+	ParentSlug                  string
+	ProvisioningAdminExternalID string // "" for none
+	Members                     []ImportMember
+	Folders                     []ImportFolder
+	Documents                   []ImportDocument
+	Grants                      []ImportGrant
+	Schedules                   []ImportSchedule
+	Credentials                 []ImportCredential
 }
 
 // ImportMember is a row of members.csv. Every member arrives active.

@@ -2,6 +2,7 @@ package offboarding
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -11,11 +12,10 @@ import (
 )
 
 var (
-	emailForm    = regexp.MustCompile(`^[^\s\pC@,;:<>()\[\]"\\]+@[^\s@]+$`)
-	domainForm   = regexp.MustCompile(`^[\pL\pN]([\pL\pN\pM-]*[\pL\pN\pM])?(\.[\pL\pN]([\pL\pN\pM-]*[\pL\pN\pM])?)*$`)
-	slugForm     = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
-	providerForm = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
-	cronItem     = regexp.MustCompile(`^(?:[*?]|([0-9A-Za-z]+)(?:-([0-9A-Za-z]+))?)(?:/([0-9]+))?$`)
+	emailForm  = regexp.MustCompile(`^[^\s\pC@,;:<>()\[\]"\\]+@[^\s@]+$`)
+	domainForm = regexp.MustCompile(`^[\pL\pN]([\pL\pN\pM-]*[\pL\pN\pM])?(\.[\pL\pN]([\pL\pN\pM-]*[\pL\pN\pM])?)*$`)
+	slugForm   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`)
+	cronItem   = regexp.MustCompile(`^(?:[*?]|([0-9A-Za-z]+)(?:-([0-9A-Za-z]+))?)(?:/([0-9]+))?$`)
 )
 
 // Each check says what is wrong with a value, "" for nothing.
@@ -64,6 +64,33 @@ func checkDomain(domain string) string {
 	return ""
 }
 
+// checkDomains writes the domains in lower case and says what is wrong with each.
+func checkDomains(domains []string) (reasons []string) {
+	for n, domain := range domains {
+		domains[n] = strings.ToLower(domain)
+		if reason := checkDomain(domain); reason != "" {
+			reasons = append(reasons, quote(domain)+" "+reason)
+		} else if slices.Contains(domains[:n], domains[n]) {
+			reasons = append(reasons, quote(domain)+" is there twice")
+		}
+	}
+	return reasons
+}
+
+func checkSeatLimit(seats int) string {
+	if seats < 0 || seats > math.MaxInt32 {
+		return "is not a whole number from 0 (no limit) up"
+	}
+	return ""
+}
+
+func checkPercent(percent int) string {
+	if percent < 1 || percent > 100 {
+		return "is not a whole number from 1 to 100"
+	}
+	return ""
+}
+
 func checkSlug(slug string) string {
 	if !slugForm.MatchString(slug) {
 		return "is not of lower-case letters, digits, dots, dashes and underscores"
@@ -71,18 +98,17 @@ func checkSlug(slug string) string {
 	return ""
 }
 
-func checkProvider(provider string) string {
-	if !providerForm.MatchString(provider) {
-		return "is not the name of an identity provider in lower case, such as saml, okta or entra"
+// checkManagedBy: members are managed by the organization's identity provider,
+// where it provisions, or by none. An organization that could not be read is not
+// held against its members.
+func (i *importer) checkManagedBy(provider string) string {
+	switch own := i.in.Organization.IdentityProvider; {
+	case !Provisions(provider):
+		return "is not one of " + strings.Join(Provisioners, ", ") + "; the field stays empty where nobody manages the account"
+	case own != provider && slices.Contains(IdentityProviders, own):
+		return "is not the organization's identity provider, which is " + quote(own)
 	}
 	return ""
-}
-
-func checkManagedBy(provider string) string {
-	if provider == IdentityProviderNone {
-		return "is not an identity provider; the field stays empty where there is none"
-	}
-	return checkProvider(provider)
 }
 
 // checkZone refuses "Local" too: it would be the zone of the machine.

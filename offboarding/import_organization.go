@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -18,7 +17,10 @@ const maxOrganization = 1 << 20
 
 var organizationKeys = struct{ required, optional []string }{
 	[]string{"slug", "name", "domains", "seat_limit", "claim_policy", "identity_provider"},
-	[]string{"grace_period", "time_zone", "default_disposition"},
+	[]string{
+		"grace_period", "time_zone", "default_disposition", "parent", "enterprise_plan_manager", "provisioning_admin_external_id",
+		"sso_sessions", "attribution", "bulk_limit_percent",
+	},
 }
 
 // jsonKeys reads the keys of a JSON object one by one, so that each mistake has
@@ -106,14 +108,28 @@ func (k *jsonKeys) readFields() {
 	o.Slug = k.text("slug", "", checkSlug)
 	o.Name = k.text("name", "", func(string) string { return "" })
 	o.Domains = k.domains()
-	if raw, ok := k.raw["seat_limit"]; ok && (json.Unmarshal(raw, &o.SeatLimit) != nil || string(raw) == "null" ||
-		o.SeatLimit < 0 || o.SeatLimit > math.MaxInt32) {
-		k.wrong("seat_limit", "is not a whole number from 0 (no limit) up")
-	}
+	o.SeatLimit = k.number("seat_limit", 0, checkSeatLimit)
 	o.ClaimPolicy = ClaimPolicy(k.text("claim_policy", "", among(PolicySelfServe, PolicyApproval)))
-	o.IdentityProvider = k.text("identity_provider", "", checkProvider)
+	o.IdentityProvider = k.text("identity_provider", "", among(IdentityProviders...))
 	o.TimeZone = k.text("time_zone", "UTC", k.zone)
 	o.DefaultDisposition = Disposition(k.text("default_disposition", string(DispositionRetain), among(Dispositions...)))
+	o.SSOSessions = SSOSessions(k.text("sso_sessions", string(SSORevoke), among(SSORevoke, SSOWait)))
+	o.Attribution = Attribution(k.text("attribution", string(AttributionName), among(AttributionName, AttributionAnonymous)))
+	o.BulkLimitPercent = k.number("bulk_limit_percent", DefaultBulkLimitPercent, checkPercent)
+	if raw, ok := k.raw["enterprise_plan_manager"]; ok && (json.Unmarshal(raw, &o.EnterprisePlanManager) != nil || string(raw) == "null") {
+		k.wrong("enterprise_plan_manager", "is not true or false")
+	}
+	k.in.ParentSlug = k.text("parent", "", func(parent string) string {
+		if parent == o.Slug {
+			return "is the organization itself"
+		}
+		return checkSlug(parent)
+	})
+	k.in.ProvisioningAdminExternalID = k.text("provisioning_admin_external_id", "", func(string) string { return "" })
+	if _, ok := k.raw["provisioning_admin_external_id"]; !ok && Provisions(o.IdentityProvider) {
+		k.fail(k.file, 0, "provisioning_admin_external_id", "the key is missing; "+o.IdentityProvider+" has it")
+	}
+	k.provisioningLine = k.line["provisioning_admin_external_id"]
 	o.GracePeriod, _ = ParseGrace(k.text("grace_period", "", checkGrace), DefaultGracePeriod) // checked
 }
 
@@ -140,6 +156,23 @@ func (k *jsonKeys) text(key, fallback string, check func(string) string) string 
 	return *value
 }
 
+// number is the whole number of a key, the fallback where there is no such key.
+func (k *jsonKeys) number(key string, fallback int, check func(int) string) int {
+	raw, ok := k.raw[key]
+	if !ok {
+		return fallback
+	}
+	var value *int
+	if json.Unmarshal(raw, &value) != nil || value == nil {
+		value = new(int)
+		*value = -1
+	}
+	if reason := check(*value); reason != "" {
+		k.wrong(key, reason)
+	}
+	return *value
+}
+
 func (k *jsonKeys) domains() []string {
 	raw, ok := k.raw["domains"]
 	if !ok {
@@ -150,13 +183,8 @@ func (k *jsonKeys) domains() []string {
 		k.wrong("domains", "is not a list of domains with one at least")
 		return nil
 	}
-	for n, domain := range domains {
-		domains[n] = strings.ToLower(domain)
-		if reason := checkDomain(domain); reason != "" {
-			k.wrong("domains", quote(domain)+" "+reason)
-		} else if slices.Contains(domains[:n], domains[n]) {
-			k.wrong("domains", quote(domain)+" is there twice")
-		}
+	for _, reason := range checkDomains(domains) {
+		k.wrong("domains", reason)
 	}
 	return domains
 }

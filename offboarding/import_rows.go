@@ -15,12 +15,15 @@ type importer struct {
 	docs    map[string]importKey // by external ID
 	folders map[string]int       // path to line
 	known   map[string]bool      // files whose rows could be read
+
+	provisioningLine int // of the provisioning admin, 0 for none
 }
 
 // importKey is where a row that others refer to stands.
 type importKey struct {
 	line  int32
 	maker bool // of a member
+	admin bool // of a member: an owner or admin
 }
 
 func newImporter() *importer {
@@ -66,14 +69,18 @@ func (i *importer) readMembers(file string, f fs.File) {
 			Role:              oneOf(t, "role", Roles),
 			AccountType:       oneOf(t, "account_type", AccountTypes),
 			ManagerExternalID: t.text("manager_external_id", maxField),
-			ManagedBy:         t.checked("managed_by", t.text("managed_by", maxField), checkManagedBy),
+			ManagedBy:         t.checked("managed_by", t.text("managed_by", maxField), i.checkManagedBy),
 			TimeZone:          t.checked("time_zone", t.text("time_zone", maxField), i.zone),
 		}
 		if first, ok := i.members[m.ExternalID]; ok {
 			t.fail("external_id", "%s is on line %d already", quote(m.ExternalID), first.line)
 		} else if m.ExternalID != "" {
-			// A type that cannot be read is not held against the owner's documents.
-			i.members[m.ExternalID] = importKey{line: int32(t.line), maker: m.AccountType == AccountMaker || m.AccountType == ""} //nolint:gosec // a line
+			// A type or role that cannot be read is not held against what refers to it.
+			i.members[m.ExternalID] = importKey{
+				line:  int32(t.line), //nolint:gosec // a line
+				maker: m.AccountType == AccountMaker || m.AccountType == "",
+				admin: m.Role.Admin() || m.Role == "",
+			}
 		}
 		if first, ok := emails[strings.ToLower(m.Email)]; ok {
 			t.fail("email", "%s is on line %d already", quote(m.Email), first)
@@ -98,6 +105,20 @@ func (i *importer) readMembers(file string, f fs.File) {
 	}
 	if !owner {
 		i.fail(file, 0, "role", "no member is an owner")
+	}
+	i.checkProvisioningAdmin()
+}
+
+func (i *importer) checkProvisioningAdmin() {
+	if i.in.ProvisioningAdminExternalID == "" {
+		return
+	}
+	const key = "provisioning_admin_external_id"
+	switch m, ok := i.members[i.in.ProvisioningAdminExternalID]; {
+	case !ok:
+		i.fail(OrganizationFile, i.provisioningLine, key, quote(i.in.ProvisioningAdminExternalID)+" is not in "+MembersFile)
+	case !m.admin:
+		i.fail(OrganizationFile, i.provisioningLine, key, quote(i.in.ProvisioningAdminExternalID)+" is not an owner or admin")
 	}
 }
 

@@ -26,7 +26,8 @@ func acme() map[string]string {
   "domains": ["Acme.example", "acme.test"],
   "seat_limit": 3,
   "claim_policy": "admin_approval",
-  "identity_provider": "okta"
+  "identity_provider": "okta",
+  "provisioning_admin_external_id": "m3"
 }`,
 		"members.csv": "external_id,email,display_name,role,account_type,manager_external_id,managed_by\n" +
 			"m1,ann@acme.example,Ann,owner,maker,,\n" +
@@ -57,7 +58,9 @@ func TestReadImport(t *testing.T) {
 			Slug: "acme", Name: "Acme", Domains: []string{"acme.example", "acme.test"}, SeatLimit: 3,
 			ClaimPolicy: offboarding.PolicyApproval, GracePeriod: 7 * 24 * time.Hour,
 			DefaultDisposition: offboarding.DispositionRetain, TimeZone: "UTC", IdentityProvider: "okta",
+			SSOSessions: offboarding.SSORevoke, Attribution: offboarding.AttributionName, BulkLimitPercent: 20,
 		},
+		ProvisioningAdminExternalID: "m3",
 		Members: []offboarding.ImportMember{
 			{ExternalID: "m1", Email: "ann@acme.example", DisplayName: "Ann", Role: "owner", AccountType: "maker"},
 			{ExternalID: "m2", Email: "bob@acme.example", DisplayName: "Bob", Role: "reader", AccountType: "viewer", ManagerExternalID: "m3", ManagedBy: "okta"},
@@ -116,7 +119,8 @@ func TestReadImportOptional(t *testing.T) {
 	t.Parallel()
 	files := acme()
 	files["organization.json"] = strings.Replace(files["organization.json"], "{",
-		`{"grace_period": "2d", "time_zone": "Africa/Cairo", "default_disposition": "archive",`, 1)
+		`{"grace_period": "2d", "time_zone": "Africa/Cairo", "default_disposition": "archive", "parent": "acme-group",
+		"enterprise_plan_manager": true, "sso_sessions": "wait", "attribution": "anonymous", "bulk_limit_percent": 50,`, 1)
 	files["members.csv"] = "time_zone,external_id,email,display_name,role,account_type,manager_external_id,managed_by\n" +
 		"Europe/Berlin,m1,ann@acme.example,Ann,owner,maker,,\n,m2,bob@acme.example,Bob,reader,viewer,,\n,m3,c@acme.example,Cem,admin,maker,,\n"
 	in, err := read(files)
@@ -124,6 +128,11 @@ func TestReadImportOptional(t *testing.T) {
 	assert.Equal(t, 48*time.Hour, in.Organization.GracePeriod)
 	assert.Equal(t, "Africa/Cairo", in.Organization.TimeZone)
 	assert.Equal(t, offboarding.DispositionArchive, in.Organization.DefaultDisposition)
+	assert.Equal(t, "acme-group", in.ParentSlug)
+	assert.True(t, in.Organization.EnterprisePlanManager)
+	assert.Equal(t, offboarding.SSOWait, in.Organization.SSOSessions)
+	assert.Equal(t, offboarding.AttributionAnonymous, in.Organization.Attribution)
+	assert.Equal(t, 50, in.Organization.BulkLimitPercent)
 	assert.Equal(t, "Europe/Berlin", in.Members[0].TimeZone)
 	assert.Empty(t, in.Members[1].TimeZone)
 }

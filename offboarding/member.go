@@ -20,6 +20,9 @@ const (
 // Roles lists every role, the most powerful first.
 var Roles = []Role{RoleOwner, RoleAdmin, RoleContributor, RoleReviewer, RoleReader}
 
+// Admin reports whether the role acts on other members (rule A1).
+func (r Role) Admin() bool { return r == RoleOwner || r == RoleAdmin }
+
 // AccountType says what a member's seat allows; only a maker can own documents.
 type AccountType string
 

@@ -84,7 +84,7 @@ func (m *ExtendGrace) Check() []Violation {
 // Check judges the form of a reschedule.
 func (m *Reschedule) Check() []Violation {
 	var f form
-	f.required("admin_id", m.AdminID)
+	f.actor("admin_id", m.AdminID, m.Provider)
 	f.required("effective_at", m.EffectiveAt)
 	return f
 }
@@ -92,7 +92,7 @@ func (m *Reschedule) Check() []Violation {
 // Check judges the form of a cancel.
 func (m *Cancel) Check() []Violation {
 	var f form
-	f.required("admin_id", m.AdminID)
+	f.actor("admin_id", m.AdminID, m.Provider)
 	f.text("reason", m.Reason)
 	return f
 }
@@ -100,6 +100,6 @@ func (m *Cancel) Check() []Violation {
 // Check judges the form of a reactivate.
 func (m *Reactivate) Check() []Violation {
 	var f form
-	f.required("admin_id", m.AdminID)
+	f.actor("admin_id", m.AdminID, m.Provider)
 	return f
 }

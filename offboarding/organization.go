@@ -17,9 +17,26 @@ const (
 	PolicyApproval ClaimPolicy = "admin_approval"
 )
 
-// IdentityProviderNone is the identity provider of an organization whose people
-// sign in without one.
-const IdentityProviderNone = "none"
+// SSOSessions says what becomes of a leaver's sessions by single sign-on.
+type SSOSessions string
+
+// The policies for SSO sessions (rule S1).
+const (
+	// SSORevoke revokes them at once, with everything else.
+	SSORevoke SSOSessions = "revoke"
+	// SSOWait deactivates the account when they have ended, MaxSSOWait after
+	// the revocation at the latest.
+	SSOWait SSOSessions = "wait"
+)
+
+// Attribution says whose name the content of a deleted member keeps (rule X1).
+type Attribution string
+
+// The policies for attribution.
+const (
+	AttributionName      Attribution = "name"
+	AttributionAnonymous Attribution = "anonymous"
+)
 
 // Organization is a tenant.
 type Organization struct {
@@ -34,7 +51,11 @@ type Organization struct {
 	DefaultDisposition    Disposition
 	TimeZone              string // IANA name
 	IdentityProvider      string // IdentityProviderNone when people sign in without one
-	EnterprisePlanManager bool   // its admins act in its descendants too (rule A1)
+	ProvisioningAdminID   string // who set up provisioning (rule N2), "" for nobody
+	SSOSessions           SSOSessions
+	Attribution           Attribution
+	BulkLimitPercent      int  // share of the active members that one bulk offboarding may remove unconfirmed
+	EnterprisePlanManager bool // its admins act in its descendants too (rule A1)
 }
 
 // DefaultGracePeriod is the time in which unowned documents stay editable

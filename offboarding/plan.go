@@ -7,16 +7,20 @@ import (
 
 // Admit judges a start: every rule that speaks about authority, eligibility,
 // the new owner and the form of the request. It returns what the case will do,
-// or a Refusal with all that the request breaks.
+// or a Refusal with all that the request breaks. A start on behalf of an identity
+// provider is not refused for its new owner: the leaver must lose access.
 func Admit(r Request, f AdmissionFacts, now time.Time) (Plan, error) {
 	violations := CheckRequest(r)
-	violations = append(violations, JudgeAuthority(f.Actor, f.Leaver)...)
+	if f.Leaver != nil || r.Provider == "" {
+		violations = append(violations, JudgeAsker(f.Actor, r.Provider, f.Organization, f.Leaver)...)
+	}
 	if f.Leaver == nil {
 		violations = append(violations, Violation{
 			Rule: "E1", Code: CodeMemberNotFound, Field: "member_id", Message: "there is no such member in the actor's reach",
 		})
 		return Plan{}, RefusalOf(violations)
 	}
+	f.FromProvider = r.Provider != ""
 	violations = append(violations, JudgeEligibility(f)...)
 	return makePlan(r, f, now, violations)
 }
@@ -29,12 +33,16 @@ func makePlan(r Request, f AdmissionFacts, now time.Time, violations []Violation
 	}
 	if plan.Disposition == DispositionTransfer {
 		owner := f.NewOwner
-		if r.NewOwnerID == "" {
+		if r.NewOwnerID == "" && r.Provider == "" {
 			owner = f.Actor.Member // rule N2
 		}
-		violations = append(violations, JudgeNewOwner(owner, f.Leaver)...)
 		if owner != nil {
 			plan.NewOwnerID = owner.ID
+		}
+		if r.Provider != "" {
+			plan = FallBack(plan, f.Leaver, owner, f.Manager)
+		} else {
+			violations = append(violations, JudgeNewOwner(owner, f.Leaver)...)
 		}
 	}
 	var err error
@@ -79,7 +87,7 @@ func FallBack(plan Plan, leaver, newOwner, manager *Member) Plan {
 	case plan.Disposition != DispositionTransfer || len(JudgeNewOwner(newOwner, leaver)) == 0:
 	case len(JudgeNewOwner(manager, leaver)) == 0:
 		plan.NewOwnerID = manager.ID
-		plan.FallbackReason = "the new owner is no longer eligible; the documents go to the leaver's manager"
+		plan.FallbackReason = "the new owner is not eligible; the documents go to the leaver's manager"
 	default:
 		plan.NewOwnerID = ""
 		plan.Disposition = DispositionRetain

@@ -42,7 +42,7 @@ func TestSecondLook(t *testing.T) {
 	}
 	toManager := transfer
 	toManager.NewOwnerID = "boss"
-	toManager.FallbackReason = "the new owner is no longer eligible; the documents go to the leaver's manager"
+	toManager.FallbackReason = "the new owner is not eligible; the documents go to the leaver's manager"
 	retained := offboarding.Plan{
 		Disposition: offboarding.DispositionRetain, EffectiveAt: now, GracePeriod: time.Hour,
 		FallbackReason: "neither the new owner nor the leaver's manager is eligible; the documents are retained",

@@ -26,6 +26,7 @@ type PlannedCase struct {
 	NewOwnerName       string      `json:"new_owner_name,omitempty"`
 	NewOwnerEmail      string      `json:"new_owner_email,omitempty"`
 	ArchiveSchedules   bool        `json:"archive_schedules"`
+	FallbackReason     string      `json:"fallback_reason,omitempty"` // why the documents go elsewhere than asked
 	EffectiveAt        time.Time   `json:"effective_at"`
 	GracePeriodSeconds int64       `json:"grace_period_seconds"`
 }

@@ -68,7 +68,7 @@ type RestorationFacts struct {
 
 // JudgeRestoration judges rules A1, A2, A4 and W1.
 func JudgeRestoration(f RestorationFacts) error {
-	violations := renameField(JudgeAuthority(f.Admin, f.Leaver), "admin_id")
+	violations := renamed(JudgeAuthority(f.Admin, f.Leaver), "admin_id")
 	if !f.Leaver.Active() {
 		violations = append(violations, Violation{
 			Rule: "W1", Code: CodeAlreadyInactive, Field: "member_id", Message: "the member is not active in the organization",

@@ -43,6 +43,7 @@ type Status struct {
 	NewOwnerID      string           `json:"new_owner_id,omitempty"`
 	FallbackReason  string           `json:"fallback_reason,omitempty"`
 	EffectiveAt     *time.Time       `json:"effective_at,omitempty"`
+	SessionsEndAt   *time.Time       `json:"sessions_end_at,omitempty"` // while the deactivation waits for SSO sessions
 	DeactivatedAt   *time.Time       `json:"deactivated_at,omitempty"`
 	GraceEndsAt     *time.Time       `json:"grace_ends_at,omitempty"`
 	NextReminderAt  *time.Time       `json:"next_reminder_at,omitempty"`

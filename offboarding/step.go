@@ -31,6 +31,8 @@ type Admission struct {
 	// ended without it (terminated, or lost with a backup); this one takes it over.
 	Resumed       bool       `json:"resumed,omitempty"`
 	DeactivatedAt *time.Time `json:"deactivated_at,omitempty"`
+	SessionsEndAt *time.Time `json:"sessions_end_at,omitempty"` // while the deactivation waits for SSO sessions
+	ArchiveAt     *time.Time `json:"archive_at,omitempty"`      // as in Deactivated, of a case that was taken over
 	GraceEndsAt   *time.Time `json:"grace_ends_at,omitempty"`
 	Plan          Plan       `json:"plan"`
 	// Reactivation is what a member who is active again still waits for, else nil.
@@ -48,12 +50,32 @@ type Revoked struct {
 	Plan        Plan `json:"plan"`
 	Credentials int  `json:"credentials"`
 	Sessions    int  `json:"sessions"`
+	// SessionsEndAt is until when the deactivation waits for the leaver's SSO
+	// sessions; nil where it does not (rule S1).
+	SessionsEndAt *time.Time `json:"sessions_end_at,omitempty"`
+}
+
+// SessionsChecked says how many SSO sessions the deactivation still waits for,
+// and what had appeared since and was revoked.
+type SessionsChecked struct {
+	Waiting     int `json:"waiting"`
+	Credentials int `json:"credentials"`
+	Sessions    int `json:"sessions"`
 }
 
 // Deactivated is what deactivation came to.
 type Deactivated struct {
 	Documents int `json:"documents"` // owned by the leaver
 	Unowned   int `json:"unowned"`   // of them, those that wait for an owner: not archived
+	// ArchiveAt is when the leaver becomes archived, nil where they stay inactive.
+	ArchiveAt *time.Time `json:"archive_at,omitempty"`
+}
+
+// ArchivalInput is the input of MemberArchival: the case whose leaver becomes
+// archived, and when.
+type ArchivalInput struct {
+	CaseID string    `json:"case_id"`
+	At     time.Time `json:"at"`
 }
 
 // AdvanceInput moves the case to a phase that needs nothing else.

@@ -2,11 +2,28 @@ package postgres
 
 import "handover/offboarding"
 
-// acting is an admin who sends a message to a case.
+// acting is who sends a message to a case: an admin, or whom the audit names for
+// an identity provider.
 type acting struct {
 	offboarding.Actor
-	leaver *offboarding.Member
-	zone   string // in which the message's dates are meant (rule L1)
+	leaver       *offboarding.Member
+	zone         string                   // in which the message's dates are meant (rule L1)
+	organization offboarding.Organization // of a message that may come from a provider
+}
+
+// asking is actingOn for a message that may come on behalf of an identity
+// provider, which need not name anybody: the provisioning admin is meant then.
+func (t *tx) asking(c *caseRow, adminRef, provider string) (acting, error) {
+	o, err := t.organization(c.OrganizationID)
+	if err != nil {
+		return acting{}, err
+	}
+	if adminRef == "" && provider != "" {
+		adminRef = o.ProvisioningAdminID
+	}
+	a, err := t.actingOn(c, adminRef)
+	a.organization = o
+	return a, err
 }
 
 func (t *tx) actingOn(c *caseRow, adminRef string) (acting, error) {
@@ -26,7 +43,9 @@ func (t *tx) actingOn(c *caseRow, adminRef string) (acting, error) {
 
 func (a acting) refusal(violations []offboarding.Violation) error {
 	for i := range violations {
-		violations[i].Field = "admin_id"
+		if violations[i].Field == "requested_by" {
+			violations[i].Field = "admin_id"
+		}
 	}
 	return offboarding.RefusalOf(violations)
 }

@@ -88,10 +88,15 @@ type organizationRow struct {
 	TimeZone     string         `db:"time_zone"`
 	IDP          string         `db:"identity_provider"`
 	EPM          bool           `db:"enterprise_plan_manager"`
+	Provisioning string         `db:"provisioning_admin_id"`
+	SSOSessions  string         `db:"sso_sessions"`
+	Attribution  string         `db:"attribution"`
+	BulkLimit    int            `db:"bulk_limit_percent"`
 }
 
 const selectOrganization = `SELECT id, coalesce(parent_id::text, '') AS parent_id, slug, name, domains, seat_limit, claim_policy,
-	grace_period_seconds, default_disposition, time_zone, identity_provider, enterprise_plan_manager
+	grace_period_seconds, default_disposition, time_zone, identity_provider, enterprise_plan_manager,
+	coalesce(provisioning_admin_id::text, '') AS provisioning_admin_id, sso_sessions, attribution, bulk_limit_percent
 	FROM organizations WHERE id = $1`
 
 func (t *tx) organization(id string) (offboarding.Organization, error) {
@@ -103,7 +108,8 @@ func (t *tx) organization(id string) (offboarding.Organization, error) {
 		ID: o.ID, ParentID: o.ParentID, Slug: o.Slug, Name: o.Name, Domains: o.Domains, SeatLimit: o.SeatLimit,
 		ClaimPolicy: offboarding.ClaimPolicy(o.ClaimPolicy), GracePeriod: time.Duration(o.GraceSeconds) * time.Second,
 		DefaultDisposition: offboarding.Disposition(o.Disposition), TimeZone: o.TimeZone, IdentityProvider: o.IDP,
-		EnterprisePlanManager: o.EPM,
+		EnterprisePlanManager: o.EPM, ProvisioningAdminID: o.Provisioning, SSOSessions: offboarding.SSOSessions(o.SSOSessions),
+		Attribution: offboarding.Attribution(o.Attribution), BulkLimitPercent: o.BulkLimit,
 	}, nil
 }
 

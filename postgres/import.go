@@ -14,8 +14,11 @@ import (
 const (
 	// Two imports of one slug at a time: the second waits for the first, then finds it there.
 	insertOrganization = `INSERT INTO organizations (id, slug, name, domains, seat_limit, claim_policy, grace_period_seconds,
-	default_disposition, time_zone, identity_provider, enterprise_plan_manager, created_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (slug) DO NOTHING`
+	default_disposition, time_zone, identity_provider, enterprise_plan_manager, sso_sessions, attribution, bulk_limit_percent, parent_id, created_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, nullif($15, '')::uuid, $16) ON CONFLICT (slug) DO NOTHING`
+
+	selectOrganizationID = `SELECT id FROM organizations WHERE slug = $1`
+	setProvisioningAdmin = `UPDATE organizations SET provisioning_admin_id = $2 WHERE id = $1`
 
 	insertImportAudit = `INSERT INTO audit_events (organization_id, event, origin, subject_kind, subject_id, before, after, at)
 	VALUES ($1::uuid, $2, '', $3, $1::uuid::text, '{}', $4, $5)`
@@ -70,7 +73,7 @@ type loader struct {
 func (l *loader) load() error {
 	l.prepare()
 	for _, load := range []func() error{
-		l.loadOrganization, l.loadMembers, l.loadFolders, l.loadDocuments, l.loadGrants, l.loadSchedules, l.loadCredentials,
+		l.loadOrganization, l.loadMembers, l.loadProvisioningAdmin, l.loadFolders, l.loadDocuments, l.loadGrants, l.loadSchedules, l.loadCredentials,
 	} {
 		if err := load(); err != nil {
 			return err
@@ -113,15 +116,39 @@ func (l *loader) prepare() {
 
 func (l *loader) loadOrganization() error {
 	o := &l.in.Organization
-	n, err := l.exec(insertOrganization, l.organization, o.Slug, o.Name, pq.Array(o.Domains), o.SeatLimit, o.ClaimPolicy,
-		int64(o.GracePeriod/time.Second), o.DefaultDisposition, o.TimeZone, o.IdentityProvider, o.EnterprisePlanManager, l.at)
+	var parent string
+	parentFound, err := l.find(&parent, selectOrganizationID, l.in.ParentSlug)
 	if err != nil {
 		return err
 	}
-	if n == 0 {
-		return offboarding.Refuse("", offboarding.CodeInvalidArgument, "slug", "an organization with this slug exists already")
+	n, err := l.exec(insertOrganization, l.organization, o.Slug, o.Name, pq.Array(o.Domains), o.SeatLimit, o.ClaimPolicy,
+		int64(o.GracePeriod/time.Second), o.DefaultDisposition, o.TimeZone, o.IdentityProvider, o.EnterprisePlanManager,
+		o.SSOSessions, o.Attribution, o.BulkLimitPercent, parent, l.at)
+	if err != nil {
+		return err
 	}
-	return nil
+	var violations []offboarding.Violation
+	if n == 0 {
+		violations = append(violations, offboarding.Violation{
+			Code: offboarding.CodeInvalidArgument, Field: "slug", Message: "an organization with this slug exists already",
+		})
+	}
+	if l.in.ParentSlug != "" && !parentFound {
+		violations = append(violations, offboarding.Violation{
+			Rule: "A1", Code: offboarding.CodeInvalidArgument, Field: "parent", Message: "there is no organization with the parent's slug",
+		})
+	}
+	return offboarding.RefusalOf(violations)
+}
+
+// loadProvisioningAdmin comes after the members.
+func (l *loader) loadProvisioningAdmin() error {
+	admin, err := optional(l.members, l.in.ProvisioningAdminExternalID, "provisioning_admin_external_id")
+	if err != nil || admin == nil {
+		return err
+	}
+	_, err = l.exec(setProvisioningAdmin, l.organization, admin)
+	return err
 }
 
 // copyIn loads n rows into a table; row is handed the number of each.

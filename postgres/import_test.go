@@ -211,6 +211,8 @@ func TestImportLeavesNothingBehind(t *testing.T) {
 		field  string
 	}{
 		"unknown manager":    {func(in *offboarding.Import) { in.Members[5].ManagerExternalID = "nobody" }, offboarding.CodeInvalidArgument, "manager_external_id"},
+		"unknown parent":     {func(in *offboarding.Import) { in.ParentSlug = "nobody" }, offboarding.CodeInvalidArgument, "parent"},
+		"unknown admin":      {func(in *offboarding.Import) { in.ProvisioningAdminExternalID = "nobody" }, offboarding.CodeInvalidArgument, "provisioning_admin_external_id"},
 		"unknown folder":     {func(in *offboarding.Import) { in.Documents[5].FolderPath = "nowhere" }, offboarding.CodeInvalidArgument, "folder_path"},
 		"unknown owner":      {func(in *offboarding.Import) { in.Documents[5].OwnerExternalID = "" }, offboarding.CodeInvalidArgument, "owner_external_id"},
 		"unknown document":   {func(in *offboarding.Import) { in.Schedules[5].DocumentExternalID = "none" }, offboarding.CodeInvalidArgument, "document_external_id"},

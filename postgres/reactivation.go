@@ -10,23 +10,16 @@ import (
 
 // reactivationFacts loads what the rules need to judge a reactivation. The
 // organization's row is locked when the member is to be made active.
-func (t *tx) reactivationFacts(c *caseRow, adminRef string) (offboarding.ReactivationFacts, error) {
-	var f offboarding.ReactivationFacts
-	a, err := t.actingOn(c, adminRef)
+func (t *tx) reactivationFacts(c *caseRow, m offboarding.Reactivate) (offboarding.ReactivationFacts, error) {
+	a, err := t.asking(c, m.AdminID, m.Provider)
+	f := offboarding.ReactivationFacts{Admin: a.Actor, Provider: m.Provider, Organization: a.organization, Leaver: a.leaver}
 	if err != nil {
 		return f, err
 	}
-	f.Admin, f.Leaver = a.Actor, a.leaver
-	const seats = `SELECT o.seat_limit, (SELECT count(*) FROM members m WHERE m.organization_id = o.id AND m.status = 'active') AS active
-		FROM organizations o WHERE o.id = $1`
-	var n struct {
-		Limit  int `db:"seat_limit"`
-		Active int `db:"active"`
-	}
-	err = t.get(&n, seats, c.OrganizationID)
-	f.SeatLimit, f.ActiveMembers = n.Limit, n.Active
-	return f, err
+	return f, t.get(&f.ActiveMembers, countActiveMembers, c.OrganizationID)
 }
+
+const countActiveMembers = `SELECT count(*) FROM members WHERE organization_id = $1 AND status = 'active'`
 
 // AuthorizeReactivation judges a reactivation and changes nothing.
 func (s *Store) AuthorizeReactivation(ctx context.Context, in offboarding.ReactivateInput) (string, error) {
@@ -34,7 +27,7 @@ func (s *Store) AuthorizeReactivation(ctx context.Context, in offboarding.Reacti
 		if c.DeactivatedAt == nil || c.Phase.Closed() {
 			return "", wrongPhase(c)
 		}
-		f, err := t.reactivationFacts(c, in.Message.AdminID)
+		f, err := t.reactivationFacts(c, in.Message)
 		if err != nil {
 			return "", err
 		}
@@ -46,7 +39,7 @@ func (s *Store) AuthorizeReactivation(ctx context.Context, in offboarding.Reacti
 }
 
 var (
-	reactivateMember = `UPDATE members SET status = 'active', deactivated_at = NULL WHERE id = $1 AND status <> 'active'`
+	reactivateMember = `UPDATE members SET status = 'active', deactivated_at = NULL WHERE id = $1 AND status IN ('inactive', 'archived')`
 	withdrawOfCase   = `WITH withdrawn AS (
 		UPDATE ownership_requests SET status = 'withdrawn', decided_at = $2 WHERE ` + pendingWhere("case_id = $1") + `
 		RETURNING id, document_id)
@@ -65,7 +58,7 @@ func (s *Store) ReactivateMember(ctx context.Context, in offboarding.ReactivateI
 		if c.DeactivatedAt == nil || c.Phase.Closed() {
 			return out, wrongPhase(c)
 		}
-		f, err := t.reactivationFacts(c, in.Message.AdminID)
+		f, err := t.reactivationFacts(c, in.Message)
 		if err != nil {
 			return out, err
 		}
