@@ -23,6 +23,7 @@ type Admission struct {
 	CaseID         string `json:"case_id"`
 	WorkflowID     string `json:"workflow_id"`
 	OrganizationID string `json:"organization_id"`
+	WorkspaceID    string `json:"workspace_id,omitempty"`
 	MemberID       string `json:"member_id"`
 	RequestedBy    string `json:"requested_by"`
 	Phase          Phase  `json:"phase"`

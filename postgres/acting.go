@@ -29,7 +29,7 @@ func (t *tx) asking(c *caseRow, adminRef, provider string) (acting, error) {
 func (t *tx) actingOn(c *caseRow, adminRef string) (acting, error) {
 	var a acting
 	var err error
-	if a.Actor, err = t.actor(adminRef, c.OrganizationID, "admin_id"); err != nil {
+	if a.Actor, err = t.actorOn(c, adminRef); err != nil {
 		return a, err
 	}
 	if a.leaver, err = t.memberByID(c.MemberID, selectMember); err != nil {

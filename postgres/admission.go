@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	selectOpenCase = `SELECT ` + caseColumns + ` FROM cases c WHERE c.member_id = $1 AND c.closed_at IS NULL`
+	selectOpenCase = `SELECT ` + caseColumns + ` FROM cases c WHERE c.member_id = $1 AND c.workspace_id IS NOT DISTINCT FROM nullif($2, '')::uuid AND c.closed_at IS NULL`
 	selectCase     = `SELECT ` + caseColumns + ` FROM cases c WHERE c.id = $1`
 	insertCase     = `INSERT INTO cases (id, workflow_id, organization_id, member_id, requested_by, origin, reason, phase, disposition,
-		new_owner_id, archive_schedules, grace_period_seconds, created_at, effective_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, 'scheduled', $8, nullif($9, '')::uuid, $10, $11, $12, $13)`
+		new_owner_id, archive_schedules, grace_period_seconds, created_at, effective_at, workspace_id)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, 'scheduled', $8, nullif($9, '')::uuid, $10, $11, $12, $13, nullif($14, '')::uuid)`
 )
 
 // errCaseOpened says that another start opened the member's case meanwhile.
@@ -50,34 +50,47 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 	if err != nil {
 		return offboarding.Admission{}, err
 	}
+	judge, workspaceID := offboarding.Admit, ""
+	if in.Request.WorkspaceID != "" {
+		var removal offboarding.RemovalFacts
+		if removal, workspaceID, err = t.removalFacts(in.Request, f); err != nil {
+			return offboarding.Admission{}, err
+		}
+		f.Actor = removal.Actor
+		judge = func(r offboarding.Request, f offboarding.AdmissionFacts, now time.Time) (offboarding.Plan, error) {
+			return offboarding.AdmitRemoval(r, removal, now)
+		}
+	}
 	if f.Leaver != nil && len(offboarding.JudgeAuthority(f.Actor, f.Leaver)) == 0 {
-		if found, err := t.find(&c, selectOpenCase, f.Leaver.ID); err != nil {
+		if found, err := t.find(&c, selectOpenCase, f.Leaver.ID, workspaceID); err != nil {
 			return offboarding.Admission{}, err
 		} else if found {
 			return admission(&c, in)
 		}
 	}
-	plan, err := offboarding.Admit(in.Request, f, in.At)
+	plan, err := judge(in.Request, f, in.At)
 	if err != nil {
 		return offboarding.Admission{}, err
 	}
 	c = caseRow{
-		ID: in.CaseID, WorkflowID: in.WorkflowID, OrganizationID: f.Leaver.OrganizationID, MemberID: f.Leaver.ID,
+		ID: in.CaseID, WorkflowID: in.WorkflowID, OrganizationID: f.Leaver.OrganizationID, WorkspaceID: workspaceID, MemberID: f.Leaver.ID,
 		RequestedBy: f.Actor.Member.ID, Origin: in.Request.Origin, Phase: offboarding.PhaseScheduled,
 		Disposition: plan.Disposition, NewOwnerID: plan.NewOwnerID, ArchiveSchedules: plan.ArchiveSchedules,
 		GraceSeconds: int64(plan.GracePeriod.Seconds()), EffectiveAt: plan.EffectiveAt.Truncate(time.Microsecond),
 	}
 	_, err = t.exec(insertCase, c.ID, c.WorkflowID, c.OrganizationID, c.MemberID, c.RequestedBy, c.Origin, in.Request.Reason,
-		c.Disposition, c.NewOwnerID, c.ArchiveSchedules, c.GraceSeconds, in.At, c.EffectiveAt)
-	if violates(err, "cases_one_open_per_member") || violates(err, "cases_pkey") {
+		c.Disposition, c.NewOwnerID, c.ArchiveSchedules, c.GraceSeconds, in.At, c.EffectiveAt, c.WorkspaceID)
+	if violates(err, "cases_one_open_per_member") || violates(err, "cases_one_open_per_workspace") || violates(err, "cases_pkey") {
 		return offboarding.Admission{}, errCaseOpened
 	}
 	if err != nil {
 		return offboarding.Admission{}, err
 	}
-	err = t.audit(&c, in.At, change{event: offboarding.EventScheduleOffboarding, after: state{
-		"phase": c.Phase, "effective_at": c.EffectiveAt, "disposition": c.Disposition, "new_owner_id": c.NewOwnerID,
-	}})
+	after := state{"phase": c.Phase, "effective_at": c.EffectiveAt, "disposition": c.Disposition, "new_owner_id": c.NewOwnerID}
+	if c.WorkspaceID != "" {
+		after["workspace_id"] = c.WorkspaceID
+	}
+	err = t.audit(&c, in.At, change{event: offboarding.EventScheduleOffboarding, after: after})
 	if err != nil {
 		return offboarding.Admission{}, err
 	}
@@ -86,7 +99,7 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 
 func admission(c *caseRow, in offboarding.AdmitInput) (offboarding.Admission, error) {
 	a := offboarding.Admission{
-		CaseID: c.ID, WorkflowID: c.WorkflowID, OrganizationID: c.OrganizationID, MemberID: c.MemberID,
+		CaseID: c.ID, WorkflowID: c.WorkflowID, OrganizationID: c.OrganizationID, WorkspaceID: c.WorkspaceID, MemberID: c.MemberID,
 		RequestedBy: c.RequestedBy, Phase: c.Phase, Plan: c.plan(),
 		Existing: c.ID != in.CaseID && c.WorkflowID != in.WorkflowID, Resumed: c.ID != in.CaseID && c.WorkflowID == in.WorkflowID,
 		DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt,

@@ -9,8 +9,9 @@ import (
 // change is one change of state, to be written to the audit.
 type change struct {
 	event    string
-	actor    string // "" for who requested the case
-	member   string // "" for the leaver
+	actor    string // of a case's event, "" for who requested the case
+	member   string // of a case's event, "" for the leaver
+	caseID   string // "" outside of a case
 	document string
 	kind     offboarding.Subject // what changed; "" for the case
 	subject  string
@@ -23,9 +24,9 @@ type state map[string]any
 
 const insertAudit = `INSERT INTO audit_events
 	(organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
-	VALUES ($1, $2, $3, $4, $5, nullif($6, '')::uuid, $7, $8, $9, $10, $11, $12)`
+	VALUES ($1, $2, nullif($3, '')::uuid, $4, nullif($5, '')::uuid, nullif($6, '')::uuid, nullif($7, '')::uuid, $8, $9, $10, $11, $12)`
 
-// audit writes one event.
+// audit writes one event of a case.
 func (t *tx) audit(c *caseRow, at time.Time, ch change) error {
 	if ch.actor == "" {
 		ch.actor = c.RequestedBy
@@ -36,13 +37,19 @@ func (t *tx) audit(c *caseRow, at time.Time, ch change) error {
 	if ch.kind == "" {
 		ch.kind, ch.subject = offboarding.SubjectCase, c.ID
 	}
+	ch.caseID = c.ID
+	return t.auditOf(c.OrganizationID, c.Origin, at, ch)
+}
+
+// auditOf writes one event of an organization.
+func (t *tx) auditOf(organizationID, origin string, at time.Time, ch change) error {
 	if ch.before == nil {
 		ch.before = state{}
 	}
 	if ch.after == nil {
 		ch.after = state{}
 	}
-	_, err := t.exec(insertAudit, c.OrganizationID, ch.event, ch.actor, c.Origin, ch.member, ch.document, c.ID,
+	_, err := t.exec(insertAudit, organizationID, ch.event, ch.actor, origin, ch.member, ch.document, ch.caseID,
 		ch.kind, ch.subject, string(mustJSON(ch.before)), string(mustJSON(ch.after)), at)
 	return err
 }

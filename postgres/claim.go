@@ -22,23 +22,26 @@ type documentRow struct {
 	Grant    offboarding.GrantLevel `db:"level"`
 	Pending  bool                   `db:"pending"`
 	MovedBy  string                 `db:"moved_by"` // the case that gave it to its owner
+	Held     bool                   `db:"held"`     // by a legal hold on it or on its owner
 }
 
 // selectDocument locks a document of the organization and reads what a member
 // may do with it.
 const selectDocument = `SELECT d.id, d.owner_id, coalesce(d.folder_id::text, '') AS folder_id, d.access,
 	coalesce(d.moved_by_case_id::text, '') AS moved_by,
+	d.held OR EXISTS (SELECT 1 FROM legal_holds h WHERE h.member_id = d.owner_id AND h.lifted_at IS NULL) AS held,
 	d.folder_id IS NULL OR EXISTS (SELECT 1 FROM folders f WHERE f.id = d.folder_id AND f.owner_id = $3) AS personal,
 	coalesce((SELECT g.level FROM grants g WHERE g.document_id = d.id AND g.member_id = $4), '') AS level,
 	EXISTS (SELECT 1 FROM ownership_requests r WHERE r.document_id = d.id AND r.member_id = $4 AND r.status = 'pending') AS pending
-	FROM documents d WHERE d.id = $1 AND d.organization_id = $2 FOR NO KEY UPDATE OF d`
+	FROM documents d WHERE d.id = $1 AND d.organization_id = $2` + scope + `FOR NO KEY UPDATE OF d`
 
 func (t *tx) document(c *caseRow, documentID, memberID string) (documentRow, bool, error) {
 	var d documentRow
 	if !isID(documentID) {
 		return d, false, nil
 	}
-	found, err := t.find(&d, selectDocument, documentID, c.OrganizationID, c.MemberID, memberID)
+	query, args := c.scoped(selectDocument, []any{documentID, c.OrganizationID, c.MemberID, memberID})
+	found, err := t.find(&d, query, args...)
 	return d, found, err
 }
 
@@ -66,7 +69,8 @@ func (s *Store) Claim(ctx context.Context, in offboarding.ClaimInput) (offboardi
 			}
 		}
 		f.OwnedByLeaver, f.Archived = d.OwnerID == c.MemberID, d.Access == offboarding.AccessArchived
-		f.Grant, f.Pending = d.Grant, d.Pending
+		f.Grant, f.Pending, f.Held = d.Grant, d.Pending, d.Held
+		f.IsLeaver = claimant != nil && claimant.ID == c.MemberID
 		if f.DocumentFound && d.OwnerID == claimant.ID && d.MovedBy == c.ID {
 			// Theirs by this case already: the answer to a claim sent twice is the same.
 			return offboarding.Outcome{Outcome: offboarding.OutcomeClaimed, DocumentID: d.ID, OwnerID: claimant.ID}, nil
@@ -118,6 +122,10 @@ var (
 	access = CASE WHEN access = 'read_only' THEN 'editable' ELSE access END,
 	access_case_id = CASE WHEN access = 'read_only' THEN NULL ELSE access_case_id END, updated_at = $5
 	WHERE id = $1`
+	resumeGiven = `WITH resumed AS (
+		UPDATE schedules SET status = 'active', paused_by_case_id = NULL WHERE document_id = $1 AND status = 'paused' RETURNING id)
+	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
+	SELECT $3, 'ResumeSchedules', $4, $5, $6, $1, $7, 'schedule', id, '{"status": "paused"}', '{"status": "active"}', $2 FROM resumed`
 	supersedeOthers = `UPDATE ownership_requests SET status = 'superseded', decided_at = $2
 	WHERE ` + pendingWhere("document_id = $1 AND id::text <> $3") + ` RETURNING id`
 )
@@ -147,6 +155,9 @@ func (t *tx) give(c *caseRow, d documentRow, newOwner string, at time.Time, ch c
 	access := d.Access
 	if access == offboarding.AccessReadOnly {
 		access = offboarding.AccessEditable
+		if _, err := t.exec(resumeGiven, d.ID, at, c.OrganizationID, ch.actor, c.Origin, c.MemberID, c.ID); err != nil {
+			return nil, err
+		}
 	}
 	fulfilled := ch.subject
 	ch.document, ch.kind, ch.subject = d.ID, offboarding.SubjectDocument, d.ID

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"handover/offboarding"
 )
@@ -19,16 +20,16 @@ var (
 	// A member who leaves asks for nothing any more.
 	withdrawRequests = `WITH withdrawn AS (
 		UPDATE ownership_requests SET status = 'withdrawn', decided_at = $2
-		WHERE ` + pendingWhere("member_id = $1") + ` RETURNING id, document_id, case_id)
+		WHERE ` + pendingWhere("member_id = $1 AND EXISTS (SELECT 1 FROM documents d WHERE d.id = document_id"+scope+")") + ` RETURNING id, document_id, case_id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT $3, 'WithdrawDocOwnership', $4, $5, $1, document_id, case_id, 'request', id, '{"status": "pending"}', '{"status": "withdrawn"}', $2
 	FROM withdrawn`
-	countDocuments = `SELECT count(*) AS documents, count(*) FILTER (WHERE access <> 'archived') AS unowned FROM documents WHERE owner_id = $1`
-	countUnowned   = `SELECT count(*) FROM documents WHERE owner_id = $1 AND access <> 'archived'`
+	countDocuments = `SELECT count(*) AS documents, count(*) FILTER (WHERE access <> 'archived') AS unowned FROM documents d WHERE owner_id = $1` + scope
+	countUnowned   = `SELECT count(*) FROM documents d WHERE owner_id = $1 AND access <> 'archived'` + scope
 )
 
-// Deactivate makes the leaver inactive. Credentials and sessions made since the
-// revocation are revoked with it.
+// Deactivate makes the leaver inactive, or removes them from the workspace.
+// Credentials and sessions made since the revocation are revoked with it.
 func (s *Store) Deactivate(ctx context.Context, in offboarding.Step) (offboarding.Deactivated, error) {
 	return changing(ctx, s, in, func(t *tx, c *caseRow) (offboarding.Deactivated, error) {
 		var out offboarding.Deactivated
@@ -39,31 +40,43 @@ func (s *Store) Deactivate(ctx context.Context, in offboarding.Step) (offboardin
 		if _, err := t.exec(lockMember, c.MemberID); err != nil {
 			return out, err
 		}
-		if _, _, err := t.revokeAll(c, in.At); err != nil {
+		query, args := c.scoped(withdrawRequests, []any{c.MemberID, in.At, c.OrganizationID, c.RequestedBy, c.Origin})
+		if _, err := t.exec(query, args...); err != nil {
 			return out, err
 		}
-		n, err := t.exec(deactivateMember, c.MemberID, in.At)
+		var err error
+		if c.WorkspaceID == "" {
+			err = t.deactivate(c, in.At)
+		} else {
+			err = t.remove(c, in.At)
+		}
 		if err != nil {
 			return out, err
 		}
-		if n == 0 {
-			return out, offboarding.Refuse("E2", offboarding.CodeAlreadyInactive, "member_id", "the member is not active")
-		}
-		if _, err := t.exec(withdrawRequests, c.MemberID, in.At, c.OrganizationID, c.RequestedBy, c.Origin); err != nil {
-			return out, err
-		}
-		if _, err := t.exec(markDeactivated, c.ID, in.At); err != nil {
-			return out, err
-		}
-		err = t.audit(c, in.At, change{
-			event: offboarding.EventDeactivateMember, kind: offboarding.SubjectMember, subject: c.MemberID,
-			before: state{"status": offboarding.MemberActive, "phase": c.Phase},
-			after:  state{"status": offboarding.MemberInactive, "phase": offboarding.PhaseDeactivated},
-		})
-		if err != nil {
-			return out, err
-		}
-		return out, t.get(&out, countDocuments, c.MemberID)
+		query, args = c.scoped(countDocuments, []any{c.MemberID})
+		return out, t.get(&out, query, args...)
+	})
+}
+
+// deactivate makes the leaver inactive.
+func (t *tx) deactivate(c *caseRow, at time.Time) error {
+	if _, _, err := t.revokeAll(c, at); err != nil {
+		return err
+	}
+	n, err := t.exec(deactivateMember, c.MemberID, at)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return offboarding.Refuse("E2", offboarding.CodeAlreadyInactive, "member_id", "the member is not active")
+	}
+	if _, err := t.exec(markDeactivated, c.ID, at); err != nil {
+		return err
+	}
+	return t.audit(c, at, change{
+		event: offboarding.EventDeactivateMember, kind: offboarding.SubjectMember, subject: c.MemberID,
+		before: state{"status": offboarding.MemberActive, "phase": c.Phase},
+		after:  state{"status": offboarding.MemberInactive, "phase": offboarding.PhaseDeactivated},
 	})
 }
 

@@ -30,7 +30,7 @@ func (s *Store) Decide(ctx context.Context, in offboarding.DecideInput) (offboar
 		none := offboarding.Outcome{}
 		var f offboarding.DecisionFacts
 		var err error
-		if f.Admin, err = t.actor(m.AdminID, c.OrganizationID, "admin_id"); err != nil {
+		if f.Admin, err = t.actorOn(c, m.AdminID); err != nil {
 			return none, err
 		}
 		if f.Leaver, err = t.memberByID(c.MemberID, selectMember); err != nil {
@@ -72,9 +72,11 @@ func (t *tx) lockRequest(
 	if err != nil {
 		return false, err
 	}
-	if _, _, err := t.document(c, r.DocumentID, r.MemberID); err != nil {
+	d, _, err := t.document(c, r.DocumentID, r.MemberID)
+	if err != nil {
 		return false, err
 	}
+	f.Held = d.Held
 	if _, err := t.exec(lockRequests, r.DocumentID); err != nil {
 		return false, err
 	}

@@ -151,7 +151,7 @@ func (t *tx) reach(m *offboarding.Member, organizationID string) (offboarding.Re
 // owners who leave at one moment would refuse each other.
 const selectOtherOwners = `SELECT count(*) FROM members m
 	WHERE m.organization_id = $1 AND m.role = 'owner' AND m.status = 'active' AND m.id <> $2
-	AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.member_id = m.id AND c.closed_at IS NULL
+	AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.member_id = m.id AND c.closed_at IS NULL AND c.workspace_id IS NULL
 		AND (c.phase NOT IN ('scheduled', 'reactivated') OR $4 AND c.phase = 'scheduled' AND c.effective_at <= $3))`
 
 const lockOrganization = `SELECT id FROM organizations WHERE id = $1 FOR NO KEY UPDATE`

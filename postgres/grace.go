@@ -77,7 +77,8 @@ func (s *Store) Settle(ctx context.Context, in offboarding.SettleInput) (offboar
 		if c.DeactivatedAt == nil {
 			return out, wrongPhase(c)
 		}
-		if err := t.get(&out.Unowned, countUnowned, c.MemberID); err != nil {
+		query, args := c.scoped(countUnowned, []any{c.MemberID})
+		if err := t.get(&out.Unowned, query, args...); err != nil {
 			return out, err
 		}
 		var err error

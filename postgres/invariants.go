@@ -47,7 +47,8 @@ var invariants = []invariant{
 
 	{"read_only_only_after_the_grace", "a document is read-only only if its owner is not active and the grace has ended", `
 	SELECT 'document ' || d.id FROM documents d JOIN members m ON m.id = d.owner_id JOIN cases c ON c.id = d.access_case_id
-	WHERE d.access = 'read_only' AND (m.status = 'active' OR c.phase <> 'read_only' OR c.member_id <> d.owner_id)
+	WHERE d.access = 'read_only' AND (m.status = 'active' AND c.workspace_id IS NULL
+		OR EXISTS (SELECT 1 FROM workspace_members w WHERE w.workspace_id = c.workspace_id AND w.member_id = m.id) OR c.phase <> 'read_only' OR c.member_id <> d.owner_id)
 	UNION ALL
 	SELECT 'document ' || e.document_id FROM audit_events e JOIN cases c ON c.id = e.case_id
 	WHERE e.event = 'MarkDocsReadOnly' AND e.at < c.grace_ends_at`},
@@ -91,7 +92,19 @@ var invariants = []invariant{
 	SELECT 'document ' || d.id FROM documents d JOIN members m ON m.id = d.owner_id
 	WHERE m.status <> 'active' AND d.access <> 'archived'
 	AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.member_id = m.id AND c.closed_at IS NULL
-		AND (c.phase <> 'read_only' OR d.access = 'read_only'))`},
+		AND (c.phase <> 'read_only' OR d.access = 'read_only' OR EXISTS (SELECT 1 FROM cases r
+			WHERE r.member_id = m.id AND r.workspace_id = d.workspace_id AND r.closed_at IS NULL)))
+	UNION ALL
+	SELECT 'schedule ' || s.id FROM schedules s JOIN documents d ON d.id = s.document_id WHERE s.status = 'paused' AND d.access <> 'read_only'`},
+
+	{"what_is_held_stays", "a document under legal hold keeps its owner and is not archived", `
+	SELECT 'document ' || e.document_id FROM audit_events e WHERE e.event IN ('TransferDocs', 'ClaimDocOwnership', 'ReturnDocs', 'ArchiveDocs')
+	AND EXISTS (SELECT 1 FROM audit_events p WHERE p.event = 'PlaceLegalHold' AND p.id < e.id
+		AND (p.document_id = e.document_id OR p.member_id = e.member_id AND e.event <> 'ReturnDocs')
+		AND NOT EXISTS (SELECT 1 FROM audit_events l WHERE l.event = 'LiftLegalHold' AND l.subject_id = p.subject_id AND l.id < e.id))
+	UNION ALL
+	SELECT 'document ' || d.id FROM documents d
+	WHERE d.held <> EXISTS (SELECT 1 FROM legal_holds h WHERE h.document_id = d.id AND h.lifted_at IS NULL)`},
 
 	{"no_case_is_stuck", "no case has failed to go on", `
 	SELECT 'case ' || id FROM cases WHERE trouble_step <> ''`},

@@ -14,11 +14,14 @@ const overdue = `(c.phase = 'scheduled' AND c.effective_at <= $1 OR c.phase = 'g
 
 // selectCases counts, for each case of a page, what waits for an owner: what an
 // inactive leaver still owns, archived documents aside.
-const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, c.member_id, c.requested_by, c.origin, c.phase, c.disposition,
+const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, coalesce(c.workspace_id::text, '') AS workspace_id, c.member_id, c.requested_by, c.origin, c.phase, c.disposition,
 	coalesce(c.new_owner_id::text, '') AS new_owner_id, c.fallback_reason, c.effective_at, c.deactivated_at, c.grace_ends_at,
 	c.closed_at, c.created_at, c.failure, c.trouble_step, c.trouble_attempt, c.trouble_error, c.trouble_since,
 	o.slug AS organization_slug, m.display_name AS member_name, m.email AS member_email,
-	CASE WHEN c.closed_at IS NULL AND m.status <> 'active' THEN
+	CASE WHEN c.closed_at IS NOT NULL THEN 0
+		WHEN c.workspace_id IS NOT NULL AND c.deactivated_at IS NOT NULL THEN
+		(SELECT count(*) FROM documents d WHERE d.workspace_id = c.workspace_id AND d.owner_id = c.member_id AND d.access <> 'archived')
+		WHEN c.workspace_id IS NULL AND m.status <> 'active' THEN
 		(SELECT count(*) FROM documents d WHERE d.owner_id = c.member_id AND d.access <> 'archived') ELSE 0 END AS unowned,
 	(SELECT count(*) FROM ownership_requests r WHERE r.case_id = c.id AND r.status = 'pending') AS pending_requests,
 	` + overdue + ` AS overdue
@@ -57,10 +60,10 @@ func caseTimes(row *offboarding.CaseRow) []*time.Time {
 }
 
 const selectCaseOf = selectCases + ` WHERE c.id = $2::uuid OR c.member_id = $2::uuid
-	ORDER BY c.closed_at IS NULL DESC, c.created_at DESC, c.id LIMIT 1`
+	ORDER BY c.id = $2::uuid DESC, c.closed_at IS NULL DESC, c.workspace_id IS NULL DESC, c.created_at DESC, c.id LIMIT 1`
 
 // FindCase finds the case of a member, or the case with that ID: the open one,
-// else the newest. It is overdue or not as of now.
+// else the newest; of open ones that of the whole organization. It is overdue or not as of now.
 func (s *Store) FindCase(ctx context.Context, memberOrCaseID string, now time.Time) (offboarding.CaseRow, error) {
 	var row offboarding.CaseRow
 	err := s.inTx(ctx, "look up a case", func(t *tx) error {

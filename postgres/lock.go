@@ -28,13 +28,24 @@ func scheduleChange(event, set, where, before, after string) string {
 		'{"status": "` + before + `"}', '{"status": "` + after + `"}', $7 FROM changed`
 }
 
+// notOfRemoval leaves documents of a workspace that the leaver is being removed
+// from to that case: it locks them when its own grace has ended.
+const notOfRemoval = ` AND NOT EXISTS (SELECT 1 FROM cases r
+	WHERE r.member_id = $1 AND r.workspace_id = d.workspace_id AND r.id <> $4 AND r.closed_at IS NULL)`
+
 var (
 	archiveDocuments = accessChange(offboarding.EventArchiveDocs,
-		`access = 'archived', access_case_id = $4`, `d.access = 'editable'`, "editable", "archived")
+		`access = 'archived', access_case_id = $4`, `d.access = 'editable' AND NOT d.held`, "editable", "archived")
 	archiveSchedules = scheduleChange(offboarding.EventArchiveSchedules,
-		`status = 'archived', archived_by_case_id = $4`, `s.status = 'active'`, "active", "archived")
+		`status = 'archived', archived_by_case_id = $4`, `s.status = 'active' AND NOT d.held`, "active", "archived")
 	lockDocuments = accessChange(offboarding.EventMarkDocsReadOnly,
-		`access = 'read_only', access_case_id = $4`, `d.access = 'editable'`, "editable", "read_only")
+		`access = 'read_only', access_case_id = $4`, `d.access = 'editable'`+notOfRemoval, "editable", "read_only")
+	// The schedules of what the case has locked pause, and go on when somebody has the document.
+	pauseSchedules = scheduleChange(offboarding.EventPauseSchedules,
+		`status = 'paused', paused_by_case_id = $4`, `s.status = 'active' AND d.access = 'read_only' AND d.access_case_id = $4`, "active", "paused")
+	resumeSchedules = scheduleChange(offboarding.EventResumeSchedules,
+		`status = 'active', paused_by_case_id = NULL`,
+		`s.status = 'paused' AND s.document_id > $2 AND s.document_id <= $3 AND d.access <> 'read_only'`, "paused", "active")
 	unlockDocuments = accessChange(offboarding.EventMarkDocsEditable,
 		`access = 'editable', access_case_id = NULL`, `d.access = 'read_only' AND d.access_case_id = $4`, "read_only", "editable")
 	unarchiveDocuments = accessChange(offboarding.EventUnarchiveDocs,
@@ -43,14 +54,16 @@ var (
 		`status = 'active', archived_by_case_id = NULL`, `s.archived_by_case_id = $4 AND s.document_id > $2 AND s.document_id <= $3`, "archived", "active")
 )
 
-// ArchiveBatch archives a batch of the leaver's documents and their schedules.
+// ArchiveBatch archives a batch of the leaver's documents and their schedules; what
+// is under legal hold stays as it is (rule H1).
 func (s *Store) ArchiveBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error) {
 	return s.accessBatch(ctx, in, cursor, offboarding.PhaseTransferring, archiveDocuments, archiveSchedules)
 }
 
-// LockBatch makes read-only a batch of what is still the leaver's.
+// LockBatch makes read-only a batch of what is still the leaver's, and pauses its
+// schedules.
 func (s *Store) LockBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error) {
-	return s.accessBatch(ctx, in, cursor, offboarding.PhaseReadOnly, lockDocuments, "")
+	return s.accessBatch(ctx, in, cursor, offboarding.PhaseReadOnly, lockDocuments, pauseSchedules)
 }
 
 // RestoreBatch makes editable a batch of what the case locked or archived and is
@@ -69,8 +82,15 @@ func (s *Store) RestoreBatch(ctx context.Context, in offboarding.SweepInput, cur
 			}
 			total += n
 		}
-		schedules, err := t.sweep(c, in, sp, unarchiveSchedules)
-		return sp.swept(total, schedules), err
+		schedules := 0
+		for _, statement := range []string{unarchiveSchedules, resumeSchedules} {
+			n, err := t.sweep(c, in, sp, statement)
+			if err != nil {
+				return offboarding.Sweep{}, err
+			}
+			schedules += n
+		}
+		return sp.swept(total, schedules), nil
 	})
 }
 
@@ -87,6 +107,11 @@ func (s *Store) accessBatch(
 		if err != nil {
 			return offboarding.Sweep{}, err
 		}
+		if phase == offboarding.PhaseTransferring { // archiving
+			if held, err := t.memberHeld(c.MemberID); err != nil || held {
+				return sp.swept(0, 0), err
+			}
+		}
 		changed, err := t.sweep(c, in, sp, documents)
 		if err != nil || schedules == "" {
 			return sp.swept(changed, 0), err
@@ -96,19 +121,21 @@ func (s *Store) accessBatch(
 	})
 }
 
-const accessWhere = ` d.owner_id = $1 AND d.id > $2 AND d.id <= $3 `
+const accessWhere = ` d.owner_id = $1 AND d.id > $2 AND d.id <= $3` + scope
 
 var accessLock = lockBatch(accessWhere)
 
 // accessSpan is the next batch of the leaver's documents, locked.
 func (t *tx) accessSpan(c *caseRow, cursor string) (span, error) {
-	sp, err := t.span(batchEnd, c.MemberID, cursor)
+	sp, err := t.span(c, batchEnd, c.MemberID, cursor)
 	if err == nil {
-		_, err = t.exec(accessLock, c.MemberID, sp.after, sp.upTo)
+		query, args := c.scoped(accessLock, []any{c.MemberID, sp.after, sp.upTo})
+		_, err = t.exec(query, args...)
 	}
 	return sp, err
 }
 
 func (t *tx) sweep(c *caseRow, in offboarding.SweepInput, sp span, statement string) (int, error) {
-	return t.exec(statement, c.MemberID, sp.after, sp.upTo, c.ID, c.actor(in), c.Origin, in.At)
+	query, args := c.scoped(statement, []any{c.MemberID, sp.after, sp.upTo, c.ID, c.actor(in), c.Origin, in.At})
+	return t.exec(query, args...)
 }

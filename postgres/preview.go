@@ -35,7 +35,7 @@ func (s *Store) Preview(ctx context.Context, r offboarding.Request, now time.Tim
 	return out, err
 }
 
-const selectOpenCaseID = `SELECT id FROM cases WHERE member_id = $1 AND closed_at IS NULL`
+const selectOpenCaseID = `SELECT id FROM cases WHERE member_id = $1 AND workspace_id IS NULL AND closed_at IS NULL`
 
 // judge fills in the plan. Where the member's case is open already, a start by
 // somebody with authority answers with that case and judges nothing else (rule E2).

@@ -27,6 +27,9 @@ func (s *Store) AuthorizeReactivation(ctx context.Context, in offboarding.Reacti
 		if c.DeactivatedAt == nil || c.Phase.Closed() {
 			return "", wrongPhase(c)
 		}
+		if c.WorkspaceID != "" {
+			return t.judgeReturn(c, in.Message.AdminID)
+		}
 		f, err := t.reactivationFacts(c, in.Message)
 		if err != nil {
 			return "", err
@@ -58,28 +61,44 @@ func (s *Store) ReactivateMember(ctx context.Context, in offboarding.ReactivateI
 		if c.DeactivatedAt == nil || c.Phase.Closed() {
 			return out, wrongPhase(c)
 		}
-		f, err := t.reactivationFacts(c, in.Message)
+		admin, err := t.comeBack(c, in)
 		if err != nil {
 			return out, err
 		}
-		if err := offboarding.JudgeReactivation(f); err != nil {
-			return out, err
-		}
-		if _, err := t.exec(reactivateMember, c.MemberID); err != nil {
-			return out, err
-		}
-		admin := f.Admin.Member.ID
 		if _, err := t.exec(withdrawOfCase, c.ID, in.At, c.OrganizationID, admin, c.Origin, c.MemberID); err != nil {
 			return out, err
 		}
 		if _, err := t.exec(markReactivated, c.ID, string(mustJSON(offboarding.Reactivation{ID: in.ID, AdminID: admin, Message: in.Message}))); err != nil {
 			return out, err
 		}
-		return out, t.audit(c, in.At, change{
-			event: offboarding.EventReactivateMember, actor: admin, kind: offboarding.SubjectMember, subject: c.MemberID,
-			before: state{"status": f.Leaver.Status, "phase": c.Phase},
-			after:  state{"status": offboarding.MemberActive, "phase": offboarding.PhaseReactivated},
-		})
+		return out, nil
+	})
+}
+
+// comeBack makes the leaver active again, or puts them back into the workspace,
+// and answers with the admin.
+func (t *tx) comeBack(c *caseRow, in offboarding.ReactivateInput) (admin string, err error) {
+	if c.WorkspaceID != "" {
+		if admin, err = t.judgeReturn(c, in.Message.AdminID); err != nil {
+			return "", err
+		}
+		return admin, t.putBack(c, in, admin)
+	}
+	f, err := t.reactivationFacts(c, in.Message)
+	if err != nil {
+		return "", err
+	}
+	if err := offboarding.JudgeReactivation(f); err != nil {
+		return "", err
+	}
+	if _, err := t.exec(reactivateMember, c.MemberID); err != nil {
+		return "", err
+	}
+	admin = f.Admin.Member.ID
+	return admin, t.audit(c, in.At, change{
+		event: offboarding.EventReactivateMember, actor: admin, kind: offboarding.SubjectMember, subject: c.MemberID,
+		before: state{"status": f.Leaver.Status, "phase": c.Phase},
+		after:  state{"status": offboarding.MemberActive, "phase": offboarding.PhaseReactivated},
 	})
 }
 
@@ -101,7 +120,8 @@ func (s *Store) CloseReactivated(ctx context.Context, in offboarding.Step) error
 }
 
 // returnWhere is a batch of what the case moved and nobody has passed on.
-const returnWhere = ` d.moved_by_case_id = $1 AND d.id > $2 AND d.id <= $3 AND d.owner_id = d.moved_to_id AND d.owner_id <> $4 `
+const returnWhere = ` d.moved_by_case_id = $1 AND d.id > $2 AND d.id <= $3 AND d.owner_id = d.moved_to_id AND d.owner_id <> $4
+	AND NOT d.held AND NOT EXISTS (SELECT 1 FROM legal_holds h WHERE h.member_id = d.owner_id AND h.lifted_at IS NULL) `
 
 var (
 	returnEnd   = `SELECT id FROM documents WHERE moved_by_case_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1`
@@ -140,7 +160,7 @@ func (s *Store) ReturnBatch(ctx context.Context, in offboarding.SweepInput, curs
 		if c.Phase != offboarding.PhaseReactivated {
 			return none, wrongPhase(c)
 		}
-		sp, err := t.span(returnEnd, c.ID, cursor)
+		sp, err := t.span(c, returnEnd, c.ID, cursor)
 		if err != nil {
 			return none, err
 		}
@@ -167,8 +187,11 @@ func (s *Store) ReturnBatch(ctx context.Context, in offboarding.SweepInput, curs
 			return none, err
 		}
 		// What the case had archived before it was given away is editable again too.
-		_, err = t.sweep(c, in, sp, unarchiveDocuments)
-		return sp.swept(returned, schedules), err
+		if _, err = t.sweep(c, in, sp, unarchiveDocuments); err != nil {
+			return none, err
+		}
+		resumed, err := t.sweep(c, in, sp, resumeSchedules)
+		return sp.swept(returned, schedules+resumed), err
 	})
 }
 

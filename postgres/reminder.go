@@ -17,7 +17,8 @@ func (s *Store) Remind(ctx context.Context, in offboarding.ReminderInput) (offbo
 		if err := t.get(&n.ManagerID, `SELECT coalesce(manager_id::text, '') FROM members WHERE id = $1`, c.MemberID); err != nil {
 			return n, err
 		}
-		if err := t.get(&n.Unowned, countUnowned, c.MemberID); err != nil {
+		query, args := c.scoped(countUnowned, []any{c.MemberID})
+		if err := t.get(&n.Unowned, query, args...); err != nil {
 			return n, err
 		}
 		return n, t.audit(c, in.At, change{event: offboarding.EventRemindGraceEnding, after: state{

@@ -43,6 +43,9 @@ func (s *Store) Revoke(ctx context.Context, in offboarding.RevokeInput) (offboar
 		if err := t.advance(c, in.At, offboarding.PhaseRevoking, offboarding.EventAdvanceOffboarding, nil); err != nil {
 			return out, err
 		}
+		if c.WorkspaceID != "" {
+			return out, nil // the account stays as it is
+		}
 		var err error
 		out.Credentials, out.Sessions, err = t.revokeAll(c, in.At)
 		return out, err
@@ -62,7 +65,12 @@ func (t *tx) secondLook(c *caseRow, at time.Time) error {
 			return err
 		}
 	}
-	plan, err := offboarding.SecondLook(c.plan(), f)
+	var plan offboarding.Plan
+	if c.WorkspaceID == "" {
+		plan, err = offboarding.SecondLook(c.plan(), f)
+	} else if err = t.lookAgain(c, f); err == nil {
+		plan = offboarding.FallBack(c.plan(), f.Leaver, f.NewOwner, f.Manager)
+	}
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ type caseRow struct {
 	ID               string                  `db:"id"`
 	WorkflowID       string                  `db:"workflow_id"`
 	OrganizationID   string                  `db:"organization_id"`
+	WorkspaceID      string                  `db:"workspace_id"` // of a removal, "" for the whole organization
 	MemberID         string                  `db:"member_id"`
 	RequestedBy      string                  `db:"requested_by"`
 	Origin           string                  `db:"origin"`
@@ -40,7 +41,7 @@ func (c *caseRow) plan() offboarding.Plan {
 	}
 }
 
-const caseColumns = `c.id, c.workflow_id, c.organization_id, c.member_id, c.requested_by, c.origin, c.phase, c.disposition,
+const caseColumns = `c.id, c.workflow_id, c.organization_id, coalesce(c.workspace_id::text, '') AS workspace_id, c.member_id, c.requested_by, c.origin, c.phase, c.disposition,
 	coalesce(c.new_owner_id::text, '') AS new_owner_id, c.fallback_reason, c.archive_schedules, c.grace_period_seconds,
 	c.effective_at, c.deactivated_at, c.grace_ends_at, c.closed_at, coalesce(c.reactivation::text, '') AS reactivation`
 

@@ -20,14 +20,15 @@ const (
 
 // batchEnd finds the upper end of a batch first; the batch is then worked on as
 // a range of the index, which the planner cannot turn into a join over the table.
-const batchEnd = `SELECT id FROM documents WHERE owner_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1`
+const batchEnd = `SELECT d.id FROM documents d WHERE d.owner_id = $1 AND d.id > $2` + scope + `ORDER BY d.id OFFSET $3 LIMIT 1`
 
-func (t *tx) span(query, key, cursor string) (span, error) {
+func (t *tx) span(c *caseRow, query, key, cursor string) (span, error) {
 	sp := span{after: cursor, upTo: lastID}
 	if cursor == "" {
 		sp.after = firstID
 	}
-	more, err := t.find(&sp.upTo, query, key, sp.after, t.store.batchSize-1)
+	query, args := c.scoped(query, []any{key, sp.after, t.store.batchSize - 1})
+	more, err := t.find(&sp.upTo, query, args...)
 	sp.last = !more
 	return sp, err
 }

@@ -19,7 +19,7 @@ func (s *Store) AuthorizeTransfer(
 		m := in.Message
 		var f offboarding.TransferFacts
 		var err error
-		if f.Admin, err = t.actor(m.AdminID, c.OrganizationID, "admin_id"); err != nil {
+		if f.Admin, err = t.actorOn(c, m.AdminID); err != nil {
 			return out, err
 		}
 		if f.Leaver, err = t.memberByID(c.MemberID, selectMember); err != nil {
@@ -28,7 +28,11 @@ func (s *Store) AuthorizeTransfer(
 		if f.NewOwner, err = t.newOwner(m.NewOwnerID, c, f); err != nil {
 			return out, err
 		}
+		f.Removed = c.WorkspaceID != "" && c.DeactivatedAt != nil
 		if f.NotOwned, err = t.notOwned(c, m.DocumentIDs); err != nil {
+			return out, err
+		}
+		if f.Held, err = t.anyHeld(c, m.DocumentIDs); err != nil {
 			return out, err
 		}
 		if err := offboarding.JudgeTransfer(f); err != nil {
@@ -63,13 +67,15 @@ func (t *tx) notOwned(c *caseRow, ids []string) (int, error) {
 		return 0, nil
 	}
 	var owned int
-	err := t.get(&owned, `SELECT count(*) FROM documents WHERE owner_id = $1 AND id = ANY ($2::uuid[])`, c.MemberID, pq.Array(ids))
+	query, args := c.scoped(`SELECT count(*) FROM documents d WHERE owner_id = $1 AND id = ANY ($2::uuid[])`+scope, []any{c.MemberID, pq.Array(ids)})
+	err := t.get(&owned, query, args...)
 	return len(distinct) - owned, err
 }
 
 // transferWhere is what a transfer works on: the batch, or those of it that are
-// named.
-const transferWhere = ` d.owner_id = $1 AND d.id > $2 AND d.id <= $3 AND ($4::uuid[] IS NULL OR d.id = ANY ($4::uuid[])) `
+// named, but for those under legal hold (rule H1).
+const transferWhere = ` d.owner_id = $1 AND d.id > $2 AND d.id <= $3 AND ($4::uuid[] IS NULL OR d.id = ANY ($4::uuid[]))
+	AND NOT d.held` + scope
 
 var (
 	transferLock = lockBatch(transferWhere)
@@ -93,6 +99,14 @@ var (
 		moved_by_case_id = $7, moved_to_id = $5, access = CASE WHEN d.access = 'read_only' THEN 'editable' ELSE d.access END,
 		access_case_id = CASE WHEN d.access = 'read_only' THEN NULL ELSE d.access_case_id END, updated_at = $8
 	WHERE` + transferWhere
+
+	transferResume = `WITH resumed AS (
+		UPDATE schedules s SET status = 'active', paused_by_case_id = NULL FROM documents d
+		WHERE s.document_id = d.id AND s.status = 'paused' AND s.document_id > $2 AND s.document_id <= $3 AND` + transferWhere + `
+		RETURNING s.id, s.document_id)
+	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
+	SELECT $5, 'ResumeSchedules', $7, $8, $1, document_id, $6, 'schedule', id, '{"status": "paused"}', '{"status": "active"}', $9
+	FROM resumed`
 
 	transferSchedules = `WITH archived AS (
 		UPDATE schedules s SET status = 'archived', archived_by_case_id = $6 FROM documents d
@@ -126,12 +140,15 @@ func (s *Store) TransferBatch(ctx context.Context, in offboarding.SweepInput, cu
 		if err := offboarding.RefusalOf(offboarding.JudgeNewOwner(owner, leaver)); err != nil {
 			return offboarding.Sweep{}, err
 		}
-		if leaver.Active() {
+		if leaver.Active() && (c.WorkspaceID == "" || c.Phase == offboarding.PhaseReactivated) {
 			return offboarding.Sweep{}, offboarding.Refuse("T1", offboarding.CodeMemberStillActive, "member_id", "the member is active")
 		}
-		sp, err := t.span(batchEnd, c.MemberID, cursor)
+		sp, err := t.span(c, batchEnd, c.MemberID, cursor)
 		if err != nil {
 			return offboarding.Sweep{}, err
+		}
+		if held, err := t.memberHeld(c.MemberID); err != nil || held {
+			return sp.swept(0, 0), err // the documents wait until the hold is lifted (rule H1)
 		}
 		return t.transfer(c, in, sp)
 	})
@@ -144,11 +161,16 @@ func (t *tx) transfer(c *caseRow, in offboarding.SweepInput, sp span) (offboardi
 		named = pq.Array(in.DocumentIDs)
 	}
 	actor := c.actor(in)
+	run := func(statement string, args ...any) (int, error) {
+		query, args := c.scoped(statement, args)
+		return t.exec(query, args...)
+	}
 	var folders []string
-	if _, err := t.exec(transferLock, c.MemberID, sp.after, sp.upTo, named); err != nil {
+	if _, err := run(transferLock, c.MemberID, sp.after, sp.upTo, named); err != nil {
 		return none, err
 	}
-	if err := t.list(&folders, transferFolders, c.MemberID, sp.after, sp.upTo, named); err != nil {
+	query, args := c.scoped(transferFolders, []any{c.MemberID, sp.after, sp.upTo, named})
+	if err := t.list(&folders, query, args...); err != nil {
 		return none, err
 	}
 	leaf := ""
@@ -164,22 +186,24 @@ func (t *tx) transfer(c *caseRow, in offboarding.SweepInput, sp span) (offboardi
 			return none, err
 		}
 	}
-	schedules := 0
+	schedules, err := run(transferResume, c.MemberID, sp.after, sp.upTo, named, c.OrganizationID, c.ID, actor, c.Origin, in.At)
+	if err != nil {
+		return none, err
+	}
 	if in.ArchiveSchedules {
-		var err error
-		schedules, err = t.exec(transferSchedules, c.MemberID, sp.after, sp.upTo, named, c.OrganizationID, c.ID, actor, c.Origin, in.At)
+		schedules, err = run(transferSchedules, c.MemberID, sp.after, sp.upTo, named, c.OrganizationID, c.ID, actor, c.Origin, in.At)
 		if err != nil {
 			return none, err
 		}
 	}
-	if _, err := t.exec(transferRequests, c.MemberID, sp.after, sp.upTo, named, c.OrganizationID, c.ID, actor, c.Origin, in.At); err != nil {
+	if _, err := run(transferRequests, c.MemberID, sp.after, sp.upTo, named, c.OrganizationID, c.ID, actor, c.Origin, in.At); err != nil {
 		return none, err
 	}
-	recorded, err := t.exec(transferAudit, c.MemberID, sp.after, sp.upTo, named, in.NewOwnerID, leaf, actor, c.Origin, c.ID, in.At)
+	recorded, err := run(transferAudit, c.MemberID, sp.after, sp.upTo, named, in.NewOwnerID, leaf, actor, c.Origin, c.ID, in.At)
 	if err != nil {
 		return none, err
 	}
-	moved, err := t.exec(transferUpdate, c.MemberID, sp.after, sp.upTo, named, in.NewOwnerID, leaf, c.ID, in.At)
+	moved, err := run(transferUpdate, c.MemberID, sp.after, sp.upTo, named, in.NewOwnerID, leaf, c.ID, in.At)
 	if err == nil && moved != recorded {
 		err = errTornBatch
 	}

@@ -15,7 +15,8 @@ func (c *offboardingCase) admit(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	c.OrganizationID, c.MemberID, c.RequestedBy, c.Plan = a.OrganizationID, a.MemberID, a.RequestedBy, a.Plan
+	c.OrganizationID, c.WorkspaceID, c.MemberID = a.OrganizationID, a.WorkspaceID, a.MemberID
+	c.RequestedBy, c.Plan = a.RequestedBy, a.Plan
 	c.Existing, c.CaseID, c.WorkflowID = a.Existing, a.CaseID, a.WorkflowID
 	c.DeactivatedAt, c.GraceEndsAt, c.Phase = a.DeactivatedAt, a.GraceEndsAt, a.Phase
 	c.Reactivation = a.Reactivation

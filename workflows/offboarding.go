@@ -25,9 +25,18 @@ var act *activities.Activities
 // through it). It ends when no document of the leaver is unowned.
 func Offboarding(ctx workflow.Context, payload json.RawMessage) (offboarding.Result, error) {
 	in, refusal := parseInput(payload)
+	if refusal == nil && in.WorkspaceID != "" {
+		refusal = offboarding.Refuse("W1", offboarding.CodeInvalidArgument, "workspace_id",
+			"workspace_id goes with the workflow WorkspaceRemoval only")
+	}
 	if refusal != nil {
 		return offboarding.Result{}, activities.RefusalError(refusal)
 	}
+	return runCase(ctx, in)
+}
+
+// runCase runs a case of the whole organization or of one workspace.
+func runCase(ctx workflow.Context, in Input) (offboarding.Result, error) {
 	// A cancellation request from outside must not tear a case apart; the
 	// message `cancel` ends one that has not begun.
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
@@ -41,6 +50,7 @@ func Offboarding(ctx workflow.Context, payload json.RawMessage) (offboarding.Res
 		}
 	}
 	c.finish(ctx, err)
+	var refusal *offboarding.Refusal
 	if errors.As(err, &refusal) {
 		return offboarding.Result{}, activities.RefusalError(refusal)
 	}
@@ -62,7 +72,7 @@ func parseInput(payload json.RawMessage) (Input, *offboarding.Refusal) {
 	if errors.As(err, &wrong) {
 		field = wrong.Field
 	}
-	return in, offboarding.Refuse("", offboarding.CodeInvalidArgument, field, "the input is not the JSON object that Offboarding takes")
+	return in, offboarding.Refuse("", offboarding.CodeInvalidArgument, field, "the input is not the JSON object that the workflow takes")
 }
 
 // caseID is the same for every run of a case and for every reset of it, so that

@@ -4,8 +4,6 @@ import (
 	"errors"
 
 	"go.temporal.io/sdk/workflow"
-
-	"handover/offboarding"
 )
 
 // historyLimit is the number of events after which a case continues as new. It
@@ -48,5 +46,5 @@ func (c *offboardingCase) continueAsNew(ctx workflow.Context) error {
 		c.rollover = false
 		return nil
 	}
-	return workflow.NewContinueAsNewError(ctx, offboarding.WorkflowOffboarding, Input{Request: c.request, Carried: &c.state})
+	return workflow.NewContinueAsNewError(ctx, workflow.GetInfo(ctx).WorkflowType.Name, Input{Request: c.request, Carried: &c.state})
 }

@@ -25,6 +25,7 @@ type state struct {
 	CaseID         string             `json:"case_id"`
 	WorkflowID     string             `json:"workflow_id"`
 	OrganizationID string             `json:"organization_id"`
+	WorkspaceID    string             `json:"workspace_id,omitempty"`
 	MemberID       string             `json:"member_id"`
 	RequestedBy    string             `json:"requested_by"`
 	Existing       bool               `json:"existing,omitempty"`

@@ -16,7 +16,7 @@ func (c *offboardingCase) result() offboarding.Result {
 // status is what the query shows.
 func (c *offboardingCase) status(at time.Time) offboarding.Status {
 	s := offboarding.Status{
-		CaseID: c.CaseID, WorkflowID: c.WorkflowID, OrganizationID: c.OrganizationID, MemberID: c.MemberID, RequestedBy: c.RequestedBy,
+		CaseID: c.CaseID, WorkflowID: c.WorkflowID, OrganizationID: c.OrganizationID, WorkspaceID: c.WorkspaceID, MemberID: c.MemberID, RequestedBy: c.RequestedBy,
 		Phase: c.Phase, Existing: c.Existing, Disposition: c.Plan.Disposition, NewOwnerID: c.Plan.NewOwnerID,
 		FallbackReason: c.Plan.FallbackReason, DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt, ClosedAt: c.ClosedAt,
 		Documents: c.Documents, PendingRequests: slices.Clone(c.Pending), PendingCount: c.PendingCount, StepsDone: slices.Clone(c.Steps),

@@ -1,0 +1,171 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"handover/offboarding"
+)
+
+const selectMemberHeld = `SELECT EXISTS (SELECT 1 FROM legal_holds WHERE member_id = $1 AND lifted_at IS NULL)`
+
+// memberHeld says whether a legal hold is on the member, and so on all that the
+// member owns (rule H1).
+func (t *tx) memberHeld(memberID string) (held bool, err error) {
+	err = t.get(&held, selectMemberHeld, memberID)
+	return held, err
+}
+
+// anyHeld says whether a legal hold is on the leaver or on one of the documents.
+func (t *tx) anyHeld(c *caseRow, documentIDs []string) (held bool, err error) {
+	if held, err = t.memberHeld(c.MemberID); err != nil || held {
+		return held, err
+	}
+	for _, id := range documentIDs {
+		if !isID(id) {
+			return false, nil // refused as somebody else's
+		}
+	}
+	const query = `SELECT EXISTS (SELECT 1 FROM documents WHERE owner_id = $1 AND held AND id = ANY ($2::uuid[]))`
+	err = t.get(&held, query, c.MemberID, uuidArray(documentIDs))
+	return held, err
+}
+
+const (
+	insertHold = `INSERT INTO legal_holds (id, organization_id, member_id, document_id, reason, placed_by, placed_at)
+	VALUES ($1, $2, nullif($3, '')::uuid, nullif($4, '')::uuid, $5, $6, $7)`
+	// What works on the member's documents has locked their case: the hold waits for it.
+	lockCasesOf    = `SELECT count(*) FROM (SELECT FROM cases WHERE member_id = $1 AND closed_at IS NULL ORDER BY id FOR NO KEY UPDATE) locked`
+	selectHeldDoc  = `SELECT organization_id FROM documents WHERE id = $1 FOR NO KEY UPDATE`
+	markHeld       = `UPDATE documents SET held = EXISTS (SELECT 1 FROM legal_holds h WHERE h.document_id = $1 AND h.lifted_at IS NULL) WHERE id = $1`
+	selectHoldLock = `SELECT h.id, h.organization_id, coalesce(h.member_id::text, '') AS member_id, coalesce(h.document_id::text, '') AS document_id,
+	h.reason, h.placed_by, h.placed_at, coalesce(h.lifted_by::text, '') AS lifted_by, h.lifted_at FROM legal_holds h WHERE h.id = $1 FOR UPDATE`
+	liftHold = `UPDATE legal_holds SET lifted_by = $2, lifted_at = $3 WHERE id = $1`
+)
+
+// PlaceHold puts a legal hold on a member or a document (rule H1) and answers
+// with its ID. From then on nothing that is held changes owner or is archived.
+func (s *Store) PlaceHold(ctx context.Context, h offboarding.Hold, by string, at time.Time) (string, error) {
+	id := uuid.Must(uuid.NewV7()).String()
+	at = at.Truncate(time.Microsecond)
+	err := s.inTx(ctx, "place a legal hold", func(t *tx) error {
+		organizationID, err := t.holdOn(h)
+		if err != nil {
+			return err
+		}
+		f := offboarding.HoldFacts{Found: organizationID != ""}
+		if f.Actor, err = t.holder(by, organizationID); err != nil {
+			return err
+		}
+		f.Found = f.Found && f.Actor.Reach != offboarding.ReachNone
+		if err := offboarding.JudgePlaceHold(h, f); err != nil {
+			return err
+		}
+		admin := f.Actor.Member.ID
+		if _, err := t.exec(insertHold, id, organizationID, h.MemberID, h.DocumentID, h.Reason, admin, at); err != nil {
+			return err
+		}
+		return t.held(organizationID, h.DocumentID, at, change{
+			event: offboarding.EventPlaceLegalHold, actor: admin, member: h.MemberID, document: h.DocumentID,
+			kind: offboarding.SubjectHold, subject: id, before: state{"held": false}, after: state{"held": true},
+		})
+	})
+	return id, err
+}
+
+// LiftHold lifts a legal hold; what another hold is on stays held.
+func (s *Store) LiftHold(ctx context.Context, holdID, by string, at time.Time) error {
+	at = at.Truncate(time.Microsecond)
+	return s.inTx(ctx, "lift a legal hold", func(t *tx) error {
+		var h offboarding.HoldRow
+		var f offboarding.HoldFacts
+		var err error
+		if isID(holdID) {
+			if f.Found, err = t.find(&h, selectHoldLock, holdID); err != nil {
+				return err
+			}
+		}
+		if f.Actor, err = t.holder(by, h.OrganizationID); err != nil {
+			return err
+		}
+		f.Found, f.Live = f.Found && f.Actor.Reach != offboarding.ReachNone, h.LiftedAt == nil
+		if err := offboarding.JudgeLiftHold(f); err != nil {
+			return err
+		}
+		admin := f.Actor.Member.ID
+		if _, err := t.exec(liftHold, h.ID, admin, at); err != nil {
+			return err
+		}
+		return t.held(h.OrganizationID, h.DocumentID, at, change{
+			event: offboarding.EventLiftLegalHold, actor: admin, member: h.MemberID, document: h.DocumentID,
+			kind: offboarding.SubjectHold, subject: h.ID, before: state{"held": true}, after: state{"held": false},
+		})
+	})
+}
+
+// held writes what a placed or lifted hold means for its document, and the event.
+func (t *tx) held(organizationID, documentID string, at time.Time, ch change) error {
+	if documentID != "" {
+		if _, err := t.exec(markHeld, documentID); err != nil {
+			return err
+		}
+	}
+	return t.auditOf(organizationID, "", at, ch)
+}
+
+// holder is who places or lifts a hold, judged where the organization is known;
+// elsewhere the role alone is.
+func (t *tx) holder(ref, organizationID string) (offboarding.Actor, error) {
+	if organizationID == "" {
+		m, err := t.member(ref, "", "placed_by")
+		return offboarding.Actor{Member: m, Reach: offboarding.ReachOwn}, err
+	}
+	return t.actor(ref, organizationID, "placed_by")
+}
+
+// holdOn locks what a hold is to be on against whoever works on it, and answers
+// with its organization, "" when there is no such thing.
+func (t *tx) holdOn(h offboarding.Hold) (organizationID string, err error) {
+	switch {
+	case h.DocumentID != "" && h.MemberID == "" && isID(h.DocumentID):
+		_, err = t.find(&organizationID, selectHeldDoc, h.DocumentID)
+	case h.MemberID != "" && h.DocumentID == "":
+		m, findErr := t.memberByID(h.MemberID, selectMember)
+		if m == nil || findErr != nil {
+			return "", findErr
+		}
+		organizationID = m.OrganizationID
+		_, err = t.exec(lockCasesOf, h.MemberID)
+	}
+	return organizationID, err
+}
+
+const selectHolds = `SELECT h.id, h.organization_id, coalesce(h.member_id::text, '') AS member_id, coalesce(m.display_name, '') AS member_name,
+	coalesce(h.document_id::text, '') AS document_id, coalesce(d.title, '') AS document_title, h.reason, h.placed_by, h.placed_at,
+	coalesce(h.lifted_by::text, '') AS lifted_by, h.lifted_at
+	FROM legal_holds h LEFT JOIN members m ON m.id = h.member_id LEFT JOIN documents d ON d.id = h.document_id`
+
+// Holds lists legal holds, the newest first.
+func (s *Store) Holds(ctx context.Context, f offboarding.HoldFilter) (offboarding.Page[offboarding.HoldRow], error) {
+	c := &conditions{}
+	c.id("h.organization_id", f.OrganizationID)
+	c.id("h.member_id", f.MemberID)
+	c.id("h.document_id", f.DocumentID)
+	if !f.Lifted {
+		c.add("h.lifted_at IS NULL")
+	}
+	if f.Cursor != "" {
+		at, id, err := readTimeCursor(f.Cursor)
+		if err != nil {
+			return offboarding.Page[offboarding.HoldRow]{}, err
+		}
+		c.add("(h.placed_at, h.id) < (?::timestamptz, ?::uuid)", at, id)
+	}
+	limit := pageSize(f.Limit)
+	query := selectHolds + c.where("h.placed_at DESC, h.id DESC", limit+1)
+	return page(ctx, s, "list legal holds", query, c, limit,
+		func(row *offboarding.HoldRow) []*time.Time { return []*time.Time{&row.PlacedAt, row.LiftedAt} },
+		func(row offboarding.HoldRow) string { return timeCursor(row.PlacedAt, row.ID) })
+}
