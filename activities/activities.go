@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"go.temporal.io/sdk/temporal"
 
@@ -57,7 +58,11 @@ type Store interface {
 	ReturnBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error)
 	GrantBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error)
 
-	Remind(context.Context, offboarding.ReminderInput) (offboarding.Notice, error)
+	Remind(context.Context, offboarding.ReminderInput) (offboarding.Reminded, error)
+	Escalate(context.Context, offboarding.Step) (offboarding.Escalated, error)
+	// UnsentNotices lists notices of a case in the order of their keys, after the cursor.
+	UnsentNotices(ctx context.Context, caseID, cursor string, limit int) ([]offboarding.Notice, error)
+	MarkSent(ctx context.Context, keys []string, at time.Time) error
 	RecordTrouble(context.Context, offboarding.TroubleInput) error
 }
 
@@ -68,12 +73,6 @@ type Cases interface {
 	StartCase(context.Context, offboarding.Request) error
 	// ReactivateCase sends reactivate to an open case; the same updateID acts once.
 	ReactivateCase(ctx context.Context, workflowID, updateID string, m offboarding.Reactivate) (offboarding.Outcome, error)
-}
-
-// Notifier tells people. It may be handed the same notice more than once and
-// deduplicates by its key.
-type Notifier interface {
-	Notify(context.Context, offboarding.Notice) error
 }
 
 // answer turns a refusal into an application error that is not retried and has

@@ -42,6 +42,7 @@ const (
 	EventRejectDocOwnership    = "RejectDocOwnership"    //
 	EventSupersedeDocOwnership = "SupersedeDocOwnership" // the document found another owner
 	EventWithdrawDocOwnership  = "WithdrawDocOwnership"  // the requester left, or the leaver came back
+	EventEscalateRequest       = "EscalateRequest"       // one per request that nobody decided: it went to the owners
 	EventExtendGrace           = "ExtendGrace"           //
 	EventRemindGraceEnding     = "RemindGraceEnding"     // one per reminder
 	EventStartBulk             = "StartBulk"             // one per run

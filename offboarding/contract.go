@@ -149,10 +149,11 @@ type Outcome struct {
 	RequestID  string     `json:"request_id,omitempty"`
 	DocumentID string     `json:"document_id,omitempty"`
 	OwnerID    string     `json:"owner_id,omitempty"`
-	Documents  int        `json:"documents,omitempty"`  // documents that changed hands
-	Superseded []string   `json:"superseded,omitempty"` // requests that lost their document
-	At         *time.Time `json:"at,omitempty"`         // the new effective time or end of the grace
-	Phase      Phase      `json:"phase,omitempty"`      // where the case stands afterwards
+	Documents  int        `json:"documents,omitempty"`   // documents that changed hands
+	Superseded []string   `json:"superseded,omitempty"`  // requests that lost their document
+	At         *time.Time `json:"at,omitempty"`          // the new effective time or end of the grace
+	EscalateAt *time.Time `json:"escalate_at,omitempty"` // when a request goes to the organization's owners, unless decided
+	Phase      Phase      `json:"phase,omitempty"`       // where the case stands afterwards
 }
 
 // The outcomes.

@@ -70,6 +70,7 @@ type RequestRow struct {
 	Note               string        `db:"note" json:"note,omitempty"`
 	Status             RequestStatus `db:"status" json:"status"`
 	CreatedAt          time.Time     `db:"created_at" json:"created_at"`
+	EscalatedAt        *time.Time    `db:"escalated_at" json:"escalated_at,omitempty"` // when it went to the owners
 	DecidedAt          *time.Time    `db:"decided_at" json:"decided_at,omitempty"`
 	DecidedBy          string        `db:"decided_by" json:"decided_by,omitempty"`
 	DecisionNote       string        `db:"decision_note" json:"decision_note,omitempty"`

@@ -47,6 +47,7 @@ type Status struct {
 	DeactivatedAt   *time.Time       `json:"deactivated_at,omitempty"`
 	GraceEndsAt     *time.Time       `json:"grace_ends_at,omitempty"`
 	NextReminderAt  *time.Time       `json:"next_reminder_at,omitempty"`
+	NextEscalation  *time.Time       `json:"next_escalation_at,omitempty"` // when the oldest pending request goes to the owners
 	ClosedAt        *time.Time       `json:"closed_at,omitempty"`
 	Documents       Counts           `json:"documents"`
 	PendingRequests []string         `json:"pending_requests"`           // the oldest 100

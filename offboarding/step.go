@@ -38,6 +38,8 @@ type Admission struct {
 	Plan          Plan       `json:"plan"`
 	// Reactivation is what a member who is active again still waits for, else nil.
 	Reactivation *Reactivation `json:"reactivation,omitempty"`
+	// Unsent notices of a case that was resumed.
+	Unsent int `json:"unsent_notices,omitempty"`
 }
 
 // RevokeInput asks to revoke what the leaver can do.
@@ -98,6 +100,8 @@ type Settled struct {
 
 	Pending      []string `json:"pending,omitempty"` // the oldest 100 requests that wait for a decision
 	PendingCount int      `json:"pending_count,omitempty"`
+	// EscalateAt is when the oldest of them that has not gone to the owners does; nil for none.
+	EscalateAt *time.Time `json:"escalate_at,omitempty"`
 }
 
 // ClaimInput carries a claim-request.
@@ -190,17 +194,4 @@ type ReminderInput struct {
 	Step
 	Lead        time.Duration `json:"lead_ns"` // before the end
 	GraceEndsAt time.Time     `json:"grace_ends_at"`
-}
-
-// Notice is what the notifier is handed. It carries IDs only; the notifier looks
-// up names and addresses itself.
-type Notice struct {
-	Key            string    `json:"key"`  // deduplicates: a notice may be handed over more than once
-	Kind           string    `json:"kind"` // the audit event that it belongs to
-	OrganizationID string    `json:"organization_id"`
-	CaseID         string    `json:"case_id"`
-	MemberID       string    `json:"member_id"`  // the leaver
-	ManagerID      string    `json:"manager_id"` // the leaver's manager, "" for none
-	Unowned        int       `json:"unowned"`    // documents that wait for an owner
-	GraceEndsAt    time.Time `json:"grace_ends_at"`
 }

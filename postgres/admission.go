@@ -44,7 +44,7 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 	if found, err := t.find(&c, selectCase, in.CaseID); err != nil {
 		return offboarding.Admission{}, err
 	} else if found {
-		return admission(&c, in)
+		return t.admission(&c, in)
 	}
 	f, err := t.admissionFacts(in.Request, in.At)
 	if err != nil {
@@ -65,7 +65,7 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 		if found, err := t.find(&c, selectOpenCase, f.Leaver.ID, workspaceID); err != nil {
 			return offboarding.Admission{}, err
 		} else if found {
-			return admission(&c, in)
+			return t.admission(&c, in)
 		}
 	}
 	plan, err := judge(in.Request, f, in.At)
@@ -94,10 +94,10 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 	if err != nil {
 		return offboarding.Admission{}, err
 	}
-	return admission(&c, in)
+	return t.admission(&c, in)
 }
 
-func admission(c *caseRow, in offboarding.AdmitInput) (offboarding.Admission, error) {
+func (t *tx) admission(c *caseRow, in offboarding.AdmitInput) (offboarding.Admission, error) {
 	a := offboarding.Admission{
 		CaseID: c.ID, WorkflowID: c.WorkflowID, OrganizationID: c.OrganizationID, WorkspaceID: c.WorkspaceID, MemberID: c.MemberID,
 		RequestedBy: c.RequestedBy, Phase: c.Phase, Plan: c.plan(),
@@ -109,6 +109,9 @@ func admission(c *caseRow, in offboarding.AdmitInput) (offboarding.Admission, er
 		if err := json.Unmarshal([]byte(c.Reactivation), a.Reactivation); err != nil {
 			return a, fmt.Errorf("the reactivation of a case cannot be read: %w", err)
 		}
+	}
+	if a.Resumed {
+		return a, t.get(&a.Unsent, countUnsent, c.ID)
 	}
 	return a, nil
 }

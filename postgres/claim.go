@@ -81,6 +81,8 @@ func (s *Store) Claim(ctx context.Context, in offboarding.ClaimInput) (offboardi
 		}
 		out := offboarding.Outcome{Outcome: outcome, DocumentID: d.ID}
 		if outcome == offboarding.OutcomeRequested {
+			due := offboarding.EscalationDue(in.At)
+			out.EscalateAt = &due
 			out.RequestID, err = t.request(c, in, claimant.ID)
 			return out, err
 		}

@@ -65,7 +65,8 @@ var (
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT $3, 'SupersedeDocOwnership', $4, $5, $6, document_id, $1, 'request', id, '{"status": "pending"}', '{"status": "superseded"}', $2
 	FROM superseded`
-	pendingRequests = `SELECT id, count(*) OVER () AS total FROM ownership_requests
+	pendingRequests = `SELECT id, count(*) OVER () AS total, min(created_at) FILTER (WHERE escalated_at IS NULL) OVER () AS oldest
+	FROM ownership_requests
 	WHERE case_id = $1 AND status = 'pending' ORDER BY created_at, id LIMIT 100`
 )
 
@@ -110,15 +111,16 @@ func (t *tx) beginGrace(c *caseRow, at, ends time.Time) error {
 // pending fills in the requests that wait for a decision.
 func (t *tx) pending(c *caseRow, out *offboarding.Settled) error {
 	var rows []struct {
-		ID    string `db:"id"`
-		Total int    `db:"total"`
+		ID     string     `db:"id"`
+		Total  int        `db:"total"`
+		Oldest *time.Time `db:"oldest"` // that has not gone to the owners
 	}
 	if err := t.list(&rows, pendingRequests, c.ID); err != nil {
 		return err
 	}
 	for _, row := range rows {
 		out.Pending = append(out.Pending, row.ID)
-		out.PendingCount = row.Total
+		out.PendingCount, out.EscalateAt = row.Total, escalationDue(row.Oldest)
 	}
 	return nil
 }

@@ -80,23 +80,6 @@ func TestRescheduleAndCancel(t *testing.T) {
 	refused(t, offboarding.CodeWrongPhase, err)
 }
 
-// What a reminder says, by IDs alone.
-func TestRemind(t *testing.T) {
-	t.Parallel()
-	l := newLeaving(t)
-	l.Document(l.member, "")
-	l.Document(l.member, "")
-	l.inGrace()
-	in := offboarding.ReminderInput{Step: l.step("remind/1"), Lead: 24 * time.Hour, GraceEndsAt: l.at.Add(24 * time.Hour)}
-	n, err := l.store.Remind(t.Context(), in)
-	require.NoError(t, err)
-	require.Equal(t, offboarding.Notice{
-		Key: l.id + "/remind/1", Kind: offboarding.EventRemindGraceEnding, OrganizationID: l.ID, CaseID: l.id, MemberID: l.member,
-		ManagerID: l.Manager, Unowned: 2, GraceEndsAt: in.GraceEndsAt,
-	}, n)
-	require.Contains(t, l.lastEvent(), `"hours_before": 24`)
-}
-
 // Settle shows the oldest hundred requests, and counts all.
 func TestPendingRequestsOfACase(t *testing.T) {
 	t.Parallel()

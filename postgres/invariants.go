@@ -81,7 +81,11 @@ var invariants = []invariant{
 		WHERE x.net <> CASE WHEN d.access_case_id IS NULL THEN 0 ELSE 1 END
 	UNION ALL
 	SELECT 'request ' || r.id FROM ownership_requests r WHERE r.status <> 'pending'
-		AND (SELECT count(*) FROM audit_events e WHERE e.subject_kind = 'request' AND e.subject_id = r.id::text AND e.event <> 'RequestDocOwnership') <> 1
+		AND (SELECT count(*) FROM audit_events e WHERE e.subject_kind = 'request' AND e.subject_id = r.id::text
+			AND e.event NOT IN ('RequestDocOwnership', 'EscalateRequest')) <> 1
+	UNION ALL
+	SELECT 'request ' || r.id FROM ownership_requests r WHERE
+		(SELECT count(*) FROM audit_events e WHERE e.event = 'EscalateRequest' AND e.subject_id = r.id::text) <> CASE WHEN r.escalated_at IS NULL THEN 0 ELSE 1 END
 	UNION ALL
 	SELECT 'case ' || c.id FROM cases c WHERE
 		(SELECT e.after->>'phase' FROM audit_events e WHERE e.case_id = c.id AND e.after ? 'phase' ORDER BY e.id DESC LIMIT 1) <> c.phase

@@ -81,7 +81,7 @@ func (s *Store) FindCase(ctx context.Context, memberOrCaseID string, now time.Ti
 
 const selectRequests = `SELECT r.id, r.organization_id, r.case_id, c.workflow_id, r.document_id, d.external_id AS document_external_id,
 	d.title AS document_title, r.member_id, m.display_name AS member_name, m.email AS member_email, r.note, r.status,
-	r.created_at, r.decided_at, coalesce(r.decided_by::text, '') AS decided_by, r.decision_note,
+	r.created_at, r.escalated_at, r.decided_at, coalesce(r.decided_by::text, '') AS decided_by, r.decision_note,
 	coalesce(r.new_owner_id::text, '') AS new_owner_id
 	FROM ownership_requests r JOIN cases c ON c.id = r.case_id JOIN documents d ON d.id = r.document_id
 	JOIN members m ON m.id = r.member_id`
@@ -114,7 +114,7 @@ func (s *Store) Requests(ctx context.Context, f offboarding.RequestFilter) (offb
 }
 
 func requestTimes(row *offboarding.RequestRow) []*time.Time {
-	return []*time.Time{&row.CreatedAt, row.DecidedAt}
+	return []*time.Time{&row.CreatedAt, row.EscalatedAt, row.DecidedAt}
 }
 
 // FindRequest finds one ownership request by ID, whatever its status.

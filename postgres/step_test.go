@@ -256,9 +256,24 @@ var steps = map[string]struct {
 		return swept(l.store.GrantBatch, offboarding.SweepInput{Step: l.step("grant"), ActorID: l.Admin})
 	}},
 	"remind": {events: []string{"RemindGraceEnding"}, make: func(l *leaving) call {
-		l.Document(l.member, "")
+		l.Grant(l.Document(l.member, ""), l.Maker(), offboarding.GrantEdit)
 		l.inGrace()
 		return called(l.store.Remind, offboarding.ReminderInput{Step: l.step("remind"), Lead: grace / 7, GraceEndsAt: l.at})
+	}},
+	"escalate": {events: []string{"EscalateRequest", "EscalateRequest"}, make: func(l *leaving) call {
+		for range 2 {
+			l.Document(l.member, "")
+		}
+		l.inGrace()
+		for _, document := range l.documentsOf(l.member) {
+			l.requested(document, l.Maker())
+		}
+		l.at = l.at.Add(offboarding.EscalateAfter)
+		return called(l.store.Escalate, l.step("escalate/1"))
+	}},
+	"escalate, refused": {code: offboarding.CodeWrongPhase, make: func(l *leaving) call {
+		l.deactivated(l.request())
+		return called(l.store.Escalate, l.step("escalate/1"))
 	}},
 	"record trouble": {make: func(l *leaving) call {
 		l.admit(l.request())

@@ -26,6 +26,7 @@ func (c *offboardingCase) admit(ctx workflow.Context) error {
 		if a.DeactivatedAt != nil {
 			c.RemindedUntil = *a.DeactivatedAt // reminders sent already are recognized
 		}
+		c.Recorded += a.Unsent
 	}
 	c.done("admit")
 	return nil

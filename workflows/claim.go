@@ -19,6 +19,7 @@ func (c *offboardingCase) claim(ctx workflow.Context, m message, p offboarding.C
 		if len(c.Pending) < keptPending {
 			c.Pending = append(c.Pending, out.RequestID)
 		}
+		c.requested(out)
 		return out, nil
 	}
 	c.Documents.Claimed += out.Documents

@@ -20,9 +20,14 @@ const (
 
 // local runs an activity in the workflow task: for one short transaction.
 func local(activity any, in any) func(workflow.Context) workflow.Future {
+	return lasting(10*time.Second, activity, in)
+}
+
+// lasting is local for a transaction that may take longer.
+func lasting(timeout time.Duration, activity any, in any) func(workflow.Context) workflow.Future {
 	return func(ctx workflow.Context) workflow.Future {
 		ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
-			StartToCloseTimeout: 10 * time.Second,
+			StartToCloseTimeout: timeout,
 			RetryPolicy: &temporal.RetryPolicy{
 				InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: time.Second, MaximumAttempts: 4,
 			},

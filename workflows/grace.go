@@ -25,11 +25,17 @@ func (c *offboardingCase) grace(ctx workflow.Context) error {
 	if remind && !now(ctx).Before(next) {
 		return c.remind(ctx, next, lead)
 	}
+	if c.escalationDue(ctx) {
+		return c.escalate(ctx)
+	}
 	deadline := ends
 	if remind {
 		deadline = next
 	}
-	return c.wait(ctx, deadline, func() bool { return !c.GraceEndsAt.Equal(ends) || c.Documents.Unowned == 0 })
+	deadline = c.untilEscalation(deadline)
+	return c.wait(ctx, deadline, func() bool {
+		return !c.GraceEndsAt.Equal(ends) || c.Documents.Unowned == 0 || c.untilEscalation(deadline).Before(deadline)
+	})
 }
 
 // endGrace is reached when the grace has run out; a message may have extended it
@@ -62,7 +68,11 @@ func (c *offboardingCase) readOnly(ctx workflow.Context) error {
 		c.RecheckAt = now(ctx).Add(recheckEvery)
 		return c.exclusively(ctx, func() error { return c.settle(ctx, nil) })
 	}
-	return c.wait(ctx, c.RecheckAt, func() bool { return c.Documents.Unowned == 0 })
+	if c.escalationDue(ctx) {
+		return c.escalate(ctx)
+	}
+	deadline := c.untilEscalation(c.RecheckAt)
+	return c.wait(ctx, deadline, func() bool { return c.Documents.Unowned == 0 || c.untilEscalation(deadline).Before(deadline) })
 }
 
 // countReadOnly: once the grace's end is done, all that is unowned is locked.
@@ -85,7 +95,7 @@ func (c *offboardingCase) settle(ctx workflow.Context, graceEnds *time.Time) err
 	if err != nil {
 		return err
 	}
-	c.Documents.Unowned, c.Pending, c.PendingCount = s.Unowned, s.Pending, s.PendingCount
+	c.Documents.Unowned, c.Pending, c.PendingCount, c.EscalateAt = s.Unowned, s.Pending, s.PendingCount, s.EscalateAt
 	c.Documents.Total = max(c.Documents.Total, s.Unowned) // of a case that was resumed
 	c.countReadOnly()
 	switch {

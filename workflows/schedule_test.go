@@ -135,8 +135,8 @@ func TestColleaguesAreRemindedBeforeTheGraceEnds(t *testing.T) {
 			require.Len(t, handed, len(c.want))
 			for i, notice := range handed {
 				require.Equal(t, s.Leaver, notice.MemberID)
-				require.Equal(t, s.Manager, notice.ManagerID)
-				require.Equal(t, 1, notice.Unowned)
+				require.Equal(t, s.Manager, notice.RecipientID)
+				require.Equal(t, 1, notice.Documents)
 				require.NotContains(t, handed[:i], notice)
 			}
 		})

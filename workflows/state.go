@@ -52,11 +52,16 @@ type state struct {
 	Continued      int                `json:"continued,omitempty"`
 
 	Inbox        []message                    `json:"inbox,omitempty"`        // signals not handled yet
-	Outbox       []offboarding.Notice         `json:"outbox,omitempty"`       // notices not handed over yet
+	Outbox       []offboarding.Notice         `json:"outbox,omitempty"`       // notices of an earlier build, not handed over yet
 	Reactivation *offboarding.Reactivation    `json:"reactivation,omitempty"` // allowed, and not done yet
 	Reactivated  string                       `json:"reactivated,omitempty"`  // ID of the message whose reactivation is done
 	Refused      []offboarding.RefusedMessage `json:"refused,omitempty"`
 	Troubles     troubles                     `json:"troubles,omitempty"`
+
+	Recorded    int        `json:"recorded,omitempty"`    // notices that the table has got from this case
+	Sent        int        `json:"sent,omitempty"`        // of them, those that have been handed to the notifier
+	EscalateAt  *time.Time `json:"escalate_at,omitempty"` // when the next request may be due to go to the owners
+	Escalations int        `json:"escalations,omitempty"` // names the next escalation
 }
 
 // offboardingCase is a case while a run of its workflow lasts.
@@ -89,7 +94,8 @@ func setup(ctx workflow.Context, in Input) (*offboardingCase, error) {
 	}); err != nil {
 		return nil, err
 	}
-	c.sendNotices(ctx)
+	c.handOutbox(ctx)
+	workflow.Go(ctx, c.sendNotices)
 	return c, c.listen(ctx)
 }
 

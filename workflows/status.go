@@ -32,6 +32,9 @@ func (c *offboardingCase) status(at time.Time) offboarding.Status {
 			s.NextReminderAt = &next
 		}
 	}
+	if c.PendingCount > 0 && !c.Phase.Closed() {
+		s.NextEscalation = c.EscalateAt
+	}
 	if s.PendingRequests == nil {
 		s.PendingRequests = []string{}
 	}
