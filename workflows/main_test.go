@@ -42,15 +42,16 @@ type scene struct {
 
 // notices are those that the notifier has been handed; it fails while broken.
 type notices struct {
-	mu     sync.Mutex
-	handed []offboarding.Notice
-	broken bool
+	mu      sync.Mutex
+	handed  []offboarding.Notice
+	broken  bool
+	refuses func(offboarding.Notice) bool // those that it does not take
 }
 
 func (n *notices) Notify(_ context.Context, notice offboarding.Notice) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.broken {
+	if n.broken || n.refuses != nil && n.refuses(notice) {
 		return errors.New("the mail server does not answer")
 	}
 	n.handed = append(n.handed, notice)
@@ -224,6 +225,13 @@ func (n *notices) mend() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.broken = false
+}
+
+// refuse makes the notifier take all but some, until it is called with nil.
+func (n *notices) refuse(some func(offboarding.Notice) bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.refuses = some
 }
 
 // documents are some of a leaver's that the manager may claim.
