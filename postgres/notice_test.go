@@ -180,7 +180,9 @@ func TestEscalate(t *testing.T) {
 	s, err := l.store.Settle(t.Context(), offboarding.SettleInput{Step: l.step("look")})
 	require.NoError(t, err)
 	require.Equal(t, made.Add(48*time.Hour), *s.EscalateAt)
-	step := func(name string, at time.Time) offboarding.Step { return offboarding.Step{CaseID: l.id, Name: name, At: at} }
+	step := func(name string, at time.Time) offboarding.Step {
+		return offboarding.Step{CaseID: l.id, Name: name, At: at}
+	}
 	e, err := l.store.Escalate(t.Context(), step("escalate/1", made.Add(48*time.Hour-time.Microsecond)))
 	require.NoError(t, err)
 	require.Equal(t, offboarding.Escalated{NextAt: s.EscalateAt}, e, "not yet")

