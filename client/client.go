@@ -35,7 +35,7 @@ type Started struct {
 // are judged by the case itself. A member whose case is open is answered with
 // that case, and nothing changes (rule E2).
 func (c *Client) Start(ctx context.Context, r offboarding.Request) (Started, error) {
-	run, err := c.temporal.ExecuteWorkflow(ctx, startOptions(r), offboarding.WorkflowOffboarding, r)
+	run, err := c.temporal.ExecuteWorkflow(ctx, startOptions(r), workflowOf(r), r)
 	if err != nil {
 		return Started{}, clean("start the case", err)
 	}
@@ -50,7 +50,7 @@ func (c *Client) StartAndAwait(ctx context.Context, r offboarding.Request, opts 
 	id := collect(opts).updateID
 	var status offboarding.Status
 	err := insist(ctx, func(ctx context.Context) error {
-		start := c.temporal.NewWithStartWorkflowOperation(startOptions(r), offboarding.WorkflowOffboarding, r)
+		start := c.temporal.NewWithStartWorkflowOperation(startOptions(r), workflowOf(r), r)
 		handle, err := c.temporal.UpdateWithStartWorkflow(ctx, temporal.UpdateWithStartWorkflowOptions{
 			StartWorkflowOperation: start,
 			UpdateOptions: temporal.UpdateWorkflowOptions{
@@ -91,9 +91,22 @@ func (c *Client) Result(ctx context.Context, workflowID string) (offboarding.Res
 	return result, clean("wait for the case", err)
 }
 
+// workflowOf is the workflow type of a start: a request that names a workspace is
+// about that workspace alone (rule W1).
+func workflowOf(r offboarding.Request) string {
+	if r.WorkspaceID != "" {
+		return offboarding.WorkflowWorkspaceRemoval
+	}
+	return offboarding.WorkflowOffboarding
+}
+
 func startOptions(r offboarding.Request) temporal.StartWorkflowOptions {
+	id := offboarding.WorkflowID(r.MemberID)
+	if r.WorkspaceID != "" {
+		id = offboarding.RemovalWorkflowID(r.WorkspaceID, r.MemberID)
+	}
 	return temporal.StartWorkflowOptions{
-		ID:                       offboarding.WorkflowID(r.MemberID),
+		ID:                       id,
 		TaskQueue:                offboarding.TaskQueue,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,

@@ -24,6 +24,8 @@ type Import struct {
 	Grants                      []ImportGrant
 	Schedules                   []ImportSchedule
 	Credentials                 []ImportCredential
+	Workspaces                  []ImportWorkspace
+	WorkspaceMembers            []ImportWorkspaceMember
 }
 
 // ImportMember is a row of members.csv. Every member arrives active.
@@ -50,6 +52,21 @@ type ImportDocument struct {
 	Kind            string
 	FolderPath      string // "" is the owner's My Documents
 	OwnerExternalID string // a maker
+
+	WorkspaceExternalID string // "" for none
+}
+
+// ImportWorkspace is a row of workspaces.csv.
+type ImportWorkspace struct {
+	ExternalID string
+	Name       string
+}
+
+// ImportWorkspaceMember is a row of workspace_members.csv.
+type ImportWorkspaceMember struct {
+	WorkspaceExternalID string
+	MemberExternalID    string
+	Role                WorkspaceRole
 }
 
 // ImportGrant is a row of grants.csv.
@@ -82,6 +99,7 @@ type ImportSummary struct {
 	Grants         int    `json:"grants"`
 	Schedules      int    `json:"schedules"`
 	Credentials    int    `json:"credentials"`
+	Workspaces     int    `json:"workspaces"`
 }
 
 // The files of an organization. An import does not read LeaversFile.
@@ -94,13 +112,20 @@ const (
 	SchedulesFile    = "schedules.csv"
 	CredentialsFile  = "credentials.csv"
 	LeaversFile      = "leavers.csv"
+
+	WorkspacesFile       = "workspaces.csv"
+	WorkspaceMembersFile = "workspace_members.csv"
 )
 
 // importFiles is the order in which the files are read, so that what a row
 // refers to has been read before it, and in which their errors are listed.
 var importFiles = []string{
-	OrganizationFile, MembersFile, FoldersFile, DocumentsFile, GrantsFile, SchedulesFile, CredentialsFile,
+	OrganizationFile, MembersFile, WorkspacesFile, WorkspaceMembersFile, FoldersFile, DocumentsFile, GrantsFile, SchedulesFile,
+	CredentialsFile,
 }
+
+// optionalFiles may be missing: not every organization has workspaces.
+var optionalFiles = []string{WorkspacesFile, WorkspaceMembersFile}
 
 // RowError is what is wrong with one row of a file.
 type RowError struct {
@@ -144,10 +169,14 @@ func ReadImport(dir fs.FS) (Import, error) {
 	readers := map[string]func(file string, f fs.File){
 		OrganizationFile: i.readOrganization, MembersFile: i.readMembers, FoldersFile: i.readFolders,
 		DocumentsFile: i.readDocuments, GrantsFile: i.readGrants, SchedulesFile: i.readSchedules,
-		CredentialsFile: i.readCredentials,
+		CredentialsFile: i.readCredentials, WorkspacesFile: i.readWorkspaces, WorkspaceMembersFile: i.readWorkspaceMembers,
 	}
 	for _, file := range importFiles {
 		f, err := dir.Open(file)
+		if errors.Is(err, fs.ErrNotExist) && slices.Contains(optionalFiles, file) {
+			i.known[file] = true // it has no rows
+			continue
+		}
 		if err != nil {
 			i.fail(file, 0, "", openReason(err))
 			continue

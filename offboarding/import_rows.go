@@ -13,8 +13,11 @@ type importer struct {
 	zones   map[string]string    // time zone to what is wrong with it
 	members map[string]importKey // by external ID
 	docs    map[string]importKey // by external ID
-	folders map[string]int       // path to line
-	known   map[string]bool      // files whose rows could be read
+
+	workspaces map[string]importKey // by external ID
+
+	folders map[string]int  // path to line
+	known   map[string]bool // files whose rows could be read
 
 	provisioningLine int // of the provisioning admin, 0 for none
 }
@@ -29,7 +32,7 @@ type importKey struct {
 func newImporter() *importer {
 	return &importer{
 		zones: map[string]string{}, members: map[string]importKey{}, docs: map[string]importKey{},
-		folders: map[string]int{}, known: map[string]bool{},
+		workspaces: map[string]importKey{}, folders: map[string]int{}, known: map[string]bool{},
 	}
 }
 
@@ -137,14 +140,17 @@ func (i *importer) readFolders(file string, f fs.File) {
 
 func (i *importer) readDocuments(file string, f fs.File) {
 	required := []string{"external_id", "title", "kind", "folder_path", "owner_external_id"}
-	i.rows(file, f, required, nil, func(t *table) {
+	i.rows(file, f, required, []string{"workspace_external_id"}, func(t *table) {
 		d := ImportDocument{
 			ExternalID:      t.name("external_id"),
 			Title:           t.required("title"),
 			Kind:            oneOf(t, "kind", DocumentKinds),
 			FolderPath:      t.text("folder_path", maxField),
 			OwnerExternalID: t.required("owner_external_id"),
+
+			WorkspaceExternalID: t.text("workspace_external_id", maxField),
 		}
+		i.refer(t, "workspace_external_id", d.WorkspaceExternalID, i.workspaces, WorkspacesFile)
 		if first, ok := i.docs[d.ExternalID]; ok {
 			t.fail("external_id", "%s is on line %d already", quote(d.ExternalID), first.line)
 		} else if d.ExternalID != "" {

@@ -242,3 +242,45 @@ func TestReadImportIsLinear(t *testing.T) {
 	require.Len(t, in.Documents, n+2)
 	require.Len(t, in.Grants, 2*n+2)
 }
+
+// Workspaces come in two files that an organization without any leaves out.
+func TestReadImportReadsWorkspaces(t *testing.T) {
+	t.Parallel()
+	files := acme()
+	files["workspaces.csv"] = "external_id,name\nw1,Research\n"
+	files["workspace_members.csv"] = "workspace_external_id,member_external_id,role\nw1,m2,member\nw1,m3,admin\n"
+	files["documents.csv"] = "external_id,title,kind,folder_path,owner_external_id,workspace_external_id\nd1,One,workbook,a/b/c,m1,w1\nd2,Two,doc,,m3,\n"
+	in, err := read(files)
+	require.NoError(t, err)
+	require.Equal(t, []offboarding.ImportWorkspace{{ExternalID: "w1", Name: "Research"}}, in.Workspaces)
+	require.Equal(t, []offboarding.ImportWorkspaceMember{
+		{WorkspaceExternalID: "w1", MemberExternalID: "m2", Role: offboarding.WorkspaceMember},
+		{WorkspaceExternalID: "w1", MemberExternalID: "m3", Role: offboarding.WorkspaceAdmin},
+	}, in.WorkspaceMembers)
+	require.Equal(t, "w1", in.Documents[0].WorkspaceExternalID)
+
+	files["workspaces.csv"] += "w1,Again\n,Nameless\n"
+	files["workspace_members.csv"] += "w1,m3,member\nw2,m9,boss\n"
+	files["documents.csv"] = strings.ReplaceAll(files["documents.csv"], "w1", "w3")
+	_, err = read(files)
+	var wrong *offboarding.ImportError
+	require.ErrorAs(t, err, &wrong)
+	lines := []string{}
+	for _, row := range wrong.Rows {
+		lines = append(lines, row.Error())
+	}
+	require.Equal(t, []string{
+		`workspaces.csv:3: external_id: "w1" is on line 2 already`,
+		`workspaces.csv:4: external_id: is empty`,
+		`workspace_members.csv:4: the member is in this workspace on line 3 already`,
+		`workspace_members.csv:5: role: "boss" is not one of admin, member`,
+		`workspace_members.csv:5: workspace_external_id: "w2" is not in workspaces.csv`,
+		`workspace_members.csv:5: member_external_id: "m9" is not in members.csv`,
+		`documents.csv:2: workspace_external_id: "w3" is not in workspaces.csv`,
+	}, lines)
+
+	files = acme()
+	files["documents.csv"] = "external_id,title,kind,folder_path,owner_external_id,workspace_external_id\nd1,One,workbook,a/b/c,m1,w1\n"
+	_, err = read(files)
+	require.ErrorContains(t, err, `"w1" is not in workspaces.csv`, "the file is missing")
+}

@@ -67,13 +67,15 @@ type loader struct {
 	members      map[string]uuid.UUID // by external ID
 	documents    map[string]uuid.UUID // by external ID
 	folders      map[string]uuid.UUID // by path
+	workspaces   map[string]uuid.UUID // by external ID
 	paths        []string             // of the folders, parents first
 }
 
 func (l *loader) load() error {
 	l.prepare()
 	for _, load := range []func() error{
-		l.loadOrganization, l.loadMembers, l.loadProvisioningAdmin, l.loadFolders, l.loadDocuments, l.loadGrants, l.loadSchedules, l.loadCredentials,
+		l.loadOrganization, l.loadMembers, l.loadProvisioningAdmin, l.loadWorkspaces, l.loadFolders, l.loadDocuments, l.loadGrants,
+		l.loadSchedules, l.loadCredentials,
 	} {
 		if err := load(); err != nil {
 			return err
@@ -103,15 +105,20 @@ func (l *loader) prepare() {
 			}
 		}
 	}
+	l.workspaces = make(map[string]uuid.UUID, len(l.in.Workspaces))
+	for _, w := range l.in.Workspaces {
+		l.workspaces[w.ExternalID] = newID()
+	}
 	l.documents = make(map[string]uuid.UUID, len(l.in.Documents))
 	for _, d := range l.in.Documents {
 		l.documents[d.ExternalID] = newID()
 	}
 	l.summary = offboarding.ImportSummary{
 		OrganizationID: l.organization.String(), Members: len(l.in.Members), Folders: len(l.paths), Documents: len(l.in.Documents),
-		Grants: len(l.in.Grants), Schedules: len(l.in.Schedules), Credentials: len(l.in.Credentials),
+		Grants: len(l.in.Grants), Schedules: len(l.in.Schedules), Credentials: len(l.in.Credentials), Workspaces: len(l.in.Workspaces),
 	}
-	l.total = len(l.in.Members) + len(l.paths) + len(l.in.Documents) + len(l.in.Grants) + len(l.in.Schedules) + len(l.in.Credentials)
+	l.total = len(l.in.Members) + len(l.paths) + len(l.in.Documents) + len(l.in.Grants) + len(l.in.Schedules) + len(l.in.Credentials) +
+		len(l.in.Workspaces) + len(l.in.WorkspaceMembers)
 }
 
 func (l *loader) loadOrganization() error {

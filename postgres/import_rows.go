@@ -21,6 +21,27 @@ func (l *loader) loadMembers() error {
 	})
 }
 
+func (l *loader) loadWorkspaces() error {
+	columns := []string{"id", "organization_id", "external_id", "name", "created_at"}
+	err := l.copyIn("workspaces", len(l.in.Workspaces), columns, func(i int) ([]any, error) {
+		w := &l.in.Workspaces[i]
+		return []any{l.workspaces[w.ExternalID], l.organization, w.ExternalID, w.Name, l.at}, nil
+	})
+	if err != nil {
+		return err
+	}
+	columns = []string{"organization_id", "workspace_id", "member_id", "role"}
+	return l.copyIn("workspace_members", len(l.in.WorkspaceMembers), columns, func(i int) ([]any, error) {
+		m := &l.in.WorkspaceMembers[i]
+		workspace, err := refer(l.workspaces, m.WorkspaceExternalID, "workspace_external_id")
+		if err != nil {
+			return nil, err
+		}
+		member, err := refer(l.members, m.MemberExternalID, "member_external_id")
+		return []any{l.organization, workspace, member, string(m.Role)}, err
+	})
+}
+
 func (l *loader) loadFolders() error {
 	columns := []string{"id", "organization_id", "parent_id", "name", "created_at"}
 	return l.copyIn("folders", len(l.paths), columns, func(i int) ([]any, error) {
@@ -37,6 +58,7 @@ func (l *loader) loadFolders() error {
 func (l *loader) loadDocuments() error {
 	columns := []string{
 		"id", "organization_id", "external_id", "title", "kind", "folder_id", "owner_id", "access", "created_at", "updated_at",
+		"workspace_id",
 	}
 	return l.copyIn("documents", len(l.in.Documents), columns, func(i int) ([]any, error) {
 		d := &l.in.Documents[i]
@@ -45,7 +67,13 @@ func (l *loader) loadDocuments() error {
 			return nil, err
 		}
 		folder, err := optional(l.folders, d.FolderPath, "folder_path")
-		return []any{l.documents[d.ExternalID], l.organization, d.ExternalID, d.Title, d.Kind, folder, owner, "editable", l.at, l.at}, err
+		if err != nil {
+			return nil, err
+		}
+		workspace, err := optional(l.workspaces, d.WorkspaceExternalID, "workspace_external_id")
+		return []any{
+			l.documents[d.ExternalID], l.organization, d.ExternalID, d.Title, d.Kind, folder, owner, "editable", l.at, l.at, workspace,
+		}, err
 	})
 }
 

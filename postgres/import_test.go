@@ -83,7 +83,7 @@ func TestImport(t *testing.T) {
 	assert.Equal(t, []string{summary.OrganizationID, "ImportOrganization", "organization", summary.OrganizationID},
 		[]string{audit.Organization, audit.Event, audit.Kind, audit.Subject})
 	assert.JSONEq(t, fmt.Sprintf(`{"organization_id": %q, "members": 369, "folders": 920, "documents": 3191, "grants": 5951,
-		"schedules": 307, "credentials": 80}`, summary.OrganizationID), audit.After)
+		"schedules": 307, "credentials": 80, "workspaces": 0}`, summary.OrganizationID), audit.After)
 	assert.True(t, audit.At.Equal(importTime))
 }
 

@@ -79,6 +79,24 @@ func (s *Store) FindCase(ctx context.Context, memberOrCaseID string, now time.Ti
 	return row, err
 }
 
+const selectCaseOfDocument = selectCases + ` JOIN documents d ON d.id = $2::uuid AND d.owner_id = c.member_id
+	AND (c.workspace_id IS NULL OR c.workspace_id = d.workspace_id)
+	WHERE c.closed_at IS NULL AND c.deactivated_at IS NOT NULL ORDER BY c.workspace_id IS NULL DESC LIMIT 1`
+
+// FindCaseOfDocument finds the open case in which a document waits for an owner.
+func (s *Store) FindCaseOfDocument(ctx context.Context, documentID string, now time.Time) (offboarding.CaseRow, error) {
+	var row offboarding.CaseRow
+	err := s.inTx(ctx, "look up the case of a document", func(t *tx) error {
+		found, err := t.find(&row, selectCaseOfDocument, now, documentID)
+		if found || err != nil {
+			return err
+		}
+		return offboarding.Refuse("", offboarding.CodeCaseNotFound, "document_id", "the document waits in no case")
+	})
+	utc(caseTimes(&row))
+	return row, err
+}
+
 const selectRequests = `SELECT r.id, r.organization_id, r.case_id, c.workflow_id, r.document_id, d.external_id AS document_external_id,
 	d.title AS document_title, r.member_id, m.display_name AS member_name, m.email AS member_email, r.note, r.status,
 	r.created_at, r.escalated_at, r.decided_at, coalesce(r.decided_by::text, '') AS decided_by, r.decision_note,

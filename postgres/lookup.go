@@ -103,6 +103,28 @@ func (s *Store) FindDocument(ctx context.Context, ref, organization string) (off
 	return found[0], nil
 }
 
+const findWorkspaceBy = `SELECT w.id, w.external_id, w.name FROM workspaces w JOIN organizations o ON o.id = w.organization_id WHERE` + inOrganization +
+	`AND (w.external_id = $1 OR w.id::text = $1) LIMIT 2`
+
+// FindWorkspace finds a workspace by ID or external ID, with or without the prefix
+// "external:". organization is a slug or an ID, "" for all.
+func (s *Store) FindWorkspace(ctx context.Context, ref, organization string) (offboarding.Workspace, error) {
+	var found []offboarding.Workspace
+	err := s.inTx(ctx, "look up a workspace", func(t *tx) error {
+		return t.list(&found, findWorkspaceBy, strings.TrimPrefix(strings.TrimSpace(ref), externalPrefix), organization)
+	})
+	switch {
+	case err != nil:
+		return offboarding.Workspace{}, err
+	case len(found) == 0:
+		return offboarding.Workspace{}, offboarding.Refuse("W1", offboarding.CodeWorkspaceNotFound, "workspace_id", "there is no such workspace")
+	case len(found) > 1:
+		return offboarding.Workspace{}, offboarding.Refuse("W1", offboarding.CodeInvalidArgument, "workspace_id",
+			"workspaces of several organizations have that external ID; name the organization, or use the workspace's ID")
+	}
+	return found[0], nil
+}
+
 // Organization finds an organization by slug or ID.
 func (s *Store) Organization(ctx context.Context, ref string) (offboarding.Organization, error) {
 	const find = `SELECT id FROM organizations WHERE slug = $1 OR id::text = $1`

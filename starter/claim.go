@@ -58,10 +58,13 @@ func claimRun(ctx context.Context, opts *claimOptions) error {
 	if err := n.err(); err != nil {
 		return err
 	}
-	if document.OwnerStatus == offboarding.MemberActive {
-		return offboarding.Refuse("C1", offboarding.CodeAlreadyOwned, "document_id", "the document has an active owner")
+	row, err := n.store.FindCaseOfDocument(ctx, document.ID, opts.now().UTC())
+	if offboarding.CodeOf(err) == offboarding.CodeCaseNotFound {
+		if document.OwnerStatus == offboarding.MemberActive {
+			return offboarding.Refuse("C1", offboarding.CodeAlreadyOwned, "document_id", "the document has an active owner")
+		}
+		row, err = n.store.FindCase(ctx, document.OwnerID, opts.now().UTC())
 	}
-	row, err := n.store.FindCase(ctx, document.OwnerID, opts.now().UTC())
 	if err != nil {
 		return err
 	}

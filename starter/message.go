@@ -17,17 +17,19 @@ type target struct {
 	row    offboarding.CaseRow
 }
 
-// target finds the case of the member whom a command names; what else the
+// target finds the case of the member whom a command names, by that case's ID too; what else the
 // command names is found by more, so that all mistakes are reported together.
 func (f *factory) target(ctx context.Context, member string, more func(*target)) (*target, error) {
 	n, err := f.names(ctx)
 	if err != nil {
 		return nil, err
 	}
-	t := &target{names: n, leaver: n.member(member, "member_id")}
+	t := &target{names: n}
+	var of string
+	t.leaver, of = n.memberOrCase(member, "member_id", f.now())
 	t.admin = n.actor(f.as, "admin_id", t.leaver.OrganizationID)
 	if t.leaver.ID != "" {
-		if t.row, err = n.store.FindCase(ctx, t.leaver.ID, f.now().UTC()); err != nil {
+		if t.row, err = n.store.FindCase(ctx, of, f.now().UTC()); err != nil {
 			n.keep(err, "member_id")
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"handover/offboarding"
 	"handover/postgres"
@@ -85,6 +86,28 @@ func (n *names) newOwner(ref, organizationID string) string {
 		return ref
 	}
 	return n.memberOf(ref, "new_owner_id", organizationID).ID
+}
+
+// memberOrCase finds a member, by the ID of one of their cases too, and what
+// FindCase then takes: a member may have several cases open, one of the whole
+// organization and one for each workspace.
+func (n *names) memberOrCase(ref, field string, now time.Time) (offboarding.Member, string) {
+	if row, err := n.store.FindCase(n.ctx, ref, now.UTC()); err == nil && row.ID == ref {
+		return n.memberOf(row.MemberID, field, row.OrganizationID), row.ID
+	}
+	m := n.member(ref, field)
+	return m, m.ID
+}
+
+func (n *names) workspace(ref, organization string) offboarding.Workspace {
+	if n.failed != nil {
+		return offboarding.Workspace{}
+	}
+	w, err := n.store.FindWorkspace(n.ctx, ref, organization)
+	if err != nil {
+		n.keep(err, "workspace_id")
+	}
+	return w
 }
 
 func (n *names) document(ref, organization string) offboarding.DocumentRow {

@@ -60,14 +60,14 @@ func statusRun(ctx context.Context, opts *statusOptions) error {
 	if err != nil {
 		return err
 	}
-	member := n.member(opts.member, "member_id")
+	_, of := n.memberOrCase(opts.member, "member_id", opts.now())
 	if err := n.err(); err != nil {
 		return err
 	}
 	if opts.watch {
-		return watchStatus(ctx, opts, n, member)
+		return watchStatus(ctx, opts, n, of)
 	}
-	shown, err := lookAt(ctx, opts, n, member)
+	shown, err := lookAt(ctx, opts, n, of)
 	if err != nil {
 		return err
 	}
@@ -76,8 +76,8 @@ func statusRun(ctx context.Context, opts *statusOptions) error {
 
 // lookAt reads the case from the database and asks it. One that has closed may be
 // forgotten by the engine, or another case may go by its name: its row says all.
-func lookAt(ctx context.Context, opts *statusOptions, n *names, m offboarding.Member) (shownStatus, error) {
-	row, err := n.store.FindCase(ctx, m.ID, opts.now().UTC())
+func lookAt(ctx context.Context, opts *statusOptions, n *names, of string) (shownStatus, error) {
+	row, err := n.store.FindCase(ctx, of, opts.now().UTC())
 	shown := shownStatus{Case: row}
 	if err != nil {
 		return shown, err
@@ -99,12 +99,12 @@ func lookAt(ctx context.Context, opts *statusOptions, n *names, m offboarding.Me
 }
 
 // watchStatus writes a line whenever something has changed.
-func watchStatus(ctx context.Context, opts *statusOptions, n *names, m offboarding.Member) error {
+func watchStatus(ctx context.Context, opts *statusOptions, n *names, of string) error {
 	ticker := time.NewTicker(opts.interval)
 	defer ticker.Stop()
 	last := ""
 	for {
-		shown, err := lookAt(ctx, opts, n, m)
+		shown, err := lookAt(ctx, opts, n, of)
 		if ctx.Err() != nil {
 			return nil // ^C is how a watch ends
 		}
