@@ -34,7 +34,9 @@ func New(store Store, cases Cases, notifier Notifier, log *slog.Logger) *Activit
 type Store interface {
 	Admit(context.Context, offboarding.AdmitInput) (offboarding.Admission, error)
 	Revoke(context.Context, offboarding.RevokeInput) (offboarding.Revoked, error)
+	CheckSessions(context.Context, offboarding.Step) (offboarding.SessionsChecked, error)
 	Deactivate(context.Context, offboarding.Step) (offboarding.Deactivated, error)
+	ArchiveMember(context.Context, offboarding.Step) (archived bool, err error)
 	FallBack(context.Context, offboarding.Step) (offboarding.Plan, error)
 	Advance(context.Context, offboarding.AdvanceInput) error
 	Settle(context.Context, offboarding.SettleInput) (offboarding.Settled, error)

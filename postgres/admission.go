@@ -14,8 +14,8 @@ const (
 	selectOpenCase = `SELECT ` + caseColumns + ` FROM cases c WHERE c.member_id = $1 AND c.workspace_id IS NOT DISTINCT FROM nullif($2, '')::uuid AND c.closed_at IS NULL`
 	selectCase     = `SELECT ` + caseColumns + ` FROM cases c WHERE c.id = $1`
 	insertCase     = `INSERT INTO cases (id, workflow_id, organization_id, member_id, requested_by, origin, reason, phase, disposition,
-		new_owner_id, archive_schedules, grace_period_seconds, created_at, effective_at, workspace_id)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, 'scheduled', $8, nullif($9, '')::uuid, $10, $11, $12, $13, nullif($14, '')::uuid)`
+		new_owner_id, archive_schedules, grace_period_seconds, created_at, effective_at, workspace_id, provider, fallback_reason)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, 'scheduled', $8, nullif($9, '')::uuid, $10, $11, $12, $13, nullif($14, '')::uuid, $15, $16)`
 )
 
 // errCaseOpened says that another start opened the member's case meanwhile.
@@ -61,7 +61,7 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 			return offboarding.AdmitRemoval(r, removal, now)
 		}
 	}
-	if f.Leaver != nil && len(offboarding.JudgeAuthority(f.Actor, f.Leaver)) == 0 {
+	if f.Leaver != nil && len(offboarding.JudgeAsker(f.Actor, in.Request.Provider, f.Organization, f.Leaver)) == 0 {
 		if found, err := t.find(&c, selectOpenCase, f.Leaver.ID, workspaceID); err != nil {
 			return offboarding.Admission{}, err
 		} else if found {
@@ -77,9 +77,11 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 		RequestedBy: f.Actor.Member.ID, Origin: in.Request.Origin, Phase: offboarding.PhaseScheduled,
 		Disposition: plan.Disposition, NewOwnerID: plan.NewOwnerID, ArchiveSchedules: plan.ArchiveSchedules,
 		GraceSeconds: int64(plan.GracePeriod.Seconds()), EffectiveAt: plan.EffectiveAt.Truncate(time.Microsecond),
+		Provider: in.Request.Provider, FallbackReason: plan.FallbackReason,
 	}
 	_, err = t.exec(insertCase, c.ID, c.WorkflowID, c.OrganizationID, c.MemberID, c.RequestedBy, c.Origin, in.Request.Reason,
-		c.Disposition, c.NewOwnerID, c.ArchiveSchedules, c.GraceSeconds, in.At, c.EffectiveAt, c.WorkspaceID)
+		c.Disposition, c.NewOwnerID, c.ArchiveSchedules, c.GraceSeconds, in.At, c.EffectiveAt, c.WorkspaceID, c.Provider,
+		c.FallbackReason)
 	if violates(err, "cases_one_open_per_member") || violates(err, "cases_one_open_per_workspace") || violates(err, "cases_pkey") {
 		return offboarding.Admission{}, errCaseOpened
 	}
@@ -89,6 +91,12 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 	after := state{"phase": c.Phase, "effective_at": c.EffectiveAt, "disposition": c.Disposition, "new_owner_id": c.NewOwnerID}
 	if c.WorkspaceID != "" {
 		after["workspace_id"] = c.WorkspaceID
+	}
+	if c.Provider != "" {
+		after["provider"] = c.Provider
+	}
+	if c.FallbackReason != "" {
+		after["reason"] = c.FallbackReason
 	}
 	err = t.audit(&c, in.At, change{event: offboarding.EventScheduleOffboarding, after: after})
 	if err != nil {
@@ -103,6 +111,15 @@ func (t *tx) admission(c *caseRow, in offboarding.AdmitInput) (offboarding.Admis
 		RequestedBy: c.RequestedBy, Phase: c.Phase, Plan: c.plan(),
 		Existing: c.ID != in.CaseID && c.WorkflowID != in.WorkflowID, Resumed: c.ID != in.CaseID && c.WorkflowID == in.WorkflowID,
 		DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt,
+	}
+	if c.Phase == offboarding.PhaseRevoking {
+		a.SessionsEndAt = c.SessionsEndAt
+	}
+	if a.Resumed {
+		var err error
+		if a.ArchiveAt, err = t.archiveAt(c); err != nil {
+			return a, err
+		}
 	}
 	if c.Reactivation != "" && c.ClosedAt == nil {
 		a.Reactivation = new(offboarding.Reactivation)

@@ -15,7 +15,7 @@ func pendingWhere(where string) string {
 }
 
 var (
-	deactivateMember = `UPDATE members SET status = 'inactive', deactivated_at = $2 WHERE id = $1 AND status = 'active'`
+	deactivateMember = `UPDATE members SET status = 'inactive', deactivated_at = $2 WHERE id = $1 AND status = 'active' RETURNING managed_by`
 	markDeactivated  = `UPDATE cases SET phase = 'deactivated', deactivated_at = $2 WHERE id = $1`
 	// A member who leaves asks for nothing any more.
 	withdrawRequests = `WITH withdrawn AS (
@@ -46,7 +46,7 @@ func (s *Store) Deactivate(ctx context.Context, in offboarding.Step) (offboardin
 		}
 		var err error
 		if c.WorkspaceID == "" {
-			err = t.deactivate(c, in.At)
+			out.ArchiveAt, err = t.deactivate(c, in.At)
 		} else {
 			err = t.remove(c, in.At)
 		}
@@ -58,22 +58,23 @@ func (s *Store) Deactivate(ctx context.Context, in offboarding.Step) (offboardin
 	})
 }
 
-// deactivate makes the leaver inactive.
-func (t *tx) deactivate(c *caseRow, at time.Time) error {
-	if _, _, err := t.revokeAll(c, at); err != nil {
-		return err
+// deactivate makes the leaver inactive, and answers with when they become archived.
+func (t *tx) deactivate(c *caseRow, at time.Time) (archiveAt *time.Time, err error) {
+	if _, _, err := t.revokeAll(c, at, nil); err != nil {
+		return nil, err
 	}
-	n, err := t.exec(deactivateMember, c.MemberID, at)
+	var managedBy string
+	found, err := t.find(&managedBy, deactivateMember, c.MemberID, at)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if n == 0 {
-		return offboarding.Refuse("E2", offboarding.CodeAlreadyInactive, "member_id", "the member is not active")
+	if !found {
+		return nil, offboarding.Refuse("E2", offboarding.CodeAlreadyInactive, "member_id", "the member is not active")
 	}
 	if _, err := t.exec(markDeactivated, c.ID, at); err != nil {
-		return err
+		return nil, err
 	}
-	return t.audit(c, at, change{
+	return offboarding.ArchiveAt(managedBy, at), t.audit(c, at, change{
 		event: offboarding.EventDeactivateMember, kind: offboarding.SubjectMember, subject: c.MemberID,
 		before: state{"status": offboarding.MemberActive, "phase": c.Phase},
 		after:  state{"status": offboarding.MemberInactive, "phase": offboarding.PhaseDeactivated},

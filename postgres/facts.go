@@ -174,7 +174,10 @@ func (t *tx) eligibility(f *offboarding.AdmissionFacts, newOwner string, now tim
 			return err
 		}
 	}
-	if newOwner == "" {
+	if newOwner == "" && f.FromProvider {
+		newOwner = f.Organization.ProvisioningAdminID // rule N2
+	}
+	if newOwner == "" && !f.FromProvider {
 		return nil
 	}
 	if leaver.ManagerID != "" {
@@ -193,6 +196,14 @@ func (t *tx) eligibility(f *offboarding.AdmissionFacts, newOwner string, now tim
 // admissionFacts loads what the rules need to judge a start.
 func (t *tx) admissionFacts(r offboarding.Request, now time.Time) (offboarding.AdmissionFacts, error) {
 	var f offboarding.AdmissionFacts
+	if r.Provider != "" && r.WorkspaceID == "" {
+		f.FromProvider = true
+		var err error
+		if f.Actor, f.Leaver, err = t.providersLeaver(r); err != nil || f.Leaver == nil {
+			return f, err
+		}
+		return f, t.eligibility(&f, r.NewOwnerID, now, true)
+	}
 	actor, leaver, err := t.actorAndLeaver(r)
 	if err != nil {
 		return f, err

@@ -10,12 +10,13 @@ import (
 // overdue is a case whose next step was due and has not been done: nothing runs
 // it, or it cannot go on.
 const overdue = `(c.phase = 'scheduled' AND c.effective_at <= $1 OR c.phase = 'grace' AND c.grace_ends_at <= $1
-	OR c.phase IN ('revoking', 'deactivated') AND c.effective_at <= $1::timestamptz - interval '5 minutes')`
+	OR c.phase IN ('revoking', 'deactivated') AND greatest(c.effective_at, c.sessions_end_at) <= $1::timestamptz - interval '5 minutes')`
 
 // selectCases counts, for each case of a page, what waits for an owner: what an
 // inactive leaver still owns, archived documents aside.
 const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, coalesce(c.workspace_id::text, '') AS workspace_id, c.member_id, c.requested_by, c.origin, c.phase, c.disposition,
-	coalesce(c.new_owner_id::text, '') AS new_owner_id, c.fallback_reason, c.effective_at, c.deactivated_at, c.grace_ends_at,
+	coalesce(c.new_owner_id::text, '') AS new_owner_id, c.fallback_reason, c.effective_at, c.provider,
+	c.sessions_end_at, c.deactivated_at, c.grace_ends_at,
 	c.closed_at, c.created_at, c.failure, c.trouble_step, c.trouble_attempt, c.trouble_error, c.trouble_since,
 	o.slug AS organization_slug, m.display_name AS member_name, m.email AS member_email,
 	CASE WHEN c.closed_at IS NOT NULL THEN 0
@@ -37,7 +38,7 @@ func (s *Store) Cases(ctx context.Context, f offboarding.CaseFilter) (offboardin
 		c.add("c.closed_at IS NULL")
 	}
 	if f.Troubled {
-		c.add("c.trouble_step <> '' AND c.closed_at IS NULL")
+		c.add("c.trouble_step <> '' AND (c.closed_at IS NULL OR c.trouble_step = 'archive-member')") // the leaver's archival outlives the case
 	}
 	if f.Overdue {
 		c.add(overdue)
@@ -56,7 +57,7 @@ func (s *Store) Cases(ctx context.Context, f offboarding.CaseFilter) (offboardin
 }
 
 func caseTimes(row *offboarding.CaseRow) []*time.Time {
-	return []*time.Time{&row.CreatedAt, &row.EffectiveAt, row.DeactivatedAt, row.GraceEndsAt, row.ClosedAt, row.TroubleSince}
+	return []*time.Time{&row.CreatedAt, &row.EffectiveAt, row.SessionsEndAt, row.DeactivatedAt, row.GraceEndsAt, row.ClosedAt, row.TroubleSince}
 }
 
 const selectCaseOf = selectCases + ` WHERE c.id = $2::uuid OR c.member_id = $2::uuid

@@ -40,7 +40,7 @@ const selectOpenCaseID = `SELECT id FROM cases WHERE member_id = $1 AND workspac
 // judge fills in the plan. Where the member's case is open already, a start by
 // somebody with authority answers with that case and judges nothing else (rule E2).
 func (t *tx) judge(out *offboarding.Preview, r offboarding.Request, f offboarding.AdmissionFacts, now time.Time) error {
-	if f.Leaver != nil && len(offboarding.JudgeAuthority(f.Actor, f.Leaver)) == 0 {
+	if f.Leaver != nil && len(offboarding.JudgeAsker(f.Actor, r.Provider, f.Organization, f.Leaver)) == 0 {
 		if open, err := t.find(&out.OpenCaseID, selectOpenCaseID, f.Leaver.ID); err != nil || open {
 			return err
 		}
@@ -51,7 +51,7 @@ func (t *tx) judge(out *offboarding.Preview, r offboarding.Request, f offboardin
 	}
 	out.Plan = &offboarding.PlannedCase{
 		Disposition: plan.Disposition, NewOwnerID: plan.NewOwnerID, ArchiveSchedules: plan.ArchiveSchedules,
-		EffectiveAt: plan.EffectiveAt, GracePeriodSeconds: int64(plan.GracePeriod / time.Second),
+		FallbackReason: plan.FallbackReason, EffectiveAt: plan.EffectiveAt, GracePeriodSeconds: int64(plan.GracePeriod / time.Second),
 	}
 	owner, err := t.memberByID(plan.NewOwnerID, selectMember)
 	if owner != nil {

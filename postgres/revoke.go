@@ -7,11 +7,13 @@ import (
 	"handover/offboarding"
 )
 
-// revokeAll revokes every credential and session of a member, one event each.
+// revokeAll revokes the credentials and sessions of a member, one event each. $7
+// is since when SSO sessions are let be until they end, NULL for none.
 const revokeAll = `WITH credential AS (
 		UPDATE credentials SET status = 'revoked', revoked_at = $2 WHERE member_id = $1 AND status = 'active' RETURNING id),
 	session AS (
-		UPDATE sessions SET status = 'revoked', revoked_at = $2 WHERE member_id = $1 AND status = 'active' RETURNING id),
+		UPDATE sessions SET status = 'revoked', revoked_at = $2 WHERE member_id = $1 AND status = 'active'
+		AND ($7::timestamptz IS NULL OR NOT (sso AND created_at <= $7 AND (expires_at IS NULL OR expires_at > $2))) RETURNING id),
 	revoked AS (
 		SELECT 'RevokeCredentials' AS event, 'credential' AS kind, id FROM credential
 		UNION ALL SELECT 'RevokeSessions', 'session', id FROM session),
@@ -20,14 +22,17 @@ const revokeAll = `WITH credential AS (
 		SELECT $3, event, $4, $5, $1, $6, kind, id, '{"status": "active"}', '{"status": "revoked"}', $2 FROM revoked)
 	SELECT count(*) FILTER (WHERE kind = 'credential') AS credentials, count(*) FILTER (WHERE kind = 'session') AS sessions FROM revoked`
 
-func (t *tx) revokeAll(c *caseRow, at time.Time) (credentials, sessions int, err error) {
+// revokeAll revokes everything, but with letBe the SSO sessions made until then,
+// while they last.
+func (t *tx) revokeAll(c *caseRow, at time.Time, letBe *time.Time) (credentials, sessions int, err error) {
 	var n struct{ Credentials, Sessions int }
-	err = t.get(&n, revokeAll, c.MemberID, at, c.OrganizationID, c.RequestedBy, c.Origin, c.ID)
+	err = t.get(&n, revokeAll, c.MemberID, at, c.OrganizationID, c.RequestedBy, c.Origin, c.ID, letBe)
 	return n.Credentials, n.Sessions, err
 }
 
 // Revoke revokes the leaver's credentials and sessions; a case that has waited
-// is judged again first.
+// is judged again first. Where the organization waits for SSO sessions, those go
+// on (rule S1).
 func (s *Store) Revoke(ctx context.Context, in offboarding.RevokeInput) (offboarding.Revoked, error) {
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Revoked, error) {
 		var out offboarding.Revoked
@@ -40,14 +45,25 @@ func (s *Store) Revoke(ctx context.Context, in offboarding.RevokeInput) (offboar
 			}
 		}
 		out.Plan = c.plan()
-		if err := t.advance(c, in.At, offboarding.PhaseRevoking, offboarding.EventAdvanceOffboarding, nil); err != nil {
+		var err error
+		if out.SessionsEndAt, err = t.sessionsEnd(c, in.At); err != nil {
+			return out, err
+		}
+		if _, err := t.exec(markRevoked, c.ID, in.At, out.SessionsEndAt); err != nil {
+			return out, err
+		}
+		var after state
+		var letBe *time.Time
+		if out.SessionsEndAt != nil {
+			after, letBe = state{"sessions_end_at": out.SessionsEndAt}, &in.At
+		}
+		if err := t.advance(c, in.At, offboarding.PhaseRevoking, offboarding.EventAdvanceOffboarding, after); err != nil {
 			return out, err
 		}
 		if c.WorkspaceID != "" {
 			return out, nil // the account stays as it is
 		}
-		var err error
-		out.Credentials, out.Sessions, err = t.revokeAll(c, in.At)
+		out.Credentials, out.Sessions, err = t.revokeAll(c, in.At, letBe)
 		return out, err
 	})
 }
@@ -59,7 +75,7 @@ func (t *tx) secondLook(c *caseRow, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	f := offboarding.AdmissionFacts{Leaver: leaver}
+	f := offboarding.AdmissionFacts{Leaver: leaver, FromProvider: c.Provider != ""}
 	if leaver != nil {
 		if err := t.eligibility(&f, c.NewOwnerID, at, false); err != nil {
 			return err

@@ -6,16 +6,27 @@ import (
 	"handover/offboarding"
 )
 
+// askingToMove judges who would reschedule or cancel a case that waits for its
+// effective time.
+func (t *tx) askingToMove(c *caseRow, adminRef, provider string) (acting, error) {
+	if c.WorkspaceID != "" {
+		provider = "" // of accounts, not of workspaces
+	}
+	f, err := t.asking(c, adminRef, provider)
+	if err != nil {
+		return f, err
+	}
+	violations := offboarding.JudgeAsker(f.Actor, provider, f.organization, f.leaver)
+	return f, f.refusal(append(violations, offboarding.JudgeProvidersCase(c.Provider, provider)...))
+}
+
 // Reschedule moves the effective time of a case that still waits for it.
 func (s *Store) Reschedule(ctx context.Context, in offboarding.RescheduleInput) (offboarding.Outcome, error) {
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
 		c.forgetOrigin()
 		none := offboarding.Outcome{}
-		f, err := t.actingOn(c, in.Message.AdminID)
+		f, err := t.askingToMove(c, in.Message.AdminID, in.Message.Provider)
 		if err != nil {
-			return none, err
-		}
-		if err := f.refusal(offboarding.JudgeAuthority(f.Actor, f.leaver)); err != nil {
 			return none, err
 		}
 		if c.Phase != offboarding.PhaseScheduled {
@@ -40,11 +51,8 @@ func (s *Store) Cancel(ctx context.Context, in offboarding.CancelInput) (offboar
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
 		c.forgetOrigin()
 		none := offboarding.Outcome{}
-		f, err := t.actingOn(c, in.Message.AdminID)
+		f, err := t.askingToMove(c, in.Message.AdminID, in.Message.Provider)
 		if err != nil {
-			return none, err
-		}
-		if err := f.refusal(offboarding.JudgeAuthority(f.Actor, f.leaver)); err != nil {
 			return none, err
 		}
 		if c.Phase != offboarding.PhaseScheduled {

@@ -19,6 +19,7 @@ type caseRow struct {
 	WorkspaceID      string                  `db:"workspace_id"` // of a removal, "" for the whole organization
 	MemberID         string                  `db:"member_id"`
 	RequestedBy      string                  `db:"requested_by"`
+	Provider         string                  `db:"provider"`
 	Origin           string                  `db:"origin"`
 	Phase            offboarding.Phase       `db:"phase"`
 	Disposition      offboarding.Disposition `db:"disposition"`
@@ -27,6 +28,8 @@ type caseRow struct {
 	ArchiveSchedules bool                    `db:"archive_schedules"`
 	GraceSeconds     int64                   `db:"grace_period_seconds"`
 	EffectiveAt      time.Time               `db:"effective_at"`
+	RevokedAt        *time.Time              `db:"revoked_at"`
+	SessionsEndAt    *time.Time              `db:"sessions_end_at"`
 	DeactivatedAt    *time.Time              `db:"deactivated_at"`
 	GraceEndsAt      *time.Time              `db:"grace_ends_at"`
 	ClosedAt         *time.Time              `db:"closed_at"`
@@ -43,7 +46,7 @@ func (c *caseRow) plan() offboarding.Plan {
 
 const caseColumns = `c.id, c.workflow_id, c.organization_id, coalesce(c.workspace_id::text, '') AS workspace_id, c.member_id, c.requested_by, c.origin, c.phase, c.disposition,
 	coalesce(c.new_owner_id::text, '') AS new_owner_id, c.fallback_reason, c.archive_schedules, c.grace_period_seconds,
-	c.effective_at, c.deactivated_at, c.grace_ends_at, c.closed_at, coalesce(c.reactivation::text, '') AS reactivation`
+	c.effective_at, c.provider, c.revoked_at, c.sessions_end_at, c.deactivated_at, c.grace_ends_at, c.closed_at, coalesce(c.reactivation::text, '') AS reactivation`
 
 const (
 	selectCaseForChange = `SELECT ` + caseColumns + `,

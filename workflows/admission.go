@@ -19,7 +19,7 @@ func (c *offboardingCase) admit(ctx workflow.Context) error {
 	c.RequestedBy, c.Plan = a.RequestedBy, a.Plan
 	c.Existing, c.CaseID, c.WorkflowID = a.Existing, a.CaseID, a.WorkflowID
 	c.DeactivatedAt, c.GraceEndsAt, c.Phase = a.DeactivatedAt, a.GraceEndsAt, a.Phase
-	c.Reactivation = a.Reactivation
+	c.Reactivation, c.SessionsEndAt, c.ArchiveAt = a.Reactivation, a.SessionsEndAt, a.ArchiveAt
 	if a.Resumed {
 		// What this run counts must not go by a name that an earlier one used.
 		c.Resumed, c.Waited, c.Recount = in.CaseID[:8], true, a.DeactivatedAt != nil

@@ -16,7 +16,7 @@ func (c *offboardingCase) deactivate(ctx workflow.Context) error {
 			return c.fail(ctx, err)
 		}
 		at := step.At
-		c.DeactivatedAt, c.Phase = &at, offboarding.PhaseDeactivated
+		c.DeactivatedAt, c.Phase, c.ArchiveAt = &at, offboarding.PhaseDeactivated, d.ArchiveAt
 		c.Documents.Total, c.Documents.Unowned = d.Documents, d.Unowned
 		c.done("deactivate")
 		return nil

@@ -158,14 +158,18 @@ func (c *offboardingCase) givesWay(ctx workflow.Context) bool {
 	return c.rollover || c.historyLong(ctx)
 }
 
-// recordTrouble tries once; the query shows the trouble in any case.
 func (c *offboardingCase) recordTrouble(ctx workflow.Context) {
+	recordTrouble(ctx, c.CaseID, c.Troubles.worst())
+}
+
+// recordTrouble tries once; the workflow knows the trouble in any case.
+func recordTrouble(ctx workflow.Context, caseID string, worst *offboarding.Trouble) {
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: 5 * time.Second, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
 	})
-	in := offboarding.TroubleInput{CaseID: c.CaseID, Trouble: c.Troubles.worst()}
+	in := offboarding.TroubleInput{CaseID: caseID, Trouble: worst}
 	if err := workflow.ExecuteLocalActivity(ctx, act.RecordTrouble, in).Get(ctx, nil); err != nil {
-		workflow.GetLogger(ctx).Warn("the trouble cannot be recorded in the database", "case_id", c.CaseID)
+		workflow.GetLogger(ctx).Warn("the trouble cannot be recorded in the database", "case_id", caseID)
 	}
 }
 

@@ -138,12 +138,13 @@ func (c *offboardingCase) ready() bool {
 	return c.parked || c.ended || c.Phase == offboarding.PhaseTransferring
 }
 
-// awaitRevoked answers as soon as the leaver has no access, or the case waits for
-// its effective time; a refused start answers with what it breaks.
+// awaitRevoked answers as soon as the leaver has no access, or the case waits: for
+// its effective time, or for SSO sessions once all else is revoked. A refused
+// start answers with what it breaks.
 func (c *offboardingCase) awaitRevoked(ctx workflow.Context) (offboarding.Status, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	err := workflow.Await(ctx, func() bool {
-		waiting := c.Phase == offboarding.PhaseScheduled && c.parked
+		waiting := c.parked && (c.Phase == offboarding.PhaseScheduled || c.SessionsEndAt != nil)
 		return c.ended || c.rollover || c.closed() || c.DeactivatedAt != nil || waiting
 	})
 	if err != nil {

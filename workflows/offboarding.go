@@ -86,6 +86,8 @@ func (c *offboardingCase) run(ctx workflow.Context) error {
 	for !c.closed() {
 		var err error
 		switch {
+		case c.ArchiveAt != nil:
+			err = c.archiveLater(ctx)
 		case c.Reactivation != nil:
 			err = c.reactivate(ctx)
 		case c.Recount && c.parked:
@@ -95,6 +97,8 @@ func (c *offboardingCase) run(ctx workflow.Context) error {
 			err = c.admit(ctx)
 		case c.Phase == offboarding.PhaseScheduled:
 			err = c.scheduled(ctx)
+		case c.Phase == offboarding.PhaseRevoking && c.SessionsEndAt != nil:
+			err = c.awaitSessions(ctx)
 		case c.Phase == offboarding.PhaseRevoking:
 			err = c.deactivate(ctx)
 		case c.Phase == offboarding.PhaseDeactivated, c.Phase == offboarding.PhaseTransferring:

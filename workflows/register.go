@@ -16,5 +16,6 @@ import (
 func Register(r worker.Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(Offboarding, workflow.RegisterOptions{Name: offboarding.WorkflowOffboarding})
 	r.RegisterWorkflowWithOptions(WorkspaceRemoval, workflow.RegisterOptions{Name: offboarding.WorkflowWorkspaceRemoval})
+	r.RegisterWorkflowWithOptions(MemberArchival, workflow.RegisterOptions{Name: offboarding.WorkflowMemberArchival})
 	r.RegisterActivityWithOptions(a, activity.RegisterOptions{})
 }

@@ -22,7 +22,7 @@ func (c *offboardingCase) scheduled(ctx workflow.Context) error {
 		if err != nil {
 			return c.fail(ctx, err)
 		}
-		c.Plan, c.Phase = revoked.Plan, offboarding.PhaseRevoking
+		c.Plan, c.Phase, c.SessionsEndAt = revoked.Plan, offboarding.PhaseRevoking, revoked.SessionsEndAt
 		c.done("revoke")
 		return nil
 	})

@@ -22,34 +22,38 @@ const (
 // state is what a case remembers when it continues as new. Its size does not
 // depend on the number of documents, claims or days.
 type state struct {
-	CaseID         string             `json:"case_id"`
-	WorkflowID     string             `json:"workflow_id"`
-	OrganizationID string             `json:"organization_id"`
-	WorkspaceID    string             `json:"workspace_id,omitempty"`
-	MemberID       string             `json:"member_id"`
-	RequestedBy    string             `json:"requested_by"`
-	Existing       bool               `json:"existing,omitempty"`
-	Resumed        string             `json:"resumed,omitempty"` // names what this workflow numbers, where it took over a case
-	Phase          offboarding.Phase  `json:"phase"`
-	Plan           offboarding.Plan   `json:"plan"`
-	Waited         bool               `json:"waited,omitempty"` // for the effective time
-	DeactivatedAt  *time.Time         `json:"deactivated_at,omitempty"`
-	GraceEndsAt    *time.Time         `json:"grace_ends_at,omitempty"`
-	ClosedAt       *time.Time         `json:"closed_at,omitempty"`
-	RemindedUntil  time.Time          `json:"reminded_until"`
-	RecheckAt      time.Time          `json:"recheck_at"`
-	Disposed       bool               `json:"disposed,omitempty"` // the plan has been done, and counted
-	Locked         bool               `json:"locked,omitempty"`   // the unowned documents are read-only
-	Recount        bool               `json:"recount,omitempty"`  // what waits is to be counted afresh
-	Documents      offboarding.Counts `json:"documents"`
-	Pending        []string           `json:"pending,omitempty"`
-	PendingCount   int                `json:"pending_count,omitempty"`
-	Steps          []string           `json:"steps,omitempty"`
-	Settles        int                `json:"settles,omitempty"`  // names the next settle
-	Restores       int                `json:"restores,omitempty"` // reactivations refused at the last moment; names what is done again
-	Messages       int                `json:"messages,omitempty"` // names the next message
-	Handled        int                `json:"handled,omitempty"`
-	Continued      int                `json:"continued,omitempty"`
+	CaseID           string             `json:"case_id"`
+	WorkflowID       string             `json:"workflow_id"`
+	OrganizationID   string             `json:"organization_id"`
+	WorkspaceID      string             `json:"workspace_id,omitempty"`
+	MemberID         string             `json:"member_id"`
+	RequestedBy      string             `json:"requested_by"`
+	Existing         bool               `json:"existing,omitempty"`
+	Resumed          string             `json:"resumed,omitempty"` // names what this workflow numbers, where it took over a case
+	Phase            offboarding.Phase  `json:"phase"`
+	Plan             offboarding.Plan   `json:"plan"`
+	Waited           bool               `json:"waited,omitempty"`          // for the effective time
+	SessionsEndAt    *time.Time         `json:"sessions_end_at,omitempty"` // while the deactivation waits for SSO sessions
+	DeactivatedAt    *time.Time         `json:"deactivated_at,omitempty"`
+	ArchiveAt        *time.Time         `json:"archive_at,omitempty"` // until somebody has been told to archive the leaver then
+	GraceEndsAt      *time.Time         `json:"grace_ends_at,omitempty"`
+	ClosedAt         *time.Time         `json:"closed_at,omitempty"`
+	RemindedUntil    time.Time          `json:"reminded_until"`
+	RecheckAt        time.Time          `json:"recheck_at"`
+	Disposed         bool               `json:"disposed,omitempty"` // the plan has been done, and counted
+	Locked           bool               `json:"locked,omitempty"`   // the unowned documents are read-only
+	Recount          bool               `json:"recount,omitempty"`  // what waits is to be counted afresh
+	Documents        offboarding.Counts `json:"documents"`
+	Pending          []string           `json:"pending,omitempty"`
+	PendingCount     int                `json:"pending_count,omitempty"`
+	Steps            []string           `json:"steps,omitempty"`
+	Settles          int                `json:"settles,omitempty"`        // names the next settle
+	SessionChecks    int                `json:"session_checks,omitempty"` // names the next one
+	NextSessionCheck time.Time          `json:"next_session_check,omitzero"`
+	Restores         int                `json:"restores,omitempty"` // reactivations refused at the last moment; names what is done again
+	Messages         int                `json:"messages,omitempty"` // names the next message
+	Handled          int                `json:"handled,omitempty"`
+	Continued        int                `json:"continued,omitempty"`
 
 	Inbox        []message                    `json:"inbox,omitempty"`        // signals not handled yet
 	Outbox       []offboarding.Notice         `json:"outbox,omitempty"`       // notices of an earlier build, not handed over yet

@@ -18,7 +18,7 @@ func (c *offboardingCase) status(at time.Time) offboarding.Status {
 	s := offboarding.Status{
 		CaseID: c.CaseID, WorkflowID: c.WorkflowID, OrganizationID: c.OrganizationID, WorkspaceID: c.WorkspaceID, MemberID: c.MemberID, RequestedBy: c.RequestedBy,
 		Phase: c.Phase, Existing: c.Existing, Disposition: c.Plan.Disposition, NewOwnerID: c.Plan.NewOwnerID,
-		FallbackReason: c.Plan.FallbackReason, DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt, ClosedAt: c.ClosedAt,
+		FallbackReason: c.Plan.FallbackReason, SessionsEndAt: c.SessionsEndAt, DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt, ClosedAt: c.ClosedAt,
 		Documents: c.Documents, PendingRequests: slices.Clone(c.Pending), PendingCount: c.PendingCount, StepsDone: slices.Clone(c.Steps),
 		Trouble: c.Troubles.worst(), RefusedMessages: slices.Clone(c.Refused), MessagesHandled: c.Handled, ContinuedAsNew: c.Continued,
 		WorkflowTime: at.UTC(),
