@@ -51,6 +51,8 @@ type Store interface {
 	AuthorizeReactivation(context.Context, offboarding.ReactivateInput) (actorID string, err error)
 	ReactivateMember(context.Context, offboarding.ReactivateInput) (offboarding.Outcome, error)
 	CloseReactivated(context.Context, offboarding.Step) error
+	CheckReactivation(context.Context, offboarding.BeginReactivationInput) error
+	BeginReactivation(context.Context, offboarding.BeginReactivationInput) (offboarding.ReactivationBegun, error)
 
 	// The sweeps do one batch after the cursor and say how far they came in it.
 	TransferBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error)

@@ -19,6 +19,7 @@ const (
 	EventRevokeSessions        = "RevokeSessions"        // one per session
 	EventDeactivateMember      = "DeactivateMember"      //
 	EventReactivateMember      = "ReactivateMember"      //
+	EventDeleteMember          = "DeleteMember"          // for good (rule X1)
 	EventRemoveFromWorkspace   = "RemoveFromWorkspace"   // rule W1
 	EventReturnToWorkspace     = "ReturnToWorkspace"     // the removal was undone
 	EventArchiveMember         = "ArchiveMember"         // some time after the deactivation
@@ -73,7 +74,8 @@ const (
 )
 
 // AuditEvent is one row of the audit: who changed what from which state to
-// which, when, and in which case. Rows are never changed or deleted.
+// which, when, and in which case. Rows are never changed or deleted, but for texts
+// about a member who is deleted (rule X1).
 type AuditEvent struct {
 	ID             int64           `db:"id" json:"id"`
 	OrganizationID string          `db:"organization_id" json:"organization_id"`

@@ -2,6 +2,7 @@ package offboarding
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +31,8 @@ const (
 	CodeRequestNotPending   Code = "request_not_pending"     // C3
 	CodeBulkLimitExceeded   Code = "bulk_limit_exceeded"     // B1
 	CodeSeatLimitExceeded   Code = "seat_limit_exceeded"     // R1
+	CodeIDPAuthentication   Code = "idp_authentication"      // R2
+	CodeAlreadyActive       Code = "already_active"          // a reactivation of a member who is active
 	CodeWorkspaceNotFound   Code = "workspace_not_found"     // W1
 	CodeNotInWorkspace      Code = "not_in_workspace"        // W1
 	CodeLegalHold           Code = "legal_hold"              // H1
@@ -93,6 +96,17 @@ func (r *Refusal) Has(code Code) bool {
 		}
 	}
 	return false
+}
+
+// Codes are the codes of all violations, each once.
+func (r *Refusal) Codes() []Code {
+	var codes []Code
+	for _, v := range r.Violations {
+		if !slices.Contains(codes, v.Code) {
+			codes = append(codes, v.Code)
+		}
+	}
+	return codes
 }
 
 // CodeOf returns the code of a refusal anywhere in the chain of err, or "" when

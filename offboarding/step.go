@@ -151,6 +151,10 @@ type Reactivation struct {
 	ID      string     `json:"id"` // of the message
 	AdminID string     `json:"admin_id"`
 	Message Reactivate `json:"message"`
+	// WorkflowID is the workflow Reactivation that carries it out, "" where the
+	// case does itself; Origin is that workflow's (rule O1).
+	WorkflowID string `json:"workflow_id,omitempty"`
+	Origin     string `json:"origin,omitempty"`
 }
 
 // ReactivateInput carries a reactivate.
@@ -170,6 +174,7 @@ type FailInput struct {
 type SweepInput struct {
 	Step
 	ActorID          string   `json:"actor_id,omitempty"`     // "" is who requested the case
+	Origin           string   `json:"origin,omitempty"`       // where ActorID's request comes from (rule O1)
 	NewOwnerID       string   `json:"new_owner_id,omitempty"` // of a transfer
 	ArchiveSchedules bool     `json:"archive_schedules,omitempty"`
 	DocumentIDs      []string `json:"document_ids,omitempty"` // none means all

@@ -18,6 +18,10 @@ const (
 	VALUES ($1, $2, $3, $4, $5, $6, $7, 'scheduled', $8, nullif($9, '')::uuid, $10, $11, $12, $13, nullif($14, '')::uuid, $15, $16)`
 )
 
+// errSettling says that a workflow Reactivation still settles the documents of a
+// member who is active again. A start waits for that, and opens a case of its own.
+const errSettling = sentinel("the member's reactivation is still being settled")
+
 // errCaseOpened says that another start opened the member's case meanwhile.
 const errCaseOpened = sentinel("the member's case was opened meanwhile")
 
@@ -65,7 +69,11 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 		if found, err := t.find(&c, selectOpenCase, f.Leaver.ID, workspaceID); err != nil {
 			return offboarding.Admission{}, err
 		} else if found {
-			return t.admission(&c, in)
+			a, err := t.admission(&c, in)
+			if a.Reactivation != nil && a.Reactivation.WorkflowID != "" {
+				err = errSettling
+			}
+			return a, err
 		}
 	}
 	plan, err := judge(in.Request, f, in.At)

@@ -35,12 +35,17 @@ const (
 const externalPrefix = "external:"
 
 // member finds a member by ID or "external:<external id>"; nil when there is
-// none. organizationID narrows external IDs, "" for all organizations.
+// none, or none any more: a deleted member is nobody (rule X1). organizationID
+// narrows external IDs, "" for all organizations.
 func (t *tx) member(ref, organizationID, field string) (*offboarding.Member, error) {
 	if external, ok := strings.CutPrefix(ref, externalPrefix); ok {
 		return t.memberByExternal(selectMemberByExternal, external, organizationID, field)
 	}
-	return t.memberByID(ref, selectMember)
+	m, err := t.memberByID(ref, selectMember)
+	if m != nil && m.Status == offboarding.MemberDeleted {
+		return nil, err
+	}
+	return m, err
 }
 
 // memberByExternal finds a member by external ID where the query looks.
@@ -52,6 +57,9 @@ func (t *tx) memberByExternal(query, external, organizationID, field string) (*o
 	if len(found) > 1 {
 		return nil, offboarding.Refuse("E1", offboarding.CodeAmbiguousMember, field,
 			field+" names members of several organizations; use the member's ID")
+	}
+	if found[0].Status == offboarding.MemberDeleted {
+		return nil, nil
 	}
 	return &found[0], nil
 }

@@ -256,3 +256,15 @@ func answer[T any](t testing.TB, result T, err error) string {
 	require.NoError(t, err)
 	return string(text)
 }
+
+// withoutSteps is a dump without the record of what was done, which a refusal
+// belongs to as well.
+func withoutSteps(dump string) string {
+	var lines []string
+	for line := range strings.Lines(dump) {
+		if !strings.HasPrefix(line, "case_steps ") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"time"
 
 	"handover/offboarding"
 )
@@ -49,7 +50,8 @@ var (
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT $3, 'WithdrawDocOwnership', $4, $5, $6, document_id, $1, 'request', id, '{"status": "pending"}', '{"status": "withdrawn"}', $2
 	FROM withdrawn`
-	markReactivated = `UPDATE cases SET phase = 'reactivated', reactivation = $2 WHERE id = $1`
+	// A case that had completed is open until its documents are settled.
+	markReactivated = `UPDATE cases SET phase = 'reactivated', closed_at = NULL, reactivation = $2 WHERE id = $1`
 )
 
 // ReactivateMember makes the leaver active again, where a seat is free (rule
@@ -65,14 +67,18 @@ func (s *Store) ReactivateMember(ctx context.Context, in offboarding.ReactivateI
 		if err != nil {
 			return out, err
 		}
-		if _, err := t.exec(withdrawOfCase, c.ID, in.At, c.OrganizationID, admin, c.Origin, c.MemberID); err != nil {
-			return out, err
-		}
-		if _, err := t.exec(markReactivated, c.ID, string(mustJSON(offboarding.Reactivation{ID: in.ID, AdminID: admin, Message: in.Message}))); err != nil {
-			return out, err
-		}
-		return out, nil
+		return out, t.markReactivated(c, offboarding.Reactivation{ID: in.ID, AdminID: admin, Message: in.Message}, in.At)
 	})
+}
+
+// markReactivated withdraws what waits in a case whose leaver has come back, and
+// keeps what there is left to do.
+func (t *tx) markReactivated(c *caseRow, r offboarding.Reactivation, at time.Time) error {
+	if _, err := t.exec(withdrawOfCase, c.ID, at, c.OrganizationID, r.AdminID, c.Origin, c.MemberID); err != nil {
+		return err
+	}
+	_, err := t.exec(markReactivated, c.ID, string(mustJSON(r)))
+	return err
 }
 
 // comeBack makes the leaver active again, or puts them back into the workspace,
@@ -91,12 +97,16 @@ func (t *tx) comeBack(c *caseRow, in offboarding.ReactivateInput) (admin string,
 	if err := offboarding.JudgeReactivation(f); err != nil {
 		return "", err
 	}
+	return f.Admin.Member.ID, t.activate(c, f, in.At)
+}
+
+// activate makes the leaver of a case active again.
+func (t *tx) activate(c *caseRow, f offboarding.ReactivationFacts, at time.Time) error {
 	if _, err := t.exec(reactivateMember, c.MemberID); err != nil {
-		return "", err
+		return err
 	}
-	admin = f.Admin.Member.ID
-	return admin, t.audit(c, in.At, change{
-		event: offboarding.EventReactivateMember, actor: admin, kind: offboarding.SubjectMember, subject: c.MemberID,
+	return t.audit(c, at, change{
+		event: offboarding.EventReactivateMember, actor: f.Admin.Member.ID, kind: offboarding.SubjectMember, subject: c.MemberID,
 		before: state{"status": f.Leaver.Status, "phase": c.Phase},
 		after:  state{"status": offboarding.MemberActive, "phase": offboarding.PhaseReactivated},
 	})

@@ -85,21 +85,43 @@ func working[T any](ctx context.Context, s *Store, step offboarding.Step, fn fun
 func once[T any](
 	ctx context.Context, s *Store, step offboarding.Step, load string, fn func(*tx, *caseRow) (T, error),
 ) (T, error) {
+	return kept(ctx, s, step, func(t *tx) (string, func() (T, error), error) {
+		var c caseRow
+		found, err := t.find(&c, load, step.CaseID, step.Name)
+		if err == nil && !found {
+			err = offboarding.Refuse("", offboarding.CodeCaseNotFound, "case_id", "there is no such case")
+		}
+		return c.Stored.String, func() (T, error) { return fn(t, &c) }, err
+	})
+}
+
+// outside runs a step that belongs to no case, or not to one yet; step.CaseID is
+// the ID of the workflow whose step it is.
+func outside[T any](ctx context.Context, s *Store, step offboarding.Step, fn func(*tx) (T, error)) (T, error) {
+	return kept(ctx, s, step, func(t *tx) (string, func() (T, error), error) {
+		var outcome string
+		_, err := t.find(&outcome, selectOutcome, step.CaseID, step.Name)
+		return outcome, func() (T, error) { return fn(t) }, err
+	})
+}
+
+// kept does what once says; load answers with the record of the step, "" where it
+// has not been done, and with what does it.
+func kept[T any](
+	ctx context.Context, s *Store, step offboarding.Step, load func(*tx) (record string, do func() (T, error), err error),
+) (T, error) {
 	var out T
 	recorded := false
 	err := s.inTx(ctx, step.Name, func(t *tx) error {
-		var c caseRow
-		found, err := t.find(&c, load, step.CaseID, step.Name)
-		switch {
-		case err != nil:
+		record, do, err := load(t)
+		if err != nil {
 			return err
-		case !found:
-			return offboarding.Refuse("", offboarding.CodeCaseNotFound, "case_id", "there is no such case")
-		case c.Stored.Valid:
-			recorded = true
-			return decode(c.Stored.String, &out)
 		}
-		if out, err = fn(t, &c); err != nil {
+		if record != "" {
+			recorded = true
+			return decode(record, &out)
+		}
+		if out, err = do(); err != nil {
 			return err
 		}
 		return t.record(step, stored{OK: mustJSON(out)})

@@ -62,7 +62,7 @@ func (s *Store) batch(
 	step.Name += "/after:" + cursor
 	return working(ctx, s, step, func(t *tx, c *caseRow) (offboarding.Sweep, error) {
 		if in.ActorID != "" {
-			c.forgetOrigin() // asked for by a message, not by the start
+			c.Origin = in.Origin // asked for by a message, not by the start
 		}
 		return fn(t, c)
 	})

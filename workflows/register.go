@@ -17,5 +17,6 @@ func Register(r worker.Registry, a *activities.Activities) {
 	r.RegisterWorkflowWithOptions(Offboarding, workflow.RegisterOptions{Name: offboarding.WorkflowOffboarding})
 	r.RegisterWorkflowWithOptions(WorkspaceRemoval, workflow.RegisterOptions{Name: offboarding.WorkflowWorkspaceRemoval})
 	r.RegisterWorkflowWithOptions(MemberArchival, workflow.RegisterOptions{Name: offboarding.WorkflowMemberArchival})
+	r.RegisterWorkflowWithOptions(Reactivation, workflow.RegisterOptions{Name: offboarding.WorkflowReactivation})
 	r.RegisterActivityWithOptions(a, activity.RegisterOptions{})
 }
