@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"handover/activities"
+	cases "handover/client"
 	"handover/internal/fixture"
 	"handover/internal/temporalserver"
 	"handover/internal/testdb"
@@ -45,7 +46,7 @@ func newStand(t *testing.T) *stand {
 	require.NoError(t, err)
 	t.Cleanup(s.client.Close)
 	w := worker.New(s.client, offboarding.TaskQueue, worker.Options{})
-	workflows.Register(w, activities.New(s.store, nil, activities.LogNotifier{Log: log}, log))
+	workflows.Register(w, activities.New(s.store, cases.New(s.client), activities.LogNotifier{Log: log}, log))
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)
 	return s
