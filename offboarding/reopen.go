@@ -52,10 +52,7 @@ func CheckReactivation(r ReactivationRequest) []Violation {
 	for _, id := range r.Members() {
 		f.text("member_id", id)
 	}
-	f.text("requested_by", r.RequestedBy)
-	if r.RequestedBy == "" && r.Provider == "" {
-		f.bad("A1", "requested_by", "requested_by is required")
-	}
+	f.actor("requested_by", r.RequestedBy, r.Provider)
 	return append(f, CheckOrigin(r.Origin)...)
 }
 
@@ -156,14 +153,6 @@ type MemberReactivation struct {
 // OutcomeRefused is the outcome of a member whom the rules do not let come back.
 const OutcomeRefused = "refused"
 
-// The messages and codes of results for many members (rule B1, seed 003).
-const (
-	BulkSuccess            = "SUCCESS"
-	BulkPartialSuccess     = "PARTIAL_SUCCESS"
-	BulkSuccessCode        = 0
-	BulkPartialSuccessCode = 3
-)
-
 // BulkReactivation is what became of many members.
 type BulkReactivation struct {
 	Message     string               `json:"message"`
@@ -176,7 +165,7 @@ type BulkReactivation struct {
 
 // NewBulkReactivation counts the results of many members.
 func NewBulkReactivation(members []MemberReactivation) *BulkReactivation {
-	b := &BulkReactivation{Message: BulkSuccess, ResultCode: BulkSuccessCode, Total: len(members), Members: members}
+	b := &BulkReactivation{Total: len(members), Members: members}
 	for _, m := range members {
 		if m.Outcome == OutcomeReactivated {
 			b.Reactivated++
@@ -184,9 +173,7 @@ func NewBulkReactivation(members []MemberReactivation) *BulkReactivation {
 			b.Refused++
 		}
 	}
-	if b.Refused > 0 {
-		b.Message, b.ResultCode = BulkPartialSuccess, BulkPartialSuccessCode
-	}
+	b.Message, b.ResultCode = BulkCounts{Total: b.Total, Started: b.Reactivated, Refused: b.Refused}.Result()
 	return b
 }
 

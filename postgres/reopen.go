@@ -79,9 +79,9 @@ func (s *Store) BeginReactivation(ctx context.Context, in offboarding.BeginReact
 
 func (t *tx) beginReactivation(in offboarding.BeginReactivationInput) (offboarding.ReactivationBegun, error) {
 	out := offboarding.ReactivationBegun{}
-	f := offboarding.ReactivationFacts{}
+	f := offboarding.ReactivationFacts{Provider: in.Request.Provider}
 	var err error
-	if f.Admin, f.Leaver, err = t.actorOn(in.MemberID, in.Request.RequestedBy); err != nil {
+	if f.Admin, f.Leaver, err = t.asker(in.MemberID, in.Request.RequestedBy, in.Request.Provider); err != nil {
 		return out, err
 	}
 	if f.Leaver == nil {
@@ -97,18 +97,23 @@ func (t *tx) beginReactivation(in offboarding.BeginReactivationInput) (offboardi
 	if f.Leaver, err = t.memberByID(f.Leaver.ID, selectMember); err != nil {
 		return out, err
 	}
-	if err := t.seats(&f); err != nil {
+	if f.Organization, err = t.organization(f.Leaver.OrganizationID); err != nil {
+		return out, err
+	}
+	if err := t.get(&f.ActiveMembers, countActiveMembers, f.Leaver.OrganizationID); err != nil {
 		return out, err
 	}
 	if f.Admin.Member != nil {
-		out.Message = offboarding.Reactivate{AdminID: f.Admin.Member.ID, ReturnDocuments: in.Request.ReturnDocuments}
+		out.Message = offboarding.Reactivate{
+			AdminID: f.Admin.Member.ID, Provider: in.Request.Provider, ReturnDocuments: in.Request.ReturnDocuments,
+		}
 	}
 	switch {
 	case found && c.Phase == offboarding.PhaseReactivated && (c.ClosedAt == nil || f.Leaver.Active()):
 		return t.joinReactivation(&c, f, in, out)
 	case found && c.ClosedAt == nil && (c.Phase != offboarding.PhaseScheduled):
 		out.CaseID, out.OpenCase = c.ID, c.WorkflowID
-		return out, offboarding.RefusalOf(offboarding.JudgeAuthority(f.Admin, f.Leaver))
+		return out, offboarding.RefusalOf(offboarding.JudgeAsker(f.Admin, f.Provider, f.Organization, f.Leaver))
 	}
 	if err := offboarding.JudgeReopening(in.Request, f); err != nil {
 		return out, err
@@ -126,7 +131,7 @@ func (t *tx) beginReactivation(in offboarding.BeginReactivationInput) (offboardi
 func (t *tx) joinReactivation(
 	c *caseRow, f offboarding.ReactivationFacts, in offboarding.BeginReactivationInput, out offboarding.ReactivationBegun,
 ) (offboarding.ReactivationBegun, error) {
-	if violations := offboarding.JudgeAuthority(f.Admin, f.Leaver); len(violations) > 0 {
+	if violations := offboarding.JudgeAsker(f.Admin, f.Provider, f.Organization, f.Leaver); len(violations) > 0 {
 		return out, offboarding.RefusalOf(violations)
 	}
 	var r offboarding.Reactivation
@@ -153,7 +158,10 @@ func (t *tx) reopen(
 	out.Reactivation = &offboarding.Reactivation{
 		ID: in.ID, AdminID: f.Admin.Member.ID, Message: out.Message, WorkflowID: in.WorkflowID, Origin: in.Request.Origin,
 	}
-	return out, t.activate(c, *out.Reactivation, f.Leaver.Status, in.At)
+	if err := t.activate(c, f, in.At); err != nil {
+		return out, err
+	}
+	return out, t.markReactivated(c, *out.Reactivation, in.At)
 }
 
 const insertMemberAudit = `INSERT INTO audit_events
@@ -175,11 +183,25 @@ func (t *tx) activateAlone(f offboarding.ReactivationFacts, in offboarding.Begin
 	return err
 }
 
-// actorOn finds who asks and the member whom it is about; a member out of the
-// actor's reach is nil, as if there were none (rule E1).
-func (t *tx) actorOn(memberRef, actorRef string) (offboarding.Actor, *offboarding.Member, error) {
+// asker finds who asks and the member whom it is about; a member out of the
+// actor's reach is nil, as if there were none (rule E1). For a provider that names
+// nobody the provisioning admin asks.
+func (t *tx) asker(memberRef, actorRef, provider string) (offboarding.Actor, *offboarding.Member, error) {
+	out := offboarding.Actor{Reach: offboarding.ReachOwn} // of a member out of reach, the role alone is judged
+	if provider != "" && actorRef == "" {
+		member, err := t.member(memberRef, "", "member_id")
+		if err != nil || member == nil {
+			return out, nil, err
+		}
+		o, err := t.organization(member.OrganizationID)
+		if err != nil {
+			return out, nil, err
+		}
+		out.Member, err = t.memberByID(o.ProvisioningAdminID, selectMember)
+		return out, member, err
+	}
 	actor, member, err := t.actorAndLeaver(offboarding.Request{MemberID: memberRef, RequestedBy: actorRef})
-	out := offboarding.Actor{Member: actor, Reach: offboarding.ReachOwn} // of a member out of reach, the role alone is judged
+	out.Member = actor
 	if err != nil || actor == nil || member == nil {
 		return out, nil, err
 	}

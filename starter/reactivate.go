@@ -212,7 +212,7 @@ func (opts *reactivateOptions) answerMany(rows []reactivatedRow) error {
 	code := exitDone
 	switch {
 	case a.Reactivated == 0:
-		a.Result, code = "REFUSED", exitRefused
+		a.Result, code = offboarding.BulkRefused, exitRefused
 	case a.Refused > 0:
 		a.Result, code = offboarding.BulkPartialSuccess, exitPartly
 	}
