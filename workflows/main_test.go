@@ -77,6 +77,9 @@ func (s *scene) stage(workflowID string) {
 	s.env.SetTestTimeout(time.Minute)
 }
 
+// store is the database that the activities work on.
+func (s *scene) store() *postgres.Store { return postgres.New(s.DB) }
+
 // request is a start by the admin; change alters it.
 func (s *scene) request(change func(*offboarding.Request)) offboarding.Request {
 	r := offboarding.Request{MemberID: s.Leaver, RequestedBy: s.Admin}

@@ -14,9 +14,16 @@ import (
 // Register makes a worker know every workflow under its name in the contract,
 // and every activity.
 func Register(r worker.Registry, a *activities.Activities) {
+	RegisterWorkflows(r)
+	r.RegisterActivityWithOptions(a, activity.RegisterOptions{})
+}
+
+// RegisterWorkflows is Register for who replays histories and runs no activity.
+func RegisterWorkflows(r interface {
+	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
+}) {
 	r.RegisterWorkflowWithOptions(Offboarding, workflow.RegisterOptions{Name: offboarding.WorkflowOffboarding})
 	r.RegisterWorkflowWithOptions(WorkspaceRemoval, workflow.RegisterOptions{Name: offboarding.WorkflowWorkspaceRemoval})
 	r.RegisterWorkflowWithOptions(MemberArchival, workflow.RegisterOptions{Name: offboarding.WorkflowMemberArchival})
 	r.RegisterWorkflowWithOptions(Reactivation, workflow.RegisterOptions{Name: offboarding.WorkflowReactivation})
-	r.RegisterActivityWithOptions(a, activity.RegisterOptions{})
 }

@@ -66,8 +66,11 @@ func (s *stand) start(member string, change func(*offboarding.Request)) *live {
 		change(&r)
 	}
 	c := &live{stand: s, id: offboarding.WorkflowID(member)}
-	_, err := s.client.ExecuteWorkflow(s.t.Context(), client.StartWorkflowOptions{ID: c.id, TaskQueue: offboarding.TaskQueue},
-		offboarding.WorkflowOffboarding, r)
+	kind := offboarding.WorkflowOffboarding
+	if r.WorkspaceID != "" {
+		c.id, kind = offboarding.RemovalWorkflowID(r.WorkspaceID, member), offboarding.WorkflowWorkspaceRemoval
+	}
+	_, err := s.client.ExecuteWorkflow(s.t.Context(), client.StartWorkflowOptions{ID: c.id, TaskQueue: offboarding.TaskQueue}, kind, r)
 	require.NoError(s.t, err)
 	return c
 }
