@@ -68,6 +68,8 @@ type Store interface {
 	UnsentNotices(ctx context.Context, caseID, cursor string, limit int) ([]offboarding.Notice, error)
 	MarkSent(ctx context.Context, keys []string, at time.Time) error
 	RecordTrouble(context.Context, offboarding.TroubleInput) error
+
+	BulkStore
 }
 
 // Cases reaches the workflows of cases: for work on many members at once, which

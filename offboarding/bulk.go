@@ -177,8 +177,9 @@ type BulkCounts struct {
 	Failed     int `db:"failed" json:"failed"`
 	Canceled   int `db:"canceled" json:"canceled"`
 	NotStarted int `db:"not_started" json:"not_started"`
-	Cases      int `db:"cases" json:"cases"`     // opened by the run with something left to settle: these are started
-	Running    int `db:"running" json:"running"` // of them, those whose workflow has taken over
+	Cases      int `db:"cases" json:"cases"`         // opened by the run with something left to settle: these are started
+	Unstarted  int `db:"unstarted" json:"unstarted"` // of them, those whose workflow was not started yet
+	Running    int `db:"running" json:"running"`     // of them, those whose workflow has taken over
 }
 
 // Accepted is how many members are leaving, by this run or before it.
@@ -291,7 +292,8 @@ type BulkStep struct {
 // BulkStartInput asks to start cases that a run has opened.
 type BulkStartInput struct {
 	BulkStep
-	Again bool `json:"again,omitempty"` // those that were started and have not been taken over
+	Rate  int  `json:"rate"`            // a second
+	Again bool `json:"again,omitempty"` // those too that were started and have not been taken over
 }
 
 // BulkCancelInput carries a cancel.
@@ -304,4 +306,12 @@ type BulkCancelInput struct {
 type BulkTroubleInput struct {
 	BulkID  string   `json:"bulk_id"`
 	Trouble *Trouble `json:"trouble"`
+}
+
+// BulkStart is a case that a run has opened and whose workflow is to be started.
+type BulkStart struct {
+	Position    int    `db:"position"`
+	MemberID    string `db:"member_id"`
+	CaseID      string `db:"case_id"`
+	RequestedBy string `db:"requested_by"`
 }

@@ -50,6 +50,9 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 	} else if found {
 		return t.admission(&c, in)
 	}
+	if in.Request.CaseID != "" {
+		return t.takeOver(in)
+	}
 	f, err := t.admissionFacts(in.Request, in.At)
 	if err != nil {
 		return offboarding.Admission{}, err
@@ -80,13 +83,8 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 	if err != nil {
 		return offboarding.Admission{}, err
 	}
-	c = caseRow{
-		ID: in.CaseID, WorkflowID: in.WorkflowID, OrganizationID: f.Leaver.OrganizationID, WorkspaceID: workspaceID, MemberID: f.Leaver.ID,
-		RequestedBy: f.Actor.Member.ID, Origin: in.Request.Origin, Phase: offboarding.PhaseScheduled,
-		Disposition: plan.Disposition, NewOwnerID: plan.NewOwnerID, ArchiveSchedules: plan.ArchiveSchedules,
-		GraceSeconds: int64(plan.GracePeriod.Seconds()), EffectiveAt: plan.EffectiveAt.Truncate(time.Microsecond),
-		Provider: in.Request.Provider, FallbackReason: plan.FallbackReason,
-	}
+	c = plannedCase(in.CaseID, in.WorkflowID, in.Request, f, plan)
+	c.WorkspaceID = workspaceID
 	_, err = t.exec(insertCase, c.ID, c.WorkflowID, c.OrganizationID, c.MemberID, c.RequestedBy, c.Origin, in.Request.Reason,
 		c.Disposition, c.NewOwnerID, c.ArchiveSchedules, c.GraceSeconds, in.At, c.EffectiveAt, c.WorkspaceID, c.Provider,
 		c.FallbackReason)
@@ -96,22 +94,60 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 	if err != nil {
 		return offboarding.Admission{}, err
 	}
-	after := state{"phase": c.Phase, "effective_at": c.EffectiveAt, "disposition": c.Disposition, "new_owner_id": c.NewOwnerID}
-	if c.WorkspaceID != "" {
-		after["workspace_id"] = c.WorkspaceID
-	}
-	if c.Provider != "" {
-		after["provider"] = c.Provider
-	}
-	if c.FallbackReason != "" {
-		after["reason"] = c.FallbackReason
-	}
-	err = t.audit(&c, in.At, change{event: offboarding.EventScheduleOffboarding, after: after})
-	if err != nil {
+	if err := t.audit(&c, in.At, change{event: offboarding.EventScheduleOffboarding, after: c.scheduled()}); err != nil {
 		return offboarding.Admission{}, err
 	}
 	return t.admission(&c, in)
 }
+
+// plannedCase is the case of a start that the rules allow.
+func plannedCase(id, workflowID string, r offboarding.Request, f offboarding.AdmissionFacts, plan offboarding.Plan) caseRow {
+	return caseRow{
+		ID: id, WorkflowID: workflowID, OrganizationID: f.Leaver.OrganizationID, MemberID: f.Leaver.ID,
+		RequestedBy: f.Actor.Member.ID, Origin: r.Origin, Phase: offboarding.PhaseScheduled,
+		Disposition: plan.Disposition, NewOwnerID: plan.NewOwnerID, ArchiveSchedules: plan.ArchiveSchedules, FallbackReason: plan.FallbackReason,
+		GraceSeconds: int64(plan.GracePeriod.Seconds()), EffectiveAt: plan.EffectiveAt.Truncate(time.Microsecond),
+		Provider: r.Provider,
+	}
+}
+
+// scheduled is what the audit says of a case that has been opened.
+func (c *caseRow) scheduled() state {
+	s := state{"phase": c.Phase, "effective_at": c.EffectiveAt, "disposition": c.Disposition, "new_owner_id": c.NewOwnerID}
+	if c.WorkspaceID != "" {
+		s["workspace_id"] = c.WorkspaceID
+	}
+	if c.Provider != "" {
+		s["provider"] = c.Provider
+	}
+	if c.FallbackReason != "" {
+		s["reason"] = c.FallbackReason
+	}
+	return s
+}
+
+// takeOver goes on with a case that a bulk run has opened, as long as it is open.
+// Who asked for it was judged then.
+func (t *tx) takeOver(in offboarding.AdmitInput) (offboarding.Admission, error) {
+	var c caseRow
+	found := false
+	var err error
+	if isID(in.Request.CaseID) {
+		found, err = t.find(&c, selectCase, in.Request.CaseID)
+	}
+	switch {
+	case err != nil:
+		return offboarding.Admission{}, err
+	case !found || c.WorkflowID != in.WorkflowID:
+		return offboarding.Admission{}, offboarding.Refuse("", offboarding.CodeCaseNotFound, "case_id", "there is no such case under this workflow ID")
+	case c.ClosedAt != nil:
+		return offboarding.Admission{}, wrongPhase(&c)
+	}
+	return t.admission(&c, in)
+}
+
+// The run that opened a case waits until a workflow has taken it over.
+const markRunning = `UPDATE bulk_members SET running_at = $2 WHERE case_id = $1 AND to_start AND running_at IS NULL`
 
 func (t *tx) admission(c *caseRow, in offboarding.AdmitInput) (offboarding.Admission, error) {
 	a := offboarding.Admission{
@@ -136,6 +172,9 @@ func (t *tx) admission(c *caseRow, in offboarding.AdmitInput) (offboarding.Admis
 		}
 	}
 	if a.Resumed {
+		if _, err := t.exec(markRunning, c.ID, in.At); err != nil {
+			return a, err
+		}
 		return a, t.get(&a.Unsent, countUnsent, c.ID)
 	}
 	return a, nil

@@ -157,10 +157,13 @@ func (t *tx) reach(m *offboarding.Member, organizationID string) (offboarding.Re
 // being offboarded at that moment (rule A3). A start ($4) counts those out too
 // whose time has come but who are not looked at yet; a second look does not, or
 // owners who leave at one moment would refuse each other.
-const selectOtherOwners = `SELECT count(*) FROM members m
-	WHERE m.organization_id = $1 AND m.role = 'owner' AND m.status = 'active' AND m.id <> $2
+const (
+	ownersWhoStay = `m.role = 'owner' AND m.status = 'active'
 	AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.member_id = m.id AND c.closed_at IS NULL AND c.workspace_id IS NULL
 		AND (c.phase NOT IN ('scheduled', 'reactivated') OR $4 AND c.phase = 'scheduled' AND c.effective_at <= $3))`
+
+	selectOtherOwners = `SELECT count(*) FROM members m WHERE m.organization_id = $1 AND m.id <> $2 AND ` + ownersWhoStay
+)
 
 const lockOrganization = `SELECT id FROM organizations WHERE id = $1 FOR NO KEY UPDATE`
 

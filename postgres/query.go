@@ -103,10 +103,19 @@ func timeCursor(at time.Time, id string) string {
 }
 
 func readTimeCursor(text string) (at time.Time, id string, err error) {
+	at, id, err = splitTimeCursor(text)
+	if err == nil && !isID(id) {
+		err = badCursor()
+	}
+	return at, id, err
+}
+
+// splitTimeCursor reads a cursor whose ID may be any text.
+func splitTimeCursor(text string) (at time.Time, id string, err error) {
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err == nil {
 		moment, rest, _ := strings.Cut(string(raw), " ")
-		if at, err = time.Parse(time.RFC3339Nano, moment); err == nil && isID(rest) {
+		if at, err = time.Parse(time.RFC3339Nano, moment); err == nil {
 			return at, rest, nil
 		}
 	}

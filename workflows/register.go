@@ -26,4 +26,5 @@ func RegisterWorkflows(r interface {
 	r.RegisterWorkflowWithOptions(WorkspaceRemoval, workflow.RegisterOptions{Name: offboarding.WorkflowWorkspaceRemoval})
 	r.RegisterWorkflowWithOptions(MemberArchival, workflow.RegisterOptions{Name: offboarding.WorkflowMemberArchival})
 	r.RegisterWorkflowWithOptions(Reactivation, workflow.RegisterOptions{Name: offboarding.WorkflowReactivation})
+	r.RegisterWorkflowWithOptions(BulkOffboarding, workflow.RegisterOptions{Name: offboarding.WorkflowBulkOffboarding})
 }
