@@ -1,0 +1,653 @@
+package postgres_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"handover/offboarding"
+)
+
+// model is an organization in maps and ifs: what docs/rules.md and the contract say
+// that each step does, written from them and not from the store. It names
+// everything by short names, so that a failure can be read, and writes down the
+// audit events that it expects.
+type model struct {
+	now       time.Time
+	selfServe bool
+	seats     int // 0 for no limit
+	members   map[string]*modelMember
+	documents map[string]*modelDocument
+	schedules []*modelSchedule
+	grants    map[string]offboarding.GrantLevel // by document and member
+	requests  []*modelRequest
+	cases     []*modelCase
+	events    []string // since the last look
+}
+
+type modelMember struct {
+	name     string
+	role     offboarding.Role
+	account  offboarding.AccountType
+	active   bool
+	manager  string
+	outside  bool // on a domain that is not the organization's
+	provider bool // managed by an identity provider
+	live     int  // credentials and sessions that work
+}
+
+type modelDocument struct {
+	name, owner string
+	access      offboarding.Access
+	by          *modelCase // that locked or archived it
+	place       place
+	prior       place // before it was moved
+	movedBy     *modelCase
+	movedTo     string
+}
+
+// place is a shared folder, or one in the owner's My Documents.
+type place struct {
+	shared bool
+	path   string
+}
+
+type modelSchedule struct {
+	name, document string
+	active         bool
+	by             *modelCase // that archived it
+}
+
+type modelRequest struct {
+	name, document, member string
+	of                     *modelCase
+	status                 offboarding.RequestStatus
+}
+
+type modelCase struct {
+	name, leaver, by string
+	phase            offboarding.Phase
+	disposition      offboarding.Disposition
+	newOwner         string
+	archiveSchedules bool
+	effectiveAt      time.Time
+	grace            time.Duration
+	deactivatedAt    time.Time
+	graceEnds        time.Time
+	closed           bool
+	gave             map[string]bool // documents that this case gave to somebody
+}
+
+// inactive reports whether the case has made its leaver inactive.
+func (c *modelCase) inactive() bool { return !c.deactivatedAt.IsZero() }
+
+// codes are the reasons why something is refused.
+type codes []offboarding.Code
+
+func (c codes) String() string {
+	sorted := slices.Clone(c)
+	slices.Sort(sorted)
+	var all []string
+	for _, code := range slices.Compact(sorted) {
+		all = append(all, string(code))
+	}
+	return "refused: " + strings.Join(all, ", ")
+}
+
+func (c *codes) add(when bool, code offboarding.Code) {
+	if when {
+		*c = append(*c, code)
+	}
+}
+
+// event writes down an audit event: what, by whom, of which document.
+func (m *model) event(event, actor, document string) {
+	m.events = append(m.events, strings.TrimSpace(event+" by "+actor+" "+document))
+}
+
+func (m *model) grant(document, member string) offboarding.GrantLevel {
+	return m.grants[document+" "+member]
+}
+
+// admin is rule A1.
+func (m *model) admin(name string) bool {
+	a := m.members[name]
+	return a.active && (a.role == offboarding.RoleOwner || a.role == offboarding.RoleAdmin)
+}
+
+// authority is rules A1, A2 and A4.
+func (m *model) authority(actor, member string) (broken codes) {
+	broken.add(!m.admin(actor), offboarding.CodeNotAuthorized)
+	broken.add(actor == member, offboarding.CodeSelfOffboarding)
+	broken.add(len(broken) == 0 && m.members[actor].role == offboarding.RoleAdmin && m.members[member].role == offboarding.RoleOwner,
+		offboarding.CodeNotAuthorized)
+	return broken
+}
+
+// eligibility is rules A3 and E2 to E5. A start counts out the owners whose time has come.
+func (m *model) eligibility(leaver string, start bool) (broken codes) {
+	l := m.members[leaver]
+	broken.add(!l.active, offboarding.CodeAlreadyInactive)
+	broken.add(l.active && l.role == offboarding.RoleOwner && m.otherOwners(leaver, start) == 0, offboarding.CodeLastOwner)
+	broken.add(l.outside, offboarding.CodeDomainNotAssociated)
+	broken.add(l.provider, offboarding.CodeExternallyManaged)
+	return broken
+}
+
+// otherOwners counts the active owners other than a member who are not leaving.
+func (m *model) otherOwners(member string, start bool) int {
+	n := 0
+	for _, o := range m.members {
+		c := m.openCase(o.name)
+		leaving := c != nil && (c.phase == offboarding.PhaseRevoking ||
+			start && c.phase == offboarding.PhaseScheduled && !m.now.Before(c.effectiveAt))
+		if o.name != member && o.active && o.role == offboarding.RoleOwner && !leaving {
+			n++
+		}
+	}
+	return n
+}
+
+// eligibleOwner is rule N1.
+func (m *model) eligibleOwner(name, leaver string) bool {
+	o, ok := m.members[name]
+	return ok && o.active && o.account == offboarding.AccountMaker && name != leaver
+}
+
+func (m *model) openCase(member string) *modelCase {
+	for _, c := range m.cases {
+		if c.leaver == member && !c.closed {
+			return c
+		}
+	}
+	return nil
+}
+
+// owned are a member's documents, in the order in which they were made.
+func (m *model) owned(member string) []*modelDocument {
+	return m.documentsWhere(func(d *modelDocument) bool { return d.owner == member })
+}
+
+func (m *model) documentsWhere(holds func(*modelDocument) bool) []*modelDocument {
+	var found []*modelDocument
+	for _, d := range m.documents {
+		if holds(d) {
+			found = append(found, d)
+		}
+	}
+	slices.SortFunc(found, func(a, b *modelDocument) int { return strings.Compare(a.name, b.name) })
+	return found
+}
+
+// unowned counts the leaver's documents that wait for an owner.
+func (m *model) unowned(c *modelCase) int {
+	return len(m.documentsWhere(func(d *modelDocument) bool { return d.owner == c.leaver && d.access != offboarding.AccessArchived }))
+}
+
+func (m *model) pending(holds func(*modelRequest) bool) []*modelRequest {
+	var found []*modelRequest
+	for _, r := range m.requests {
+		if r.status == offboarding.RequestPending && holds(r) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// settleRequests gives pending requests their end, with an event each.
+func (m *model) settleRequests(status offboarding.RequestStatus, actor string, holds func(*modelRequest) bool) int {
+	event := offboarding.EventSupersedeDocOwnership
+	if status == offboarding.RequestWithdrawn {
+		event = offboarding.EventWithdrawDocOwnership
+	}
+	settled := m.pending(holds)
+	for _, r := range settled {
+		r.status = status
+		m.event(event, actor, r.document)
+	}
+	return len(settled)
+}
+
+// give gives a document of the case's leaver to somebody: rules D1 and D2, read-only
+// no more, and nobody else asks for it.
+func (m *model) give(c *modelCase, d *modelDocument, to, actor, event string) (superseded int) {
+	d.prior = d.place
+	if !d.place.shared {
+		d.place.path = strings.TrimSuffix("Archived Users/"+c.leaver+"/"+d.place.path, "/")
+	}
+	d.owner, d.movedBy, d.movedTo = to, c, to
+	m.unlock(d)
+	c.gave[d.name] = true
+	m.event(event, actor, d.name)
+	return m.settleRequests(offboarding.RequestSuperseded, actor, func(r *modelRequest) bool { return r.document == d.name })
+}
+
+func (m *model) unlock(d *modelDocument) {
+	if d.access == offboarding.AccessReadOnly {
+		d.access, d.by = offboarding.AccessEditable, nil
+	}
+}
+
+func (m *model) schedulesOf(d *modelDocument, change func(*modelSchedule) bool) (n int) {
+	for _, s := range m.schedules {
+		if s.document == d.name && change(s) {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *model) archiveSchedules(c *modelCase, d *modelDocument, actor string) int {
+	return m.schedulesOf(d, func(s *modelSchedule) bool {
+		if !s.active {
+			return false
+		}
+		s.active, s.by = false, c
+		m.event(offboarding.EventArchiveSchedules, actor, d.name)
+		return true
+	})
+}
+
+func (m *model) unarchiveSchedules(c *modelCase, d *modelDocument, actor string) int {
+	return m.schedulesOf(d, func(s *modelSchedule) bool {
+		if s.by != c {
+			return false
+		}
+		s.active, s.by = true, nil
+		m.event(offboarding.EventUnarchiveSchedules, actor, d.name)
+		return true
+	})
+}
+
+// start is a request for an offboarding.
+type start struct {
+	leaver, by       string
+	disposition      offboarding.Disposition
+	newOwner         string // "manager" for the leaver's
+	archiveSchedules bool
+	effectiveAt      time.Time // zero for now
+	grace            time.Duration
+}
+
+// admit judges a start: the open case of the member (rule E2), a new one, or all
+// that is broken.
+func (m *model) admit(s start) (answer string, opened *modelCase) {
+	if open := m.openCase(s.leaver); open != nil && len(m.authority(s.by, s.leaver)) == 0 {
+		return "existing " + open.name, nil
+	}
+	disposition, newOwner := s.disposition, s.newOwner
+	if disposition == "" {
+		disposition = offboarding.DispositionRetain // the organization's
+		if newOwner != "" {
+			disposition = offboarding.DispositionTransfer
+		}
+	}
+	var broken codes
+	broken.add(newOwner != "" && disposition != offboarding.DispositionTransfer, offboarding.CodeInvalidArgument)
+	broken.add(s.archiveSchedules && disposition != offboarding.DispositionTransfer, offboarding.CodeInvalidArgument) // rule D3
+	broken = append(broken, m.authority(s.by, s.leaver)...)
+	broken = append(broken, m.eligibility(s.leaver, true)...)
+	if disposition == offboarding.DispositionTransfer { // rules N1 and N2
+		switch newOwner {
+		case "":
+			newOwner = s.by
+		case offboarding.NewOwnerManager:
+			newOwner = m.members[s.leaver].manager
+		}
+		broken.add(!m.eligibleOwner(newOwner, s.leaver), offboarding.CodeNewOwnerNotEligible)
+	}
+	if len(broken) > 0 {
+		return broken.String(), nil
+	}
+	c := &modelCase{
+		name: fmt.Sprintf("case%d", len(m.cases)+1), leaver: s.leaver, by: s.by, phase: offboarding.PhaseScheduled,
+		disposition: disposition, newOwner: newOwner, archiveSchedules: s.archiveSchedules,
+		effectiveAt: s.effectiveAt, grace: s.grace, gave: map[string]bool{},
+	}
+	if c.effectiveAt.IsZero() {
+		c.effectiveAt = m.now
+	}
+	m.cases = append(m.cases, c)
+	m.event(offboarding.EventScheduleOffboarding, s.by, "")
+	return "opened " + c.name + " to " + string(disposition) + " " + newOwner, c
+}
+
+// revoke is step 3, after a second look where the case has waited.
+func (m *model) revoke(c *modelCase, secondLook bool) string {
+	if secondLook {
+		if broken := m.eligibility(c.leaver, false); len(broken) > 0 {
+			return broken.String()
+		}
+		if c.disposition == offboarding.DispositionTransfer && !m.eligibleOwner(c.newOwner, c.leaver) {
+			m.fallBack(c)
+		}
+	}
+	c.phase = offboarding.PhaseRevoking
+	m.event(offboarding.EventAdvanceOffboarding, c.by, "")
+	return fmt.Sprintf("revoked %d, to %s %s", m.revokeAll(c), c.disposition, c.newOwner)
+}
+
+func (m *model) revokeAll(c *modelCase) int {
+	l := m.members[c.leaver]
+	n := l.live
+	for range n {
+		m.event("Revoke", c.by, "")
+	}
+	l.live = 0
+	return n
+}
+
+// fallBack gives the documents to the manager, or retains them.
+func (m *model) fallBack(c *modelCase) {
+	manager := m.members[c.leaver].manager
+	if m.eligibleOwner(manager, c.leaver) && manager != c.newOwner {
+		c.newOwner = manager
+	} else {
+		c.newOwner, c.disposition, c.archiveSchedules = "", offboarding.DispositionRetain, false
+	}
+	m.event(offboarding.EventChangeNewOwner, c.by, "")
+}
+
+// deactivate is step 4. The database keeps the last owner (rule A3) whatever was
+// admitted long before.
+func (m *model) deactivate(c *modelCase) string {
+	l := m.members[c.leaver]
+	owners := 0
+	for _, o := range m.members {
+		if o.active && o.role == offboarding.RoleOwner && o != l {
+			owners++
+		}
+	}
+	if l.role == offboarding.RoleOwner && owners == 0 {
+		return codes{offboarding.CodeLastOwner}.String()
+	}
+	m.revokeAll(c)
+	l.active = false
+	m.settleRequests(offboarding.RequestWithdrawn, c.by, func(r *modelRequest) bool { return r.member == c.leaver })
+	c.phase, c.deactivatedAt = offboarding.PhaseDeactivated, m.now
+	m.event(offboarding.EventDeactivateMember, c.by, "")
+	return fmt.Sprintf("deactivated, %d documents, %d unowned", len(m.owned(c.leaver)), m.unowned(c))
+}
+
+func (m *model) fail(c *modelCase) {
+	c.phase, c.closed = offboarding.PhaseFailed, true
+	m.event(offboarding.EventFailOffboarding, c.by, "")
+}
+
+func (m *model) advance(c *modelCase, phase offboarding.Phase) {
+	c.phase = phase
+	m.event(offboarding.EventAdvanceOffboarding, c.by, "")
+}
+
+// settle completes a case that has nothing unowned, or lets its grace begin.
+func (m *model) settle(c *modelCase, graceEnds time.Time) string {
+	unowned := m.unowned(c)
+	switch {
+	case unowned == 0:
+		m.settleRequests(offboarding.RequestSuperseded, c.by, func(r *modelRequest) bool { return r.of == c })
+		c.phase, c.closed = offboarding.PhaseCompleted, true
+		m.event(offboarding.EventCompleteOffboarding, c.by, "")
+	case !graceEnds.IsZero():
+		c.graceEnds = graceEnds
+		m.advance(c, offboarding.PhaseGrace)
+	}
+	return fmt.Sprintf("%s, %d unowned, %d pending", c.phase, unowned, len(m.pending(func(r *modelRequest) bool { return r.of == c })))
+}
+
+// transferBatch gives documents of the batch to a new owner, who is judged again.
+func (m *model) transferBatch(c *modelCase, newOwner, actor string, archiveSchedules bool, batch func(*modelDocument) bool) string {
+	if !m.eligibleOwner(newOwner, c.leaver) {
+		return codes{offboarding.CodeNewOwnerNotEligible}.String()
+	}
+	documents, schedules := 0, 0
+	for _, d := range m.owned(c.leaver) {
+		if !batch(d) {
+			continue
+		}
+		if archiveSchedules {
+			schedules += m.archiveSchedules(c, d, actor)
+		}
+		m.give(c, d, newOwner, actor, offboarding.EventTransferDocs)
+		documents++
+	}
+	return sweptText(documents, schedules)
+}
+
+func sweptText(documents, schedules int) string {
+	return fmt.Sprintf("%d documents, %d schedules", documents, schedules)
+}
+
+// archiveBatch archives what is editable, and all schedules.
+func (m *model) archiveBatch(c *modelCase, batch func(*modelDocument) bool) string {
+	return m.each(c, batch, func(d *modelDocument) (bool, int) {
+		schedules := m.archiveSchedules(c, d, c.by)
+		if d.access != offboarding.AccessEditable {
+			return false, schedules
+		}
+		d.access, d.by = offboarding.AccessArchived, c
+		m.event(offboarding.EventArchiveDocs, c.by, d.name)
+		return true, schedules
+	})
+}
+
+// lockBatch makes read-only what is still the leaver's (step 7).
+func (m *model) lockBatch(c *modelCase, batch func(*modelDocument) bool) string {
+	return m.each(c, batch, func(d *modelDocument) (bool, int) {
+		if d.access != offboarding.AccessEditable {
+			return false, 0
+		}
+		d.access, d.by = offboarding.AccessReadOnly, c
+		m.event(offboarding.EventMarkDocsReadOnly, c.by, d.name)
+		return true, 0
+	})
+}
+
+// restoreBatch makes editable what the case locked or archived and is still the
+// leaver's, with its schedules.
+func (m *model) restoreBatch(c *modelCase, actor string, batch func(*modelDocument) bool) string {
+	return m.each(c, batch, func(d *modelDocument) (bool, int) {
+		schedules := m.unarchiveSchedules(c, d, actor)
+		if d.by != c {
+			return false, schedules
+		}
+		event := offboarding.EventMarkDocsEditable
+		if d.access == offboarding.AccessArchived {
+			event = offboarding.EventUnarchiveDocs
+		}
+		d.access, d.by = offboarding.AccessEditable, nil
+		m.event(event, actor, d.name)
+		return true, schedules
+	})
+}
+
+func (m *model) each(c *modelCase, batch func(*modelDocument) bool, change func(*modelDocument) (bool, int)) string {
+	documents, schedules := 0, 0
+	for _, d := range m.owned(c.leaver) {
+		if !batch(d) {
+			continue
+		}
+		changed, n := change(d)
+		if schedules += n; changed {
+			documents++
+		}
+	}
+	return sweptText(documents, schedules)
+}
+
+// claim is rules C1 and C2.
+func (m *model) claim(c *modelCase, document, member, request string) string {
+	d, who := m.documents[document], m.members[member]
+	level := m.grant(document, member)
+	switch {
+	case d.owner == member && d.movedBy == c:
+		return "claimed" // sent twice
+	case !who.active || level == "":
+		return codes{offboarding.CodeNoAccess}.String()
+	case d.owner != c.leaver || m.members[c.leaver].active:
+		return codes{offboarding.CodeAlreadyOwned}.String()
+	case d.access == offboarding.AccessArchived:
+		return codes{offboarding.CodeNotEligibleToClaim}.String()
+	case m.selfServe && who.account == offboarding.AccountMaker && level == offboarding.GrantEdit:
+		return fmt.Sprintf("claimed, %d superseded", m.give(c, d, member, member, offboarding.EventClaimDocOwnership))
+	case len(m.pending(func(r *modelRequest) bool { return r.document == document && r.member == member })) > 0:
+		return codes{offboarding.CodeAlreadyRequested}.String()
+	}
+	m.requests = append(m.requests, &modelRequest{
+		name: request, document: document, member: member, of: c, status: offboarding.RequestPending,
+	})
+	m.event(offboarding.EventRequestDocOwnership, member, document)
+	return "requested"
+}
+
+// decide is rule C3.
+func (m *model) decide(c *modelCase, r *modelRequest, admin string, approve bool, newOwner string) string {
+	var broken codes
+	found := r.of == c
+	broken.add(!m.admin(admin), offboarding.CodeNotAuthorized)
+	broken.add(!found || r.status != offboarding.RequestPending, offboarding.CodeRequestNotPending)
+	to := newOwner
+	if to == "" {
+		to = r.member
+	}
+	broken.add(approve && found && !m.eligibleOwner(to, c.leaver), offboarding.CodeNewOwnerNotEligible)
+	broken.add(!approve && newOwner != "", offboarding.CodeInvalidArgument)
+	if len(broken) > 0 {
+		return broken.String()
+	}
+	if !approve {
+		r.status = offboarding.RequestRejected
+		m.event(offboarding.EventRejectDocOwnership, admin, r.document)
+		return "rejected"
+	}
+	r.status = offboarding.RequestApproved
+	m.event(offboarding.EventApproveDocOwnership, admin, r.document)
+	return fmt.Sprintf("approved, %d superseded", m.give(c, m.documents[r.document], to, admin, offboarding.EventTransferDocs))
+}
+
+// authorizeTransfer is rules A1, N1, N2 and T1.
+func (m *model) authorizeTransfer(c *modelCase, admin, newOwner string, documents []string) (string, string) {
+	switch newOwner {
+	case "":
+		newOwner = admin
+	case offboarding.NewOwnerManager:
+		newOwner = m.members[c.leaver].manager
+	}
+	var broken codes
+	broken.add(!m.admin(admin), offboarding.CodeNotAuthorized)
+	broken.add(m.members[c.leaver].active, offboarding.CodeMemberStillActive)
+	broken.add(!m.eligibleOwner(newOwner, c.leaver), offboarding.CodeNewOwnerNotEligible)
+	for _, name := range documents {
+		broken.add(m.documents[name].owner != c.leaver, offboarding.CodeAlreadyOwned)
+	}
+	if len(broken) > 0 {
+		return broken.String(), ""
+	}
+	return "to " + newOwner, newOwner
+}
+
+func (m *model) extend(c *modelCase, admin string, until time.Time) string {
+	switch {
+	case !m.admin(admin):
+		return codes{offboarding.CodeNotAuthorized}.String()
+	case c.phase != offboarding.PhaseGrace:
+		return codes{offboarding.CodeWrongPhase}.String()
+	case !until.After(m.now) || !until.After(c.graceEnds):
+		return codes{offboarding.CodeInvalidArgument}.String()
+	}
+	c.graceEnds = until
+	m.event(offboarding.EventExtendGrace, admin, "")
+	return "extended"
+}
+
+// waiting judges what only a case that waits for its effective time allows.
+func (m *model) waiting(c *modelCase, admin string) codes {
+	broken := m.authority(admin, c.leaver)
+	broken.add(len(broken) == 0 && c.phase != offboarding.PhaseScheduled, offboarding.CodeWrongPhase)
+	return broken
+}
+
+func (m *model) reschedule(c *modelCase, admin string, at time.Time) string {
+	if broken := m.waiting(c, admin); len(broken) > 0 {
+		return broken.String()
+	}
+	c.effectiveAt = at
+	m.event(offboarding.EventRescheduleOffboarding, admin, "")
+	return "rescheduled"
+}
+
+func (m *model) cancel(c *modelCase, admin string) string {
+	if broken := m.waiting(c, admin); len(broken) > 0 {
+		return broken.String()
+	}
+	c.phase, c.closed = offboarding.PhaseCanceled, true
+	m.event(offboarding.EventCancelOffboarding, admin, "")
+	return "canceled"
+}
+
+// judgeReactivation is rules A1, A2, A4, E5 and R1.
+func (m *model) judgeReactivation(c *modelCase, admin string) codes {
+	if !c.inactive() || c.phase.Closed() {
+		return codes{offboarding.CodeWrongPhase}
+	}
+	active := 0
+	for _, who := range m.members {
+		if who.active {
+			active++
+		}
+	}
+	broken := m.authority(admin, c.leaver)
+	broken.add(m.seats > 0 && active >= m.seats, offboarding.CodeSeatLimitExceeded)
+	broken.add(m.members[c.leaver].provider, offboarding.CodeExternallyManaged)
+	return broken
+}
+
+func (m *model) reactivate(c *modelCase, admin string) string {
+	if broken := m.judgeReactivation(c, admin); len(broken) > 0 {
+		return broken.String()
+	}
+	m.members[c.leaver].active = true
+	m.settleRequests(offboarding.RequestWithdrawn, admin, func(r *modelRequest) bool { return r.of == c })
+	c.phase = offboarding.PhaseReactivated
+	m.event(offboarding.EventReactivateMember, admin, "")
+	return "reactivated"
+}
+
+// returnBatch gives back what the case moved, unless it was passed on.
+func (m *model) returnBatch(c *modelCase, admin string, batch func(*modelDocument) bool) string {
+	documents, schedules := 0, 0
+	for _, d := range m.documentsWhere(func(d *modelDocument) bool { return d.movedBy == c && d.owner == d.movedTo }) {
+		if !batch(d) {
+			continue
+		}
+		documents++
+		schedules += m.unarchiveSchedules(c, d, admin)
+		m.settleRequests(offboarding.RequestSuperseded, admin, func(r *modelRequest) bool { return r.document == d.name })
+		m.event(offboarding.EventReturnDocs, admin, d.name)
+		d.owner, d.place, d.movedBy, d.movedTo = c.leaver, d.prior, nil, ""
+		m.unlock(d)
+		if d.by == c { // archived by the case before it was given away
+			d.access, d.by = offboarding.AccessEditable, nil
+			m.event(offboarding.EventUnarchiveDocs, admin, d.name)
+		}
+	}
+	return sweptText(documents, schedules)
+}
+
+// grantEdit gives the member an edit grant on what the case gave to others.
+func (m *model) grantEdit(c *modelCase, admin string) string {
+	n := 0
+	for _, d := range m.documentsWhere(func(d *modelDocument) bool { return c.gave[d.name] && d.owner != c.leaver }) {
+		if m.grant(d.name, c.leaver) != offboarding.GrantEdit {
+			m.grants[d.name+" "+c.leaver] = offboarding.GrantEdit
+			m.event(offboarding.EventGrantEdit, admin, d.name)
+			n++
+		}
+	}
+	return fmt.Sprintf("%d granted", n)
+}
+
+func (m *model) closeReactivated(c *modelCase) {
+	c.closed = true
+	m.event(offboarding.EventCompleteOffboarding, c.by, "")
+}

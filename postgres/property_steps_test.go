@@ -1,0 +1,673 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"handover/offboarding"
+)
+
+// action is something that may happen next; the heavier, the more often.
+type action struct {
+	name   string
+	weight int
+	do     func(*world)
+	can    func(*world) bool
+}
+
+// rapid draws the first ones more often.
+var actions = []action{
+	{"go on", 6, (*world).goOn, func(w *world) bool { return len(w.cases(w.due)) > 0 }},
+	{"start", 3, (*world).start, func(w *world) bool { return len(w.free()) > 0 && len(w.cases(func(*driver) bool { return true })) < 3 }},
+	{"claim", 7, (*world).claim, inPhase(offboarding.PhaseGrace, offboarding.PhaseReadOnly)},
+	{"wait", 4, (*world).wait, func(w *world) bool { return len(w.cases(w.waits)) > 0 }},
+	{"decide", 6, (*world).decide, (*world).undecided},
+	{"reactivate", 2, (*world).reactivate, inPhase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)},
+	{"transfer", 3, (*world).transfer, inPhase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)},
+	{"extend", 2, (*world).extend, inPhase(offboarding.PhaseGrace)},
+	{"settings", 1, (*world).settings, always},
+	{"sign in", 1, (*world).signIn, always},
+	{"hire", 1, (*world).hire, (*world).seatFree},
+	{"repeat", 1, (*world).repeat, func(w *world) bool { return len(w.past) > 0 }},
+	{"look again", 1, (*world).lookAgain, func(w *world) bool { return len(w.cases(w.parked)) > 0 }},
+	{"reschedule", 1, (*world).reschedule, inPhase(offboarding.PhaseScheduled)},
+	{"cancel", 1, (*world).cancel, inPhase(offboarding.PhaseScheduled)},
+	{"anything", 1, (*world).anything, func(w *world) bool { return len(w.asked()) > 0 }},
+}
+
+func always(*world) bool { return true }
+
+func inPhase(phases ...offboarding.Phase) func(*world) bool {
+	return func(w *world) bool {
+		return slices.ContainsFunc(w.asked(), func(d *driver) bool { return slices.Contains(phases, d.phase) })
+	}
+}
+
+// next does one of the actions that are possible.
+func (w *world) next(t *rapid.T) {
+	w.T = t
+	w.m.now = w.m.now.Add(time.Minute)
+	var possible []action
+	for _, a := range actions {
+		if a.can(w) {
+			possible = append(possible, slices.Repeat([]action{a}, a.weight)...)
+		}
+	}
+	pick(w, "action", possible).do(w)
+}
+
+// anything sends a message that the case's phase need not allow.
+func (w *world) anything() {
+	messages := []func(*world){(*world).claim, (*world).reactivate, (*world).extend, (*world).transfer, (*world).reschedule, (*world).cancel}
+	if len(w.m.requests) > 0 {
+		messages = append(messages, (*world).decide)
+	}
+	w.rude = true
+	messages[rapid.IntRange(0, len(messages)-1).Draw(w.T, "message")](w)
+	w.rude = false
+}
+
+// pick draws the index of one.
+func pick[T any](w *world, label string, among []T) T {
+	w.Helper()
+	return among[rapid.IntRange(0, len(among)-1).Draw(w.T, label)]
+}
+
+// mostly draws from the likely ones, and now and then from all.
+func mostly[T any](w *world, label string, likely, all []T) T {
+	w.Helper()
+	if len(likely) == 0 || rapid.IntRange(0, 6).Draw(w.T, label+" of all") == 6 {
+		return pick(w, label, all)
+	}
+	return pick(w, label, likely)
+}
+
+// who are the members of whom something holds, by name.
+func (w *world) who(holds func(*modelMember) bool) []string {
+	var names []string
+	for name, m := range w.m.members {
+		if holds(m) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (w *world) everybody() []string { return w.who(func(*modelMember) bool { return true }) }
+
+func (w *world) admin() string {
+	return mostly(w, "admin", w.who(func(m *modelMember) bool { return w.m.admin(m.name) }), w.everybody())
+}
+
+// newOwner is a new owner by the words of a request, "" for nobody in particular.
+func (w *world) newOwner(leaver string) string {
+	likely := append(w.who(func(m *modelMember) bool { return w.m.eligibleOwner(m.name, leaver) }), "", offboarding.NewOwnerManager)
+	return mostly(w, "new owner", likely, w.everybody())
+}
+
+// ref is a member, as a request names them.
+func (w *world) ref(name string) string {
+	if name == offboarding.NewOwnerManager {
+		return name
+	}
+	return w.ids[name]
+}
+
+func (w *world) refs(names []string) []string {
+	var ids []string
+	for _, name := range names {
+		ids = append(ids, w.ids[name])
+	}
+	return ids
+}
+
+// cases are the open cases of which something holds.
+func (w *world) cases(holds func(*driver) bool) []*driver {
+	var open []*driver
+	for _, d := range w.drivers {
+		if !d.closed && holds(d) {
+			open = append(open, d)
+		}
+	}
+	return open
+}
+
+func (w *world) documentNames(holds func(*modelDocument) bool) []string {
+	var names []string
+	for _, d := range w.m.documentsWhere(holds) {
+		names = append(names, d.name)
+	}
+	return names
+}
+
+func (w *world) step(d *driver, name string) offboarding.Step {
+	return offboarding.Step{CaseID: w.ids[d.name], Name: name, At: w.m.now}
+}
+
+// message names the step of a message.
+func (w *world) message(d *driver) offboarding.Step {
+	d.n++
+	return w.step(d, fmt.Sprintf("update/%d", d.n))
+}
+
+// free are those who can be offboarded without a doubt, those with documents first.
+func (w *world) free() []string {
+	free := w.who(func(m *modelMember) bool {
+		return m.active && w.m.openCase(m.name) == nil && m.role == offboarding.RoleContributor && !m.outside
+	})
+	slices.SortStableFunc(free, func(a, b string) int { return min(len(w.m.owned(b)), 1) - min(len(w.m.owned(a)), 1) })
+	return free
+}
+
+func (w *world) start() {
+	s := start{leaver: mostly(w, "leaver", w.free(), w.everybody()), by: w.admin()}
+	s.disposition = pick(w, "disposition", []offboarding.Disposition{"retain", "retain", "transfer", "archive", ""})
+	if s.disposition == offboarding.DispositionTransfer || rapid.IntRange(0, 9).Draw(w.T, "with a new owner") == 9 {
+		s.newOwner = w.newOwner(s.leaver)
+	}
+	s.archiveSchedules = s.disposition == offboarding.DispositionTransfer && rapid.Bool().Draw(w.T, "archive schedules")
+	if rapid.IntRange(0, 3).Draw(w.T, "ahead") == 3 {
+		s.effectiveAt = w.m.now.Add(48 * time.Hour)
+	}
+	s.grace = pick(w, "grace", []time.Duration{grace, 24 * time.Hour, 0})
+	r := offboarding.Request{
+		MemberID: w.ids[s.leaver], RequestedBy: w.ids[s.by], Disposition: s.disposition, NewOwnerID: w.ref(s.newOwner),
+		ArchiveSchedules: s.archiveSchedules, GracePeriod: s.grace.String(),
+	}
+	if !s.effectiveAt.IsZero() {
+		r.EffectiveAt = s.effectiveAt.Format(time.RFC3339)
+	}
+	id, opened := newID(), (*modelCase)(nil)
+	in := offboarding.AdmitInput{CaseID: id, WorkflowID: "offboarding/" + id, At: w.m.now, Request: r}
+	nameOf := func(id string) string {
+		for name, other := range w.ids {
+			if other == id {
+				return name
+			}
+		}
+		return ""
+	}
+	run := said(w, w.store.Admit, in, func(a offboarding.Admission) string {
+		if a.Existing {
+			return "existing " + nameOf(a.CaseID)
+		}
+		return fmt.Sprintf("opened case%d to %s %s", len(w.drivers)+1, a.Plan.Disposition, nameOf(a.Plan.NewOwnerID))
+	})
+	what := fmt.Sprintf("%s by %s, %s %s, schedules archived %v, at %s", s.leaver, s.by, s.disposition, s.newOwner, s.archiveSchedules, r.EffectiveAt)
+	w.do("admit", what, run, func() (answer string) {
+		if answer, opened = w.m.admit(s); opened != nil {
+			w.ids[opened.name] = id
+		}
+		return answer
+	})
+	w.past = w.past[:len(w.past)-1] // an admission later is another start
+	if opened != nil {
+		w.drivers = append(w.drivers, &driver{modelCase: opened, waited: opened.effectiveAt.After(w.m.now)})
+	}
+}
+
+// deadline is the time for which a case waits, and whether it waits for one.
+func (d *driver) deadline() (time.Time, bool) {
+	switch d.phase {
+	case offboarding.PhaseScheduled:
+		return d.effectiveAt, true
+	case offboarding.PhaseGrace:
+		return d.graceEnds, true
+	}
+	return time.Time{}, false
+}
+
+// due reports whether the workflow would do something now.
+func (w *world) due(d *driver) bool {
+	at, waits := d.deadline()
+	switch {
+	case len(d.transfers) > 0 || d.reactivation != nil:
+		return true
+	case d.phase == offboarding.PhaseGrace && w.m.unowned(d.modelCase) == 0:
+		return true
+	case waits:
+		return !w.m.now.Before(at)
+	case d.phase == offboarding.PhaseReadOnly:
+		return !d.locked || w.m.unowned(d.modelCase) == 0
+	}
+	return true
+}
+
+func (w *world) waits(d *driver) bool {
+	_, waits := d.deadline()
+	return waits && !w.due(d)
+}
+
+// wait lets the time come for which a case waits.
+func (w *world) wait() {
+	d := pick(w, "case", w.cases(w.waits))
+	w.m.now, _ = d.deadline()
+	w.goOnWith(d)
+}
+
+// goOn does the next steps of a case.
+func (w *world) goOn() {
+	d := pick(w, "case", w.cases(w.due))
+	for range pick(w, "steps", []int{9, 1, 2, 3}) {
+		if d.closed || !w.due(d) {
+			return
+		}
+		w.goOnWith(d)
+		w.m.now = w.m.now.Add(time.Second)
+	}
+}
+
+func (w *world) goOnWith(d *driver) {
+	c := d.modelCase
+	switch {
+	case len(d.transfers) > 0:
+		w.transferOn(d)
+	case d.reactivation != nil:
+		w.reactivateOn(d)
+	case c.phase == offboarding.PhaseScheduled:
+		in := offboarding.RevokeInput{Step: w.step(d, "revoke"), SecondLook: d.waited}
+		w.orFail(d, w.do("revoke", c.name, said(w, w.store.Revoke, in, func(r offboarding.Revoked) string {
+			return fmt.Sprintf("revoked %d, to %s %s", r.Credentials+r.Sessions, r.Plan.Disposition, w.nameOf(r.Plan.NewOwnerID))
+		}), func() string { return w.m.revoke(c, d.waited) }))
+	case c.phase == offboarding.PhaseRevoking:
+		w.orFail(d, w.do("deactivate", c.name, said(w, w.store.Deactivate, w.step(d, "deactivate"), func(out offboarding.Deactivated) string {
+			return fmt.Sprintf("deactivated, %d documents, %d unowned", out.Documents, out.Unowned)
+		}), func() string { return w.m.deactivate(c) }))
+	case c.phase == offboarding.PhaseDeactivated && c.disposition != offboarding.DispositionRetain:
+		w.advance(d, offboarding.PhaseTransferring)
+	case c.phase == offboarding.PhaseTransferring && !d.disposed && c.disposition != offboarding.DispositionRetain:
+		w.dispose(d)
+	case c.phase == offboarding.PhaseDeactivated, c.phase == offboarding.PhaseTransferring:
+		w.settle(d, c.deactivatedAt.Add(c.grace))
+	case c.phase == offboarding.PhaseGrace && w.m.unowned(c) > 0:
+		w.advance(d, offboarding.PhaseReadOnly)
+	case c.phase == offboarding.PhaseReadOnly && !d.locked:
+		if _, done := w.batch(d, "lock", fmt.Sprintf("lock/%d", d.restores), w.store.LockBatch, offboarding.SweepInput{}, &d.cursor,
+			func(in func(*modelDocument) bool) string { return w.m.lockBatch(c, in) }); done {
+			d.locked = true
+		}
+	default:
+		w.settle(d, time.Time{})
+	}
+}
+
+// nameOf is the model's name for an ID.
+func (w *world) nameOf(id string) string {
+	for name, other := range w.ids {
+		if other == id {
+			return name
+		}
+	}
+	return ""
+}
+
+// orFail ends a case whose step was refused.
+func (w *world) orFail(d *driver, answer string) {
+	if !wasRefused(answer) {
+		return
+	}
+	in := offboarding.FailInput{Step: w.step(d, "fail"), Refusal: *offboarding.Refuse("", offboarding.CodeLastOwner, "", "")}
+	w.do("fail", d.name, w.only("failed", func(ctx context.Context) error { return w.store.Fail(ctx, in) }), func() string {
+		w.m.fail(d.modelCase)
+		return "failed"
+	})
+}
+
+// only is a step that answers with an error alone.
+func (w *world) only(answer string, run func(context.Context) error) func() string {
+	return func() string {
+		if err := run(w.Context()); err != nil {
+			return w.refusal(err)
+		}
+		return answer
+	}
+}
+
+func (w *world) advance(d *driver, phase offboarding.Phase) {
+	in := offboarding.AdvanceInput{Step: w.step(d, "to "+string(phase)), Phase: phase}
+	w.do("advance", d.name, w.only(string(phase), func(ctx context.Context) error { return w.store.Advance(ctx, in) }), func() string {
+		w.m.advance(d.modelCase, phase)
+		return string(phase)
+	})
+}
+
+func (w *world) settle(d *driver, graceEnds time.Time) {
+	d.n++
+	in := offboarding.SettleInput{Step: w.step(d, fmt.Sprintf("settle/%d", d.n))}
+	if !graceEnds.IsZero() {
+		in.GraceEndsAt = &graceEnds
+	}
+	w.do("settle", d.name, said(w, w.store.Settle, in, func(s offboarding.Settled) string {
+		return fmt.Sprintf("%s, %d unowned, %d pending", s.Phase, s.Unowned, s.PendingCount)
+	}), func() string { return w.m.settle(d.modelCase, graceEnds) })
+}
+
+// batch does one batch of a sweep. Which documents belong to it is for the sweep to
+// say: those up to its cursor. What becomes of them is for the model.
+func (w *world) batch(
+	d *driver, kind, name string, do batch, in offboarding.SweepInput, cursor *string, predict func(func(*modelDocument) bool) string,
+) (answer string, done bool) {
+	in.Step = w.step(d, name)
+	after := *cursor
+	var s offboarding.Sweep
+	run := func() string {
+		var err error
+		if s, err = do(w.Context(), in, after); err != nil {
+			return w.refusal(err)
+		}
+		return sweptText(s.Documents, s.Schedules)
+	}
+	answer = w.do(kind, d.name+" "+w.nameOf(in.NewOwnerID), run, func() string {
+		return predict(func(doc *modelDocument) bool {
+			id := w.ids[doc.name]
+			named := len(in.DocumentIDs) == 0 || slices.Contains(in.DocumentIDs, id)
+			return named && id > after && id <= s.Cursor
+		})
+	})
+	*cursor, done = s.Cursor, s.Done || wasRefused(answer)
+	if done {
+		*cursor = ""
+	}
+	return answer, done
+}
+
+// dispose does the next batch of what the plan says.
+func (w *world) dispose(d *driver) {
+	c := d.modelCase
+	if c.disposition == offboarding.DispositionArchive {
+		_, d.disposed = w.batch(d, "archive", fmt.Sprintf("archive/%d", d.restores), w.store.ArchiveBatch, offboarding.SweepInput{}, &d.cursor,
+			func(in func(*modelDocument) bool) string { return w.m.archiveBatch(c, in) })
+		return
+	}
+	in := offboarding.SweepInput{NewOwnerID: w.ids[c.newOwner], ArchiveSchedules: c.archiveSchedules}
+	answer, done := w.batch(d, "transfer", "transfer/"+c.newOwner, w.store.TransferBatch, in, &d.cursor,
+		func(in func(*modelDocument) bool) string {
+			return w.m.transferBatch(c, c.newOwner, c.by, c.archiveSchedules, in)
+		})
+	if !wasRefused(answer) {
+		d.disposed = done
+		return
+	}
+	w.do("fall back", d.name, said(w, w.store.FallBack, w.step(d, "fall-back/"+c.newOwner), func(p offboarding.Plan) string {
+		return string(p.Disposition) + " " + w.nameOf(p.NewOwnerID)
+	}), func() string {
+		w.m.fallBack(c)
+		return string(c.disposition) + " " + c.newOwner
+	})
+}
+
+// undecided reports whether a request waits in a case that can be asked.
+func (w *world) undecided() bool {
+	return slices.ContainsFunc(w.asked(), func(d *driver) bool {
+		return len(w.m.pending(func(r *modelRequest) bool { return r.of == d.modelCase })) > 0
+	})
+}
+
+// asked are the cases to which a message can be sent: its workflow lets none in
+// while it carries out a reactivation.
+func (w *world) asked() []*driver {
+	return w.cases(func(d *driver) bool { return d.reactivation == nil })
+}
+
+// someCase is a case in one of the phases, if there is one.
+func (w *world) someCase(phases ...offboarding.Phase) *driver {
+	asked := w.asked()
+	likely := slices.DeleteFunc(slices.Clone(asked), func(d *driver) bool { return !slices.Contains(phases, d.phase) })
+	if w.rude || len(likely) == 0 {
+		likely = asked
+	}
+	return pick(w, "case", likely)
+}
+
+func (w *world) claim() {
+	d := w.someCase(offboarding.PhaseGrace, offboarding.PhaseReadOnly)
+	unowned := w.documentNames(func(doc *modelDocument) bool {
+		return doc.owner == d.leaver && doc.access != offboarding.AccessArchived
+	})
+	document := mostly(w, "document", unowned, w.documentNames(func(*modelDocument) bool { return true }))
+	granted := w.who(func(m *modelMember) bool { return m.active && w.m.grant(document, m.name) != "" })
+	slices.SortStableFunc(granted, func(a, b string) int { return eagerness(w, document, b) - eagerness(w, document, a) })
+	member := mostly(w, "member", granted, w.everybody())
+	request := fmt.Sprintf("r%d", len(w.m.requests)+1)
+	in := offboarding.ClaimInput{Step: w.message(d), Message: offboarding.ClaimRequest{DocumentID: w.ids[document], MemberID: w.ids[member]}}
+	w.do("claim", d.name+" "+document+" "+member, said(w, w.store.Claim, in, func(out offboarding.Outcome) string {
+		switch {
+		case out.RequestID != "":
+			w.ids[request] = out.RequestID
+			return out.Outcome
+		case out.Documents == 0:
+			return out.Outcome
+		}
+		return fmt.Sprintf("%s, %d superseded", out.Outcome, len(out.Superseded))
+	}), func() string { return w.m.claim(d.modelCase, document, member, request) })
+}
+
+// eagerness puts those who can claim before those who can only ask.
+func eagerness(w *world, document, member string) int {
+	if w.m.members[member].account == offboarding.AccountMaker && w.m.grant(document, member) == offboarding.GrantEdit {
+		return 1
+	}
+	return 0
+}
+
+func (w *world) decide() {
+	r := mostly(w, "request", w.m.pending(func(*modelRequest) bool { return true }), w.m.requests)
+	d := mostly(w, "case", w.cases(func(d *driver) bool { return d.modelCase == r.of && d.reactivation == nil }), w.asked())
+	approve, newOwner := rapid.IntRange(0, 3).Draw(w.T, "approve") > 0, ""
+	if rapid.IntRange(0, 2).Draw(w.T, "for another") == 2 {
+		newOwner = w.newOwner(d.leaver)
+	}
+	if newOwner == offboarding.NewOwnerManager {
+		newOwner = "" // not a word of this message
+	}
+	admin := w.admin()
+	m := offboarding.AdminApproval{
+		RequestID: w.ids[r.name], AdminID: w.ids[admin], NewOwnerID: w.ids[newOwner],
+		Decision: map[bool]string{true: offboarding.DecisionApprove, false: offboarding.DecisionReject}[approve],
+	}
+	in := offboarding.DecideInput{Step: w.message(d), Message: m}
+	w.do("decide", fmt.Sprintf("%s %s %s by %s for %s", d.name, r.name, m.Decision, admin, newOwner),
+		said(w, w.store.Decide, in, func(out offboarding.Outcome) string {
+			if out.Outcome == offboarding.OutcomeRejected {
+				return out.Outcome
+			}
+			return fmt.Sprintf("%s, %d superseded", out.Outcome, len(out.Superseded))
+		}), func() string { return w.m.decide(d.modelCase, r, admin, approve, newOwner) })
+}
+
+// transfer authorizes a transfer; its batches follow as the case goes on.
+func (w *world) transfer() {
+	d := w.someCase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)
+	admin, newOwner := w.admin(), w.newOwner(d.leaver)
+	owned := w.documentNames(func(doc *modelDocument) bool { return doc.owner == d.leaver })
+	var documents []string
+	for range rapid.IntRange(0, 2).Draw(w.T, "named") {
+		documents = append(documents, mostly(w, "document", owned, w.documentNames(func(*modelDocument) bool { return true })))
+	}
+	step := w.message(d)
+	in := offboarding.AuthorizeTransferInput{Step: step, Message: offboarding.TransferDocuments{
+		AdminID: w.ids[admin], NewOwnerID: w.ref(newOwner), DocumentIDs: w.refs(documents),
+	}}
+	to := ""
+	answer := w.do("authorize transfer", fmt.Sprintf("%s by %s to %s of %v", d.name, admin, newOwner, documents),
+		said(w, w.store.AuthorizeTransfer, in, func(out offboarding.TransferAuthorized) string { return "to " + w.nameOf(out.NewOwnerID) }),
+		func() (answer string) {
+			answer, to = w.m.authorizeTransfer(d.modelCase, admin, newOwner, documents)
+			return answer
+		})
+	if !wasRefused(answer) {
+		d.transfers = append(d.transfers, &messageSweep{name: step.Name + "/sweep", admin: admin, newOwner: to, documents: documents})
+	}
+}
+
+func (w *world) transferOn(d *driver) {
+	s := d.transfers[0]
+	in := offboarding.SweepInput{ActorID: w.ids[s.admin], NewOwnerID: w.ids[s.newOwner], DocumentIDs: w.refs(s.documents)}
+	_, done := w.batch(d, "transfer message", s.name, w.store.TransferBatch, in, &s.cursor,
+		func(in func(*modelDocument) bool) string {
+			return w.m.transferBatch(d.modelCase, s.newOwner, s.admin, false, in)
+		})
+	if done {
+		d.transfers = d.transfers[1:]
+	}
+}
+
+func outcome(out offboarding.Outcome) string { return out.Outcome }
+
+func (w *world) extend() {
+	d, admin := w.someCase(offboarding.PhaseGrace), w.admin()
+	until := w.m.now.Add(pick(w, "by", []time.Duration{30 * 24 * time.Hour, 60 * 24 * time.Hour, 90 * 24 * time.Hour, time.Hour, -time.Hour})).Truncate(time.Second)
+	in := offboarding.ExtendGraceInput{Step: w.message(d), Message: offboarding.ExtendGrace{AdminID: w.ids[admin], Until: until.Format(time.RFC3339)}}
+	w.do("extend", d.name+" by "+admin+" until "+until.Format("02 15:04"), said(w, w.store.ExtendGrace, in, outcome),
+		func() string { return w.m.extend(d.modelCase, admin, until) })
+}
+
+func (w *world) reschedule() {
+	d, admin := w.someCase(offboarding.PhaseScheduled), w.admin()
+	at := w.m.now.Add(pick(w, "by", []time.Duration{24 * time.Hour, 72 * time.Hour, -time.Hour})).Truncate(time.Second)
+	in := offboarding.RescheduleInput{Step: w.message(d), Message: offboarding.Reschedule{AdminID: w.ids[admin], EffectiveAt: at.Format(time.RFC3339)}}
+	answer := w.do("reschedule", d.name+" by "+admin+" to "+at.Format("02 15:04"), said(w, w.store.Reschedule, in, outcome),
+		func() string { return w.m.reschedule(d.modelCase, admin, at) })
+	d.waited = d.waited || !wasRefused(answer) && at.After(w.m.now)
+}
+
+func (w *world) cancel() {
+	d, admin := w.someCase(offboarding.PhaseScheduled), w.admin()
+	in := offboarding.CancelInput{Step: w.message(d), Message: offboarding.Cancel{AdminID: w.ids[admin]}}
+	w.do("cancel", d.name+" by "+admin, said(w, w.store.Cancel, in, outcome), func() string { return w.m.cancel(d.modelCase, admin) })
+}
+
+// reactivate asks for a reactivation; it is carried out as the case goes on.
+func (w *world) reactivate() {
+	d, admin := w.someCase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring), w.admin()
+	for len(d.transfers) > 0 || d.cursor != "" { // it waits for what is under way
+		w.goOnWith(d)
+	}
+	step := w.message(d)
+	r := &underWay{id: step.Name, admin: admin, returnDocuments: rapid.Bool().Draw(w.T, "return"), stage: "restore"}
+	in := offboarding.ReactivateInput{Step: step, Message: offboarding.Reactivate{AdminID: w.ids[admin], ReturnDocuments: r.returnDocuments}}
+	answer := w.do("authorize reactivation", fmt.Sprintf("%s by %s, return %v", d.name, admin, r.returnDocuments),
+		said(w, w.store.AuthorizeReactivation, in, func(id string) string { return "allowed to " + w.nameOf(id) }), func() string {
+			if broken := w.m.judgeReactivation(d.modelCase, admin); len(broken) > 0 {
+				return broken.String()
+			}
+			return "allowed to " + admin
+		})
+	if !wasRefused(answer) {
+		d.reactivation = r
+	}
+}
+
+func (w *world) reactivateOn(d *driver) {
+	c, r := d.modelCase, d.reactivation
+	in := offboarding.SweepInput{ActorID: w.ids[r.admin]}
+	switch r.stage {
+	case "restore":
+		_, done := w.batch(d, "restore", r.id+"/restore", w.store.RestoreBatch, in, &d.cursor,
+			func(in func(*modelDocument) bool) string { return w.m.restoreBatch(c, r.admin, in) })
+		if done {
+			r.stage = "member"
+		}
+	case "member":
+		in := offboarding.ReactivateInput{Step: w.step(d, r.id+"/member"), ID: r.id, Message: offboarding.Reactivate{
+			AdminID: w.ids[r.admin], ReturnDocuments: r.returnDocuments,
+		}}
+		answer := w.do("reactivate", c.leaver, said(w, w.store.ReactivateMember, in, outcome), func() string { return w.m.reactivate(c, r.admin) })
+		switch {
+		case wasRefused(answer): // as the workflow: what was unlocked is locked again
+			d.reactivation, d.locked = nil, false
+			d.restores++
+			d.disposed = d.disposed && c.disposition != offboarding.DispositionArchive
+		case r.returnDocuments:
+			r.stage = "return"
+		default:
+			r.stage = "grant"
+		}
+	case "return":
+		_, done := w.batch(d, "return", r.id+"/return", w.store.ReturnBatch, in, &d.cursor,
+			func(in func(*modelDocument) bool) string { return w.m.returnBatch(c, r.admin, in) })
+		if done {
+			r.stage = "grant"
+		}
+	case "grant":
+		in.Step = w.step(d, r.id+"/grant")
+		w.do("grant", d.name, func() string {
+			granted := 0
+			for cursor, done := "", false; !done; {
+				s, err := w.store.GrantBatch(w.Context(), in, cursor)
+				if err != nil {
+					return w.refusal(err)
+				}
+				granted, cursor, done = granted+s.Documents, s.Cursor, s.Done
+			}
+			return fmt.Sprintf("%d granted", granted)
+		}, func() string { return w.m.grantEdit(c, r.admin) })
+		r.stage = "close"
+	case "close":
+		step := w.step(d, r.id+"/close")
+		w.do("close", d.name, w.only("closed", func(ctx context.Context) error { return w.store.CloseReactivated(ctx, step) }), func() string {
+			w.m.closeReactivated(c)
+			return "closed"
+		})
+		d.reactivation = nil
+	}
+}
+
+// lookAgain counts afresh what a case that waits still waits for.
+func (w *world) lookAgain() {
+	w.settle(pick(w, "case", w.cases(w.parked)), time.Time{})
+}
+
+func (w *world) parked(d *driver) bool {
+	parked := d.phase == offboarding.PhaseGrace || d.phase == offboarding.PhaseReadOnly && d.locked
+	return parked && d.reactivation == nil && len(d.transfers) == 0
+}
+
+// repeat runs a step of the past: it answers as it did, and changes nothing.
+func (w *world) repeat() {
+	p := pick(w, "step", w.past)
+	if again := p.run(); again != p.answer {
+		w.fail("%s, run again later, came to:\n  %s\nand at first to:\n  %s", p.what, again, p.answer)
+	}
+	w.tell("again: %s", p.what)
+	w.tally["repeat: of the past"]++
+	w.matches()
+}
+
+// settings changes what the organization allows.
+func (w *world) settings() {
+	active := len(w.who(func(m *modelMember) bool { return m.active }))
+	w.m.selfServe = rapid.Bool().Draw(w.T, "self serve")
+	w.m.seats = pick(w, "seats", []int{0, active, active + 1})
+	policy := map[bool]offboarding.ClaimPolicy{true: offboarding.PolicySelfServe, false: offboarding.PolicyApproval}[w.m.selfServe]
+	w.o.Exec(`UPDATE organizations SET claim_policy = $1, seat_limit = $2`, policy, w.m.seats)
+	w.tell("settings: %s, %d seats", policy, w.m.seats)
+}
+
+func (w *world) seatFree() bool {
+	active := len(w.who(func(m *modelMember) bool { return m.active }))
+	return len(w.m.members) < 12 && (w.m.seats == 0 || active < w.m.seats)
+}
+
+// hire takes a seat.
+func (w *world) hire() {
+	name := fmt.Sprintf("new%d", len(w.m.members))
+	w.tell("hire %s", name)
+	w.member(name, "", offboarding.RoleContributor, offboarding.AccountMaker, "boss")
+	w.matches()
+}
+
+// signIn makes a credential and a session of somebody active.
+func (w *world) signIn() {
+	name := pick(w, "member", w.who(func(m *modelMember) bool { return m.active }))
+	w.tell("sign in %s", name)
+	w.o.Credential(w.ids[name])
+	w.o.Session(w.ids[name])
+	w.m.members[name].live += 2
+	w.matches()
+}
