@@ -106,6 +106,8 @@ func caseNote(c offboarding.CaseRow) string {
 		return "overdue"
 	case c.FallbackReason != "":
 		return "fell back"
+	case c.WorkspaceID != "":
+		return "leaves a workspace"
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"log/slog"
 	"os"
@@ -44,7 +45,7 @@ func TestServerScripts(t *testing.T) {
 		testscript.Run(t, testscript.Params{
 			Dir:                 filepath.Join("testdata", "server"),
 			RequireExplicitExec: true,
-			Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+			Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "field": field},
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("DATABASE_URL", url)
 				env.Setenv("TEMPORAL_ADDRESS", server.Address())
@@ -68,4 +69,16 @@ func importDevdocs(t *testing.T, url string) {
 	defer func() { require.NoError(t, store.Close()) }()
 	_, err = store.Import(t.Context(), in, time.Now().UTC(), nil)
 	require.NoError(t, err)
+}
+
+// field sets a variable to a field of the JSON object that the last command wrote:
+// field hold_id HOLD.
+func field(ts *testscript.TestScript, _ bool, args []string) {
+	var object map[string]any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &object))
+	value, ok := object[args[0]].(string)
+	if !ok {
+		ts.Fatalf("there is no %s", args[0])
+	}
+	ts.Setenv(args[1], value)
 }

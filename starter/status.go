@@ -154,7 +154,7 @@ func statusLine(s shownStatus) string {
 func printStatus(w *strings.Builder, s shownStatus) {
 	c := s.Case
 	facts := []string{
-		"Member", person(c.MemberName, c.MemberEmail), "Phase", string(c.Phase), "Case", c.ID,
+		"Member", person(c.MemberName, c.MemberEmail), "Phase", string(c.Phase), "Case", c.ID, "Workspace", c.WorkspaceID,
 		"Disposition", string(c.Disposition), "Fallback", terminal.Clear(c.FallbackReason), "Effective", shortTime(c.EffectiveAt),
 		"Deactivated", shortTimeOf(c.DeactivatedAt), "Grace ends", shortTimeOf(c.GraceEndsAt), "Closed", shortTimeOf(c.ClosedAt),
 		"Unowned", fmt.Sprint(c.Unowned), "Pending requests", fmt.Sprint(c.PendingRequests), "Failure", terminal.Clear(c.Failure),
