@@ -130,13 +130,13 @@ func TestEveryRuleAndCodeOfTheDomainHasItsRow(t *testing.T) {
 		require.NoError(t, err)
 		ast.Inspect(file, func(n ast.Node) bool {
 			if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 && strings.HasPrefix(spec.Names[0].Name, "Code") {
-				if code, ok := literal(spec.Values[0]); ok {
-					assert.Contains(t, rules, "`"+code+"`", "the code %s of %s", code, path)
+				if code, ok := literal(spec.Values[0]); ok && !strings.Contains(rules, "`"+code+"`") {
+					t.Errorf("the code %s, of %s, is not in rules.md", code, path)
 				}
 			}
 			if text, ok := n.(ast.Expr); ok {
-				if number, ok := literal(text); ok && rule.MatchString(number) {
-					assert.True(t, known[number], "rule %s, of %s, has no row in rules.md", number, path)
+				if number, ok := literal(text); ok && rule.MatchString(number) && !known[number] {
+					t.Errorf("rule %s, of %s, has no row in rules.md", number, path)
 				}
 			}
 			return true
