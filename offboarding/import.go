@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Import is an organization as its files describe it. Rows refer to each other
@@ -74,6 +75,7 @@ type ImportGrant struct {
 	DocumentExternalID string
 	MemberExternalID   string
 	Level              GrantLevel
+	LastEditedAt       time.Time // when the member last edited the document; zero where nobody knows
 }
 
 // ImportSchedule is a row of schedules.csv.

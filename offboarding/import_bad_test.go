@@ -92,7 +92,11 @@ var badRows = map[string]bad{
 	"an owner is a maker":  {"documents.csv", ",m3", ",m2", []string{`documents.csv:3: owner_external_id: "m2" is not a maker; only makers own documents`}},
 	"a document twice":     {"documents.csv", "d2", "d1", []string{`documents.csv:3: external_id: "d1" is on line 2 already`}},
 	"a grant twice":        {"grants.csv", "m3,edit", "m2,edit", []string{`grants.csv:3: the member's grant on this document is on line 2 already`}},
-	"a grant of nothing":   {"grants.csv", "d1,m2", ",", []string{`grants.csv:2: document_external_id: is empty`, `grants.csv:2: member_external_id: is empty`}},
-	"schedule":             {"schedules.csv", "d1,export", "d7,print", []string{`schedules.csv:2: kind: "print" is not one of materialization, export`, `schedules.csv:2: document_external_id: "d7" is not in documents.csv`}},
-	"credential":           {"credentials.csv", "m1,api,CI", "m9,key,", []string{`credentials.csv:2: kind: "key" is not one of api, embed`, `credentials.csv:2: name: is empty`, `credentials.csv:2: member_external_id: "m9" is not in members.csv`}},
+	"an edit without a day": {"grants.csv", acme()["grants.csv"], "document_external_id,member_external_id,level,last_edited_at\nd1,m2,view,yesterday\nd1,m3,edit,1066-10-14\n", []string{
+		`grants.csv:2: last_edited_at: "yesterday" is no date (2006-01-02) or time with its zone (RFC 3339) since 1970`,
+		`grants.csv:3: last_edited_at: "1066-10-14" is no date (2006-01-02) or time with its zone (RFC 3339) since 1970`,
+	}},
+	"a grant of nothing": {"grants.csv", "d1,m2", ",", []string{`grants.csv:2: document_external_id: is empty`, `grants.csv:2: member_external_id: is empty`}},
+	"schedule":           {"schedules.csv", "d1,export", "d7,print", []string{`schedules.csv:2: kind: "print" is not one of materialization, export`, `schedules.csv:2: document_external_id: "d7" is not in documents.csv`}},
+	"credential":         {"credentials.csv", "m1,api,CI", "m9,key,", []string{`credentials.csv:2: kind: "key" is not one of api, embed`, `credentials.csv:2: name: is empty`, `credentials.csv:2: member_external_id: "m9" is not in members.csv`}},
 }

@@ -178,11 +178,12 @@ func (i *importer) refer(t *table, column, id string, rows map[string]importKey,
 func (i *importer) readGrants(file string, f fs.File) {
 	type pair struct{ document, member int32 } // their lines: small, and a million of them fit
 	pairs := map[pair]int{}
-	i.rows(file, f, []string{"document_external_id", "member_external_id", "level"}, nil, func(t *table) {
+	i.rows(file, f, []string{"document_external_id", "member_external_id", "level"}, []string{"last_edited_at"}, func(t *table) {
 		g := ImportGrant{
 			DocumentExternalID: t.required("document_external_id"),
 			MemberExternalID:   t.required("member_external_id"),
 			Level:              oneOf(t, "level", []GrantLevel{GrantEdit, GrantView}),
+			LastEditedAt:       t.moment("last_edited_at"),
 		}
 		document, known := i.refer(t, "document_external_id", g.DocumentExternalID, i.docs, DocumentsFile)
 		member, alsoKnown := i.refer(t, "member_external_id", g.MemberExternalID, i.members, MembersFile)

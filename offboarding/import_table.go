@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 )
 
 var byteOrderMark = []byte("\ufeff")
@@ -156,6 +157,24 @@ func (t *table) checked(column, value string, check func(string) string) string 
 		}
 	}
 	return value
+}
+
+// moment is a field with a time or a date, which is its beginning in UTC; zero
+// when it is empty.
+func (t *table) moment(column string) time.Time {
+	text := t.text(column, maxField)
+	if text == "" {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		at, err = time.Parse(time.DateOnly, text)
+	}
+	if err != nil || at.Year() < firstYear {
+		t.fail(column, "%s is no date (2006-01-02) or time with its zone (RFC 3339) since %d", quote(text), firstYear)
+		return time.Time{}
+	}
+	return at.UTC()
 }
 
 // oneOf is a required field with few values.

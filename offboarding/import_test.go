@@ -49,6 +49,21 @@ func read(files map[string]string) (offboarding.Import, error) {
 	return offboarding.ReadImport(dir)
 }
 
+func TestReadImportOfLatestEdits(t *testing.T) {
+	t.Parallel()
+	files := acme()
+	files["grants.csv"] = "last_edited_at,level,document_external_id,member_external_id\n2026-02-01,edit,d1,m2\n2026-02-01T01:30:00+02:00,edit,d1,m3\n,view,d2,m3\n"
+	in, err := read(files)
+	require.NoError(t, err)
+	edited := make([]time.Time, 0, len(in.Grants))
+	for _, g := range in.Grants {
+		edited = append(edited, g.LastEditedAt)
+	}
+	require.Equal(t, []time.Time{
+		time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 1, 31, 23, 30, 0, 0, time.UTC), {},
+	}, edited)
+}
+
 func TestReadImport(t *testing.T) {
 	t.Parallel()
 	in, err := read(acme())

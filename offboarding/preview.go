@@ -3,7 +3,7 @@ package offboarding
 import "time"
 
 // Preview is what a start would do, judged by the rules as they stand now;
-// nothing is changed.
+// nothing is changed. Successors is filled by who asks for them too.
 type Preview struct {
 	Allowed        bool             `json:"allowed"`
 	Violations     []Violation      `json:"violations"`
@@ -17,6 +17,7 @@ type Preview struct {
 	Schedules      PreviewSchedules `json:"schedules"`
 	Credentials    map[string]int   `json:"credentials"` // active ones by kind
 	Sessions       int              `json:"sessions"`    // active ones
+	Successors     *Successors      `json:"successors,omitempty"`
 }
 
 // PlannedCase is the plan of a start that the rules allow.

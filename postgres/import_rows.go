@@ -78,7 +78,7 @@ func (l *loader) loadDocuments() error {
 }
 
 func (l *loader) loadGrants() error {
-	columns := []string{"organization_id", "document_id", "member_id", "level"}
+	columns := []string{"organization_id", "document_id", "member_id", "level", "last_edited_at"}
 	return l.copyIn("grants", len(l.in.Grants), columns, func(i int) ([]any, error) {
 		g := &l.in.Grants[i]
 		document, err := refer(l.documents, g.DocumentExternalID, "document_external_id")
@@ -86,7 +86,11 @@ func (l *loader) loadGrants() error {
 			return nil, err
 		}
 		member, err := refer(l.members, g.MemberExternalID, "member_external_id")
-		return []any{l.organization, document, member, string(g.Level)}, err
+		var edited any
+		if !g.LastEditedAt.IsZero() {
+			edited = g.LastEditedAt
+		}
+		return []any{l.organization, document, member, string(g.Level), edited}, err
 	})
 }
 

@@ -28,7 +28,11 @@ func TestNoStepReadsWholeTables(t *testing.T) {
 		SELECT gen_random_uuid(), organization_id, id, 'export', '0 6 * * 1', 'active' FROM documents`)
 	l.Exec(`INSERT INTO audit_events (organization_id, event, member_id, document_id, origin, subject_kind, subject_id, before, after, at)
 		SELECT organization_id, 'TransferDocs', owner_id, id, '', 'document', id, '{}', '{}', created_at FROM documents`)
+	l.Exec(`INSERT INTO grants (organization_id, document_id, member_id, level)
+		SELECT organization_id, id, $1, 'edit' FROM documents ON CONFLICT DO NOTHING`, l.Manager)
 	l.inGrace()
+	l.Exec(`INSERT INTO ownership_requests (id, organization_id, case_id, document_id, member_id, note, status, created_at, decided_at)
+		SELECT gen_random_uuid(), organization_id, $1, id, $2, '', 'superseded', $3, $3 FROM documents`, l.id, l.Manager, l.at)
 	l.Exec(`ANALYZE`)
 
 	scans := func() map[string]int {
@@ -40,7 +44,7 @@ func TestNoStepReadsWholeTables(t *testing.T) {
 			N     int    `db:"n"`
 		}
 		require.NoError(t, db.Select(&rows, `SELECT relname, coalesce(seq_scan, 0) AS n FROM pg_stat_user_tables
-			WHERE relname IN ('documents', 'audit_events')`))
+			WHERE relname IN ('documents', 'audit_events', 'grants', 'ownership_requests')`))
 		out := map[string]int{}
 		for _, row := range rows {
 			out[row.Table] = row.N
@@ -58,6 +62,17 @@ func TestNoStepReadsWholeTables(t *testing.T) {
 	_, err := l.store.Decide(t.Context(), l.decideInput(l.requested(wanted, l.Maker()), offboarding.DecisionApprove, ""))
 	require.NoError(t, err)
 	check("an approval")
+	for range 8 { // the later ones with a plan made for any member
+		_, err = l.store.Successors(t.Context(), l.member, "", 0)
+		require.NoError(t, err)
+		check("a suggestion")
+		_, err = l.store.Remind(t.Context(), l.remindInput("remind/"+newID()))
+		require.NoError(t, err)
+		check("a reminder")
+		_, err = l.store.Escalate(t.Context(), l.step("escalate/"+newID()))
+		require.NoError(t, err)
+		check("an escalation")
+	}
 	l.advance(offboarding.PhaseReadOnly)
 	l.sweep(l.store.LockBatch, offboarding.SweepInput{Step: l.step("lock")})
 	check("the lock")

@@ -16,7 +16,10 @@ import (
 type previewOptions struct {
 	*factory
 	planFlags
-	member string
+	member    string
+	documents bool
+	cursor    string
+	limit     int
 }
 
 func newPreviewCmd(f *factory, runF func(*previewOptions) error) *cobra.Command {
@@ -25,14 +28,20 @@ func newPreviewCmd(f *factory, runF func(*previewOptions) error) *cobra.Command 
 		Use:   "preview MEMBER",
 		Short: "Show what a start would do, and change nothing",
 		Long: `Show what 'starter start' with the same flags would do, and change nothing:
-every rule that it would break, the plan, and what the member owns and can do.
+every rule that it would break, the plan, what the member owns and can do, and who
+could own the documents: the manager, who has edit grants on most of them, who
+edited them last. Suggested are only active makers who are not being offboarded
+themselves. With --documents the suggestions for each document are shown too, a
+page at a time; JSON always has them.
 The exit code is 4 when the start would be refused.`,
-		Example: "  starter preview ada@example.com --as admin@example.com --new-owner manager",
+		Example: `  starter preview ada@example.com --as admin@example.com --new-owner manager
+  starter preview ada@example.com --as admin@example.com --documents --limit 20`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "MEMBER")
 			wrong.actor(f)
 			opts.check(&wrong)
+			wrong.limit(opts.limit)
 			if err := wrong.err(); err != nil {
 				return err
 			}
@@ -45,6 +54,8 @@ The exit code is 4 when the start would be refused.`,
 	}
 	opts.register(cmd)
 	opts.registerTimes(cmd)
+	cmd.Flags().BoolVar(&opts.documents, "documents", false, "show who could own each document")
+	pageFlags(cmd, &opts.cursor, &opts.limit)
 	return cmd
 }
 
@@ -65,8 +76,24 @@ func previewRun(ctx context.Context, opts *previewOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := opts.answer(preview, func(w *strings.Builder) { printPreview(w, preview) }); err != nil {
+	if preview.MemberID != "" {
+		successors, err := n.store.Successors(ctx, preview.MemberID, opts.cursor, opts.limit)
+		if err != nil {
+			return err
+		}
+		preview.Successors = &successors
+	}
+	err = opts.answer(preview, func(w *strings.Builder) {
+		printPreview(w, preview)
+		if preview.Successors != nil {
+			printSuccessors(w, *preview.Successors, opts.documents)
+		}
+	})
+	if err != nil {
 		return err
+	}
+	if opts.documents && preview.Successors != nil {
+		opts.nextPage(preview.Successors.Documents.Next)
 	}
 	if !preview.Allowed {
 		return &answeredError{code: exitRefused}

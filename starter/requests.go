@@ -84,11 +84,19 @@ func requestsRun(ctx context.Context, opts *requestsOptions) error {
 		t := terminal.NewTable(w, "asked", "by", "document", "status", "note", "request")
 		for _, r := range page.Items {
 			t.AppendRow(table.Row{
-				shortTime(r.CreatedAt), short(r.MemberEmail, 40), short(r.DocumentTitle, 40), r.Status, short(r.Note, 40), r.ID,
+				shortTime(r.CreatedAt), short(r.MemberEmail, 40), short(r.DocumentTitle, 40), requestStatus(r), short(r.Note, 40), r.ID,
 			})
 		}
 		t.Render()
 	})
 	opts.nextPage(page.Next)
 	return err
+}
+
+// requestStatus says of a request that still waits that the owners know of it.
+func requestStatus(r offboarding.RequestRow) string {
+	if r.Status == offboarding.RequestPending && r.EscalatedAt != nil {
+		return string(r.Status) + ", escalated"
+	}
+	return string(r.Status)
 }

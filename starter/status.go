@@ -170,7 +170,7 @@ func printStatus(w *strings.Builder, s shownStatus) {
 		d := live.Documents
 		facts = append(facts, "Documents", fmt.Sprintf("%d: %d transferred, %d claimed, %d approved, %d archived, %d returned, %d read-only",
 			d.Total, d.Transferred, d.Claimed, d.Approved, d.Archived, d.Returned, d.ReadOnly),
-			"Next reminder", shortTimeOf(live.NextReminderAt), "Steps done", strings.Join(live.StepsDone, ", "))
+			"Next reminder", shortTimeOf(live.NextReminderAt), "Next escalation", shortTimeOf(live.NextEscalation), "Steps done", strings.Join(live.StepsDone, ", "))
 		for _, m := range live.RefusedMessages {
 			facts = append(facts, "Refused", fmt.Sprintf("%s %s (%s)", m.Message, m.Code, shortTime(m.At)))
 		}
