@@ -41,7 +41,7 @@ const (
 
 	countEstate = `SELECT count(*) FROM documents WHERE owner_id = $1 AND access <> 'archived'`
 
-	selectLeaving = `SELECT EXISTS (SELECT 1 FROM cases WHERE member_id = $1 AND closed_at IS NULL AND workspace_id IS NULL)`
+	selectBeingOffboarded = `SELECT EXISTS (SELECT 1 FROM cases WHERE member_id = $1 AND closed_at IS NULL AND workspace_id IS NULL)`
 )
 
 // Successors suggests who could own a member's documents: for all of them, and for
@@ -80,7 +80,7 @@ func (s *Store) Successors(ctx context.Context, memberID, cursor string, limit i
 		manager, err := t.memberByID(leaver.ManagerID, selectMember)
 		leaving := false
 		if err == nil && manager != nil {
-			err = t.get(&leaving, selectLeaving, manager.ID)
+			err = t.get(&leaving, selectBeingOffboarded, manager.ID)
 		}
 		out.Notes = offboarding.SuccessionNotes(leaver, manager, leaving, out)
 		return err
