@@ -23,6 +23,7 @@ type model struct {
 	grants    map[string]offboarding.GrantLevel // by document and member
 	requests  []*modelRequest
 	cases     []*modelCase
+	holds     []*modelHold
 	events    []string // since the last look
 }
 
@@ -55,9 +56,12 @@ type place struct {
 
 type modelSchedule struct {
 	name, document string
-	active         bool
-	by             *modelCase // that archived it
+	status         string
+	by             *modelCase // that paused or archived it
 }
+
+// modelHold is a legal hold in force, on a member or a document.
+type modelHold struct{ name, on string }
 
 type modelRequest struct {
 	name, document, member string
@@ -218,6 +222,7 @@ func (m *model) give(c *modelCase, d *modelDocument, to, actor, event string) (s
 	}
 	d.owner, d.movedBy, d.movedTo = to, c, to
 	m.unlock(d)
+	m.resumeSchedules(d, actor)
 	c.gave[d.name] = true
 	m.event(event, actor, d.name)
 	return m.settleRequests(offboarding.RequestSuperseded, actor, func(r *modelRequest) bool { return r.document == d.name })
@@ -229,9 +234,13 @@ func (m *model) unlock(d *modelDocument) {
 	}
 }
 
-func (m *model) schedulesOf(d *modelDocument, change func(*modelSchedule) bool) (n int) {
+// changeSchedules gives those schedules of a document that are in a status another,
+// with an event each.
+func (m *model) changeSchedules(d *modelDocument, from, to string, by, next *modelCase, event, actor string) (n int) {
 	for _, s := range m.schedules {
-		if s.document == d.name && change(s) {
+		if s.document == d.name && s.status == from && s.by == by {
+			s.status, s.by = to, next
+			m.event(event, actor, d.name)
 			n++
 		}
 	}
@@ -239,25 +248,53 @@ func (m *model) schedulesOf(d *modelDocument, change func(*modelSchedule) bool) 
 }
 
 func (m *model) archiveSchedules(c *modelCase, d *modelDocument, actor string) int {
-	return m.schedulesOf(d, func(s *modelSchedule) bool {
-		if !s.active {
-			return false
-		}
-		s.active, s.by = false, c
-		m.event(offboarding.EventArchiveSchedules, actor, d.name)
-		return true
-	})
+	return m.changeSchedules(d, "active", "archived", nil, c, offboarding.EventArchiveSchedules, actor)
 }
 
 func (m *model) unarchiveSchedules(c *modelCase, d *modelDocument, actor string) int {
-	return m.schedulesOf(d, func(s *modelSchedule) bool {
-		if s.by != c {
-			return false
-		}
-		s.active, s.by = true, nil
-		m.event(offboarding.EventUnarchiveSchedules, actor, d.name)
-		return true
-	})
+	return m.changeSchedules(d, "archived", "active", c, nil, offboarding.EventUnarchiveSchedules, actor)
+}
+
+// resumeSchedules lets those of a document that is no longer read-only go on.
+func (m *model) resumeSchedules(d *modelDocument, actor string) (n int) {
+	for _, c := range m.cases {
+		n += m.changeSchedules(d, "paused", "active", c, nil, offboarding.EventResumeSchedules, actor)
+	}
+	return n
+}
+
+// held is rule H1: a hold is on the document, or on who owns it.
+func (m *model) held(d *modelDocument) bool { return m.onHold(d.name) || m.onHold(d.owner) }
+
+func (m *model) onHold(name string) bool {
+	return slices.ContainsFunc(m.holds, func(h *modelHold) bool { return h.on == name })
+}
+
+// placeHold is rule H1, for an admin (rule A1).
+func (m *model) placeHold(name, on, admin string) string {
+	if !m.admin(admin) {
+		return codes{offboarding.CodeNotAuthorized}.String()
+	}
+	m.holds = append(m.holds, &modelHold{name: name, on: on})
+	m.event(offboarding.EventPlaceLegalHold, admin, m.documentOr(on))
+	return "placed"
+}
+
+func (m *model) liftHold(h *modelHold, admin string) string {
+	if !m.admin(admin) {
+		return codes{offboarding.CodeNotAuthorized}.String()
+	}
+	m.holds = slices.DeleteFunc(m.holds, func(other *modelHold) bool { return other == h })
+	m.event(offboarding.EventLiftLegalHold, admin, m.documentOr(h.on))
+	return "lifted"
+}
+
+// documentOr is the name where it is a document's, else "".
+func (m *model) documentOr(name string) string {
+	if _, ok := m.documents[name]; ok {
+		return name
+	}
+	return ""
 }
 
 // start is a request for an offboarding.
@@ -395,18 +432,22 @@ func (m *model) settle(c *modelCase, graceEnds time.Time) string {
 	return fmt.Sprintf("%s, %d unowned, %d pending", c.phase, unowned, len(m.pending(func(r *modelRequest) bool { return r.of == c })))
 }
 
-// transferBatch gives documents of the batch to a new owner, who is judged again.
+// transferBatch gives documents of the batch to a new owner, who is judged again;
+// what is held stays (rule H1).
 func (m *model) transferBatch(c *modelCase, newOwner, actor string, archiveSchedules bool, batch func(*modelDocument) bool) string {
 	if !m.eligibleOwner(newOwner, c.leaver) {
 		return codes{offboarding.CodeNewOwnerNotEligible}.String()
 	}
 	documents, schedules := 0, 0
 	for _, d := range m.owned(c.leaver) {
-		if !batch(d) {
+		if !batch(d) || m.held(d) {
 			continue
 		}
+		resumed := m.resumeSchedules(d, actor)
 		if archiveSchedules {
 			schedules += m.archiveSchedules(c, d, actor)
+		} else {
+			schedules += resumed
 		}
 		m.give(c, d, newOwner, actor, offboarding.EventTransferDocs)
 		documents++
@@ -418,9 +459,12 @@ func sweptText(documents, schedules int) string {
 	return fmt.Sprintf("%d documents, %d schedules", documents, schedules)
 }
 
-// archiveBatch archives what is editable, and all schedules.
+// archiveBatch archives what is editable and not held, and all its schedules.
 func (m *model) archiveBatch(c *modelCase, batch func(*modelDocument) bool) string {
 	return m.each(c, batch, func(d *modelDocument) (bool, int) {
+		if m.held(d) {
+			return false, 0
+		}
 		schedules := m.archiveSchedules(c, d, c.by)
 		if d.access != offboarding.AccessEditable {
 			return false, schedules
@@ -431,7 +475,8 @@ func (m *model) archiveBatch(c *modelCase, batch func(*modelDocument) bool) stri
 	})
 }
 
-// lockBatch makes read-only what is still the leaver's (step 7).
+// lockBatch makes read-only what is still the leaver's (step 7); its schedules
+// pause.
 func (m *model) lockBatch(c *modelCase, batch func(*modelDocument) bool) string {
 	return m.each(c, batch, func(d *modelDocument) (bool, int) {
 		if d.access != offboarding.AccessEditable {
@@ -439,7 +484,7 @@ func (m *model) lockBatch(c *modelCase, batch func(*modelDocument) bool) string 
 		}
 		d.access, d.by = offboarding.AccessReadOnly, c
 		m.event(offboarding.EventMarkDocsReadOnly, c.by, d.name)
-		return true, 0
+		return true, m.changeSchedules(d, "active", "paused", nil, c, offboarding.EventPauseSchedules, c.by)
 	})
 }
 
@@ -457,7 +502,7 @@ func (m *model) restoreBatch(c *modelCase, actor string, batch func(*modelDocume
 		}
 		d.access, d.by = offboarding.AccessEditable, nil
 		m.event(event, actor, d.name)
-		return true, schedules
+		return true, schedules + m.resumeSchedules(d, actor)
 	})
 }
 
@@ -482,12 +527,14 @@ func (m *model) claim(c *modelCase, document, member, request string) string {
 	switch {
 	case d.owner == member && d.movedBy == c:
 		return "claimed" // sent twice
-	case !who.active || level == "":
+	case !who.active || level == "" || member == c.leaver:
 		return codes{offboarding.CodeNoAccess}.String()
 	case d.owner != c.leaver || m.members[c.leaver].active:
 		return codes{offboarding.CodeAlreadyOwned}.String()
 	case d.access == offboarding.AccessArchived:
 		return codes{offboarding.CodeNotEligibleToClaim}.String()
+	case m.selfServe && who.account == offboarding.AccountMaker && level == offboarding.GrantEdit && m.held(d):
+		return codes{offboarding.CodeLegalHold}.String()
 	case m.selfServe && who.account == offboarding.AccountMaker && level == offboarding.GrantEdit:
 		return fmt.Sprintf("claimed, %d superseded", m.give(c, d, member, member, offboarding.EventClaimDocOwnership))
 	case len(m.pending(func(r *modelRequest) bool { return r.document == document && r.member == member })) > 0:
@@ -511,6 +558,7 @@ func (m *model) decide(c *modelCase, r *modelRequest, admin string, approve bool
 		to = r.member
 	}
 	broken.add(approve && found && !m.eligibleOwner(to, c.leaver), offboarding.CodeNewOwnerNotEligible)
+	broken.add(approve && found && m.held(m.documents[r.document]), offboarding.CodeLegalHold)
 	broken.add(!approve && newOwner != "", offboarding.CodeInvalidArgument)
 	if len(broken) > 0 {
 		return broken.String()
@@ -539,7 +587,9 @@ func (m *model) authorizeTransfer(c *modelCase, admin, newOwner string, document
 	broken.add(!m.eligibleOwner(newOwner, c.leaver), offboarding.CodeNewOwnerNotEligible)
 	for _, name := range documents {
 		broken.add(m.documents[name].owner != c.leaver, offboarding.CodeAlreadyOwned)
+		broken.add(m.documents[name].owner == c.leaver && m.onHold(name), offboarding.CodeLegalHold)
 	}
+	broken.add(m.onHold(c.leaver), offboarding.CodeLegalHold)
 	if len(broken) > 0 {
 		return broken.String(), ""
 	}
@@ -617,7 +667,7 @@ func (m *model) reactivate(c *modelCase, admin string) string {
 func (m *model) returnBatch(c *modelCase, admin string, batch func(*modelDocument) bool) string {
 	documents, schedules := 0, 0
 	for _, d := range m.documentsWhere(func(d *modelDocument) bool { return d.movedBy == c && d.owner == d.movedTo }) {
-		if !batch(d) {
+		if !batch(d) || m.held(d) {
 			continue
 		}
 		documents++
@@ -626,6 +676,7 @@ func (m *model) returnBatch(c *modelCase, admin string, batch func(*modelDocumen
 		m.event(offboarding.EventReturnDocs, admin, d.name)
 		d.owner, d.place, d.movedBy, d.movedTo = c.leaver, d.prior, nil, ""
 		m.unlock(d)
+		schedules += m.resumeSchedules(d, admin)
 		if d.by == c { // archived by the case before it was given away
 			d.access, d.by = offboarding.AccessEditable, nil
 			m.event(offboarding.EventUnarchiveDocs, admin, d.name)

@@ -36,6 +36,8 @@ var actions = []action{
 	{"look again", 1, (*world).lookAgain, func(w *world) bool { return len(w.cases(w.parked)) > 0 }},
 	{"reschedule", 1, (*world).reschedule, inPhase(offboarding.PhaseScheduled)},
 	{"cancel", 1, (*world).cancel, inPhase(offboarding.PhaseScheduled)},
+	{"hold", 1, (*world).hold, func(w *world) bool { return len(w.m.holds) < 2 }},
+	{"lift", 1, (*world).lift, func(w *world) bool { return len(w.m.holds) > 0 }},
 	{"anything", 1, (*world).anything, func(w *world) bool { return len(w.asked()) > 0 }},
 }
 
@@ -637,6 +639,42 @@ func (w *world) repeat() {
 	w.tell("again: %s", p.what)
 	w.tally["repeat: of the past"]++
 	w.matches()
+}
+
+// hold puts a legal hold on what is unowned, mostly, or on a member.
+func (w *world) hold() {
+	on := ""
+	if rapid.IntRange(0, 2).Draw(w.T, "on a member") == 2 {
+		on = mostly(w, "member", w.who(func(m *modelMember) bool { return !m.active }), w.everybody())
+	} else {
+		all := w.documentNames(func(*modelDocument) bool { return true })
+		on = mostly(w, "document", w.documentNames(func(d *modelDocument) bool { return !w.m.members[d.owner].active }), all)
+	}
+	admin := w.admin()
+	w.holds++
+	name := fmt.Sprintf("hold%d", w.holds)
+	h := offboarding.Hold{Reason: "a matter", DocumentID: w.ids[w.m.documentOr(on)]}
+	if h.DocumentID == "" {
+		h.MemberID = w.ids[on]
+	}
+	w.doOnce("hold", on+" by "+admin, func() string {
+		id, err := w.store.PlaceHold(w.Context(), h, w.ids[admin], w.m.now)
+		if err != nil {
+			return w.refusal(err)
+		}
+		w.ids[name] = id
+		return "placed"
+	}, func() string { return w.m.placeHold(name, on, admin) })
+}
+
+func (w *world) lift() {
+	h, admin := pick(w, "hold", w.m.holds), w.admin()
+	w.doOnce("lift", h.on+" by "+admin, func() string {
+		if err := w.store.LiftHold(w.Context(), w.ids[h.name], w.ids[admin], w.m.now); err != nil {
+			return w.refusal(err)
+		}
+		return "lifted"
+	}, func() string { return w.m.liftHold(h, admin) })
 }
 
 // settings changes what the organization allows.

@@ -64,6 +64,7 @@ var reached = []string{
 	"claim: claimed", "claim: requested", "claim: refused", "decide: approved", "decide: rejected", "decide: refused",
 	"authorize transfer: to", "transfer message: 1", "extend: extended", "reschedule: rescheduled", "cancel: canceled",
 	"authorize reactivation: allowed", "authorize reactivation: refused", "reactivate: reactivated", "restore: 1", "return: 1", "grant: 1",
+	"hold: placed", "lift: lifted", "claim: refused: legal_hold",
 }
 
 // tally counts what the steps came to.
@@ -114,6 +115,7 @@ type world struct {
 	folders   int // that were there at the start
 	tally     tally
 	story     []string
+	holds     int
 	rude      bool // messages go to cases in any phase
 }
 
@@ -220,7 +222,7 @@ func newWorld(t *testing.T, rt *rapid.T, db *sqlx.DB, ta tally) *world {
 		for n := range d.schedules {
 			schedule := fmt.Sprintf("%s/s%d", name, n+1)
 			w.ids[schedule] = w.o.Schedule(w.ids[name])
-			w.m.schedules = append(w.m.schedules, &modelSchedule{name: schedule, document: name, active: true})
+			w.m.schedules = append(w.m.schedules, &modelSchedule{name: schedule, document: name, status: "active"})
 		}
 		for member, level := range map[string]offboarding.GrantLevel{
 			"ann": "edit", "ben": "edit", "cat": []offboarding.GrantLevel{"edit", "view"}[i%2], "ed": "edit", "vi": "view", "boss": "view",
@@ -271,6 +273,20 @@ func (w *world) fail(format string, args ...any) {
 // everything; now and then the step is run a second time, which changes nothing.
 func (w *world) do(kind, what string, run, predict func() string) string {
 	w.Helper()
+	answer := w.doOnce(kind, what, run, predict)
+	if rapid.IntRange(0, 5).Draw(w.T, "again") == 5 {
+		if again := run(); again != answer {
+			w.fail("%s %s, run again, came to:\n  %s\nand at first to:\n  %s", kind, what, again, answer)
+		}
+		w.matches()
+	}
+	w.past = append(w.past, pastStep{what: kind + " " + what, answer: answer, run: run})
+	return answer
+}
+
+// doOnce is do for what is no step of a case, and done anew when it is run again.
+func (w *world) doOnce(kind, what string, run, predict func() string) string {
+	w.Helper()
 	answer := run()
 	w.tell("%s %s: %s", w.m.now.Format("02 15:04"), strings.TrimSpace(kind+" "+what), answer)
 	if want := predict(); want != answer {
@@ -281,12 +297,6 @@ func (w *world) do(kind, what string, run, predict func() string) string {
 		first = answer
 	}
 	w.tally[kind+": "+strings.Trim(first, ",:")]++
-	if rapid.IntRange(0, 5).Draw(w.T, "again") == 5 {
-		if again := run(); again != answer {
-			w.fail("%s %s, run again, came to:\n  %s\nand at first to:\n  %s", kind, what, again, answer)
-		}
-	}
-	w.past = append(w.past, pastStep{what: kind + " " + what, answer: answer, run: run})
 	w.matches()
 	return answer
 }
@@ -392,7 +402,8 @@ const asItIs = `WITH RECURSIVE path AS (
 	UNION ALL SELECT format('document %s of %s, %s by %s, in %s, moved by %s to %s', d.id, d.owner_id, access, access_case_id,
 		CASE WHEN p.id IS NULL THEN 'theirs ' WHEN p.owner_id IS NULL THEN 'shared ' || path WHEN p.owner_id = d.owner_id THEN 'theirs ' || path
 			ELSE 'somebody''s ' || path END, moved_by_case_id, moved_to_id) FROM documents d LEFT JOIN path p ON p.id = d.folder_id
-	UNION ALL SELECT format('schedule %s %s by %s', id, status, archived_by_case_id) FROM schedules
+	UNION ALL SELECT format('schedule %s %s by %s', id, status, coalesce(archived_by_case_id, paused_by_case_id)) FROM schedules
+	UNION ALL SELECT format('hold %s on %s', id, coalesce(member_id, document_id)) FROM legal_holds WHERE lifted_at IS NULL
 	UNION ALL SELECT format('grant %s %s %s', document_id, member_id, level) FROM grants
 	UNION ALL SELECT format('request %s of %s by %s in %s %s', id, document_id, member_id, case_id, status) FROM ownership_requests
 	UNION ALL SELECT format('case %s of %s, %s, to %s %s, %s', id, member_id, phase, disposition, new_owner_id,
@@ -421,7 +432,10 @@ func (w *world) lines() []string {
 			map[bool]string{true: "shared", false: "theirs"}[d.place.shared], d.place.path, nameOf(d.movedBy), d.movedTo)
 	}
 	for _, s := range m.schedules {
-		add("schedule %s %s by %s", s.name, map[bool]string{true: "active", false: "archived"}[s.active], nameOf(s.by))
+		add("schedule %s %s by %s", s.name, s.status, nameOf(s.by))
+	}
+	for _, h := range m.holds {
+		add("hold %s on %s", h.name, h.on)
 	}
 	for key, level := range m.grants {
 		add("grant %s %s", key, level)
