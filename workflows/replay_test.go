@@ -196,6 +196,37 @@ var recorded = map[string]func(t *testing.T, s *stand, leaver string) *live{
 		s.Exec(`ALTER TABLE grants_away RENAME TO grants`)
 		return c.ends(offboarding.PhaseCompleted)
 	},
+	"reminded-and-escalated": func(t *testing.T, s *stand, leaver string) *live {
+		document := documents(s.Organization, leaver, 1)[0]
+		asker := s.Maker()
+		s.Grant(document, asker, offboarding.GrantView)
+		claim := offboarding.ClaimRequest{DocumentID: document, MemberID: asker}
+		sent := func(n int) func(offboarding.Status) bool {
+			return func(offboarding.Status) bool {
+				return s.Count(`SELECT count(*) FROM notices n JOIN cases c ON c.id = n.case_id WHERE c.member_id = $1 AND sent_at IS NOT NULL`, leaver) == n
+			}
+		}
+		c := s.start(leaver, nil)
+		c.reaches(phase(offboarding.PhaseGrace))
+		_, err := c.ask(offboarding.MessageClaim, claim)
+		require.NoError(t, err)
+		c.forward(3 * day)
+		c.reaches(sent(1)) // the owner
+		c.forward(2 * day)
+		c.reaches(sent(2)) // and who has the edit grant
+		out, err := c.ask(offboarding.MessageClaim, offboarding.ClaimRequest{DocumentID: document, MemberID: s.Owner})
+		require.Error(t, err, "%v", out) // without a grant
+		c.forward(4 * day)
+		c.reaches(phase(offboarding.PhaseReadOnly))
+		c.reaches(sent(3))
+		s.Grant(document, s.Admin, offboarding.GrantView)
+		_, err = c.ask(offboarding.MessageClaim, offboarding.ClaimRequest{DocumentID: document, MemberID: s.Admin})
+		require.NoError(t, err)
+		c.forward(3 * day)
+		c.reaches(sent(4))
+		c.claim(document, s.Manager)
+		return c.ends(offboarding.PhaseCompleted)
+	},
 	"continued-as-new": func(_ *testing.T, s *stand, leaver string) *live {
 		document := documents(s.Organization, leaver, 1)[0]
 		c := s.start(leaver, nil)
