@@ -38,7 +38,7 @@ func (s *Store) Cases(ctx context.Context, f offboarding.CaseFilter) (offboardin
 		c.add("c.closed_at IS NULL")
 	}
 	if f.Troubled {
-		c.add("c.trouble_step <> '' AND (c.closed_at IS NULL OR c.trouble_step = 'archive-member')") // the leaver's archival outlives the case
+		c.add("c.trouble_step <> '' AND (c.closed_at IS NULL OR c.trouble_step = '" + offboarding.StepArchiveMember + "')") // the leaver's archival outlives the case
 	}
 	if f.Overdue {
 		c.add(overdue)

@@ -125,20 +125,24 @@ func (s *Store) FindWorkspace(ctx context.Context, ref, organization string) (of
 	return found[0], nil
 }
 
-// Organization finds an organization by slug or ID.
+// Organization finds an organization by slug or ID; "" is the only one there is.
 func (s *Store) Organization(ctx context.Context, ref string) (offboarding.Organization, error) {
-	const find = `SELECT id FROM organizations WHERE slug = $1 OR id::text = $1`
+	const find = `SELECT id FROM organizations WHERE $1 = '' OR slug = $1 OR id::text = $1 LIMIT 2`
 	var o offboarding.Organization
 	err := s.inTx(ctx, "look up an organization", func(t *tx) error {
-		var id string
-		found, err := t.find(&id, find, ref)
-		if err != nil {
+		var ids []string
+		if err := t.list(&ids, find, ref); err != nil {
 			return err
 		}
-		if !found {
-			return offboarding.Refuse("", offboarding.CodeInvalidArgument, "organization", "there is no such organization")
+		if len(ids) != 1 {
+			message := "there is no such organization"
+			if len(ids) > 1 {
+				message = "there are several organizations; name one"
+			}
+			return offboarding.Refuse("", offboarding.CodeInvalidArgument, "organization", message)
 		}
-		o, err = t.organization(id)
+		var err error
+		o, err = t.organization(ids[0])
 		return err
 	})
 	return o, err

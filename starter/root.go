@@ -61,7 +61,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done, 4 refused by a rule.
 	flags.StringVarP(&f.output, "output", "o", f.output, "`FORMAT` of the answer: table or json")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for an answer")
 	root.AddCommand(
-		newMigrateCmd(f, nil), newImportCmd(f, nil),
+		newMigrateCmd(f, nil), newImportCmd(f, nil), newSettingsCmd(f, nil),
 		newPreviewCmd(f, nil), newStartCmd(f, nil), newBulkCmd(f, nil),
 		newStatusCmd(f, nil), newListCmd(f, nil), newAuditCmd(f, nil),
 		newClaimCmd(f, nil), newRequestsCmd(f, nil), newApproveCmd(f, nil), newRejectCmd(f, nil), newTransferCmd(f, nil),

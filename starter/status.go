@@ -137,6 +137,10 @@ func statusLine(s shownStatus) string {
 	switch c.Phase {
 	case offboarding.PhaseScheduled:
 		parts = append(parts, "until "+shortTime(c.EffectiveAt))
+	case offboarding.PhaseRevoking:
+		if c.SessionsEndAt != nil {
+			parts = append(parts, "waiting for SSO sessions until "+shortTimeOf(c.SessionsEndAt)+" at the latest")
+		}
 	case offboarding.PhaseGrace:
 		parts = append(parts, "until "+shortTimeOf(c.GraceEndsAt))
 	}
@@ -156,7 +160,8 @@ func printStatus(w *strings.Builder, s shownStatus) {
 	facts := []string{
 		"Member", person(c.MemberName, c.MemberEmail), "Phase", string(c.Phase), "Case", c.ID, "Workspace", c.WorkspaceID,
 		"Disposition", string(c.Disposition), "Fallback", terminal.Clear(c.FallbackReason), "Effective", shortTime(c.EffectiveAt),
-		"Deactivated", shortTimeOf(c.DeactivatedAt), "Grace ends", shortTimeOf(c.GraceEndsAt), "Closed", shortTimeOf(c.ClosedAt),
+		"Asked for by", c.Provider, "Sessions end", sessionsEnd(c), "Deactivated", shortTimeOf(c.DeactivatedAt),
+		"Grace ends", shortTimeOf(c.GraceEndsAt), "Closed", shortTimeOf(c.ClosedAt),
 		"Unowned", fmt.Sprint(c.Unowned), "Pending requests", fmt.Sprint(c.PendingRequests), "Failure", terminal.Clear(c.Failure),
 	}
 	if trouble := troubleOf(s); trouble != nil {
@@ -178,13 +183,22 @@ func printStatus(w *strings.Builder, s shownStatus) {
 	pairs(w, append(facts, "Notice", s.Notice)...)
 }
 
+// sessionsEnd is until when a case waits for SSO sessions, "" while it does not.
+func sessionsEnd(c offboarding.CaseRow) string {
+	if c.Phase != offboarding.PhaseRevoking || c.SessionsEndAt == nil {
+		return ""
+	}
+	return shortTimeOf(c.SessionsEndAt) + " at the latest; credentials are revoked"
+}
+
 // troubleOf is why the case cannot go on, nil while it does. The case knows best;
 // its row may be old where the database could not be written.
 func troubleOf(s shownStatus) *offboarding.Trouble {
 	c := s.Case
 	switch {
-	case c.ClosedAt != nil:
+	case c.ClosedAt != nil && c.TroubleStep != offboarding.StepArchiveMember:
 		return nil
+	case c.ClosedAt != nil: // the archival outlives the case
 	case s.Status != nil:
 		return s.Status.Trouble
 	case c.TroubleStep == "" || c.TroubleSince == nil:

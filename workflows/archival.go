@@ -16,7 +16,7 @@ import (
 // A case that was taken over finds that workflow there already.
 func (c *offboardingCase) archiveLater(ctx workflow.Context) error {
 	in := offboarding.ArchivalInput{CaseID: c.CaseID, At: *c.ArchiveAt}
-	_, err := do[struct{}](ctx, c, stepArchive, func(ctx workflow.Context) workflow.Future {
+	_, err := do[struct{}](ctx, c, offboarding.StepArchiveMember, func(ctx workflow.Context) workflow.Future {
 		ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 			WorkflowID:            offboarding.ArchivalWorkflowID(c.CaseID),
 			WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY, // once, unless it was terminated
@@ -36,9 +36,6 @@ func (c *offboardingCase) archiveLater(ctx workflow.Context) error {
 	return err
 }
 
-// stepArchive names the step in the lists.
-const stepArchive = "archive-member"
-
 // archival is a MemberArchival while a run of it lasts.
 type archival struct {
 	offboarding.ArchivalInput
@@ -53,8 +50,8 @@ func MemberArchival(ctx workflow.Context, a archival) error {
 			return err
 		}
 	}
-	step := offboarding.Step{CaseID: a.CaseID, Name: stepArchive, At: now(ctx)}
-	_, err := do[bool](ctx, &a, stepArchive, local(act.ArchiveMember, step))
+	step := offboarding.Step{CaseID: a.CaseID, Name: offboarding.StepArchiveMember, At: now(ctx)}
+	_, err := do[bool](ctx, &a, offboarding.StepArchiveMember, local(act.ArchiveMember, step))
 	if errors.Is(err, errRollover) {
 		return workflow.NewContinueAsNewError(ctx, offboarding.WorkflowMemberArchival, a)
 	}
