@@ -199,7 +199,7 @@ func TestReactivationFromAProvider(t *testing.T) {
 
 	gone := l.of(l.Manager)
 	gone.deactivated(gone.request())
-	gone.Exec(`UPDATE members SET status = 'deleted' WHERE id = $1`, l.Manager)
+	gone.Exec(`UPDATE members SET status = 'deleted', email = 'deleted-' || id || '@deleted.invalid', external_id = 'deleted:' || id WHERE id = $1`, l.Manager)
 	_, err := l.store.ReactivateMember(t.Context(), offboarding.ReactivateInput{
 		Step: gone.step("back"), ID: "back", Message: offboarding.Reactivate{AdminID: l.Owner},
 	})

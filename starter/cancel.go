@@ -12,6 +12,7 @@ import (
 
 type cancelOptions struct {
 	*factory
+	onBehalf
 	member, reason string
 }
 
@@ -24,7 +25,7 @@ func newCancelCmd(f *factory, runF func(*cancelOptions) error) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "MEMBER")
-			wrong.actor(f)
+			opts.checkWho(&wrong, f)
 			wrong.note("--reason", opts.reason)
 			if err := wrong.err(); err != nil {
 				return err
@@ -37,6 +38,7 @@ func newCancelCmd(f *factory, runF func(*cancelOptions) error) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&opts.reason, "reason", "", "why, without personal data")
+	opts.registerProvider(cmd)
 	return cmd
 }
 
@@ -46,7 +48,7 @@ func cancelRun(ctx context.Context, opts *cancelOptions) error {
 		return err
 	}
 	return opts.send(ctx, func(ctx context.Context, c *client.Client) (offboarding.Outcome, error) {
-		return c.Cancel(ctx, t.row.WorkflowID, offboarding.Cancel{AdminID: t.admin.ID, Reason: opts.reason})
+		return c.Cancel(ctx, t.row.WorkflowID, offboarding.Cancel{AdminID: t.admin.ID, Provider: opts.provider, Reason: opts.reason})
 	}, func(offboarding.Outcome) string {
 		return fmt.Sprintf("The offboarding of %s is canceled.", person(t.leaver.DisplayName, t.leaver.Email))
 	})

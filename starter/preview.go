@@ -16,6 +16,7 @@ import (
 type previewOptions struct {
 	*factory
 	planFlags
+	onBehalf
 	member    string
 	documents bool
 	cursor    string
@@ -39,7 +40,7 @@ The exit code is 4 when the start would be refused.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "MEMBER")
-			wrong.actor(f)
+			opts.checkWho(&wrong, f)
 			opts.check(&wrong)
 			wrong.limit(opts.limit)
 			if err := wrong.err(); err != nil {
@@ -56,6 +57,7 @@ The exit code is 4 when the start would be refused.`,
 	opts.registerTimes(cmd)
 	cmd.Flags().BoolVar(&opts.documents, "documents", false, "show who could own each document")
 	pageFlags(cmd, &opts.cursor, &opts.limit)
+	opts.registerProvider(cmd)
 	return cmd
 }
 
@@ -66,7 +68,7 @@ func previewRun(ctx context.Context, opts *previewOptions) error {
 	}
 	leaver := n.member(opts.member, "member_id")
 	request := opts.request()
-	request.MemberID = leaver.ID
+	request.MemberID, request.Provider = leaver.ID, opts.provider
 	request.RequestedBy = n.actor(opts.as, "requested_by", leaver.OrganizationID).ID
 	request.NewOwnerID = n.newOwner(opts.newOwner, leaver.OrganizationID)
 	if err := n.err(); err != nil {
@@ -112,7 +114,7 @@ func printPreview(w *strings.Builder, p offboarding.Preview) {
 	facts := []string{"Member", person(p.MemberName, p.MemberEmail)}
 	if plan := p.Plan; plan != nil {
 		facts = append(facts, "Effective", shortTime(plan.EffectiveAt), "Disposition", string(plan.Disposition),
-			"New owner", newOwner(plan), "Schedules are", map[bool]string{true: "archived"}[plan.ArchiveSchedules],
+			"New owner", newOwner(plan), "Fallback", plan.FallbackReason, "Schedules are", map[bool]string{true: "archived"}[plan.ArchiveSchedules],
 			"Grace period", days(time.Duration(plan.GracePeriodSeconds)*time.Second))
 	}
 	facts = append(facts,

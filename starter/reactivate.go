@@ -19,6 +19,7 @@ import (
 
 type reactivateOptions struct {
 	*factory
+	onBehalf
 	members         []string
 	file            string
 	id              string
@@ -45,7 +46,7 @@ has an email (or another name of a member) on each line; - is standard input.`,
   starter reactivate --file returning.txt --as admin@example.com`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
-			wrong.actor(f)
+			opts.checkWho(&wrong, f)
 			opts.members, opts.one = args, len(args) == 1 && opts.file == ""
 			if opts.file != "" {
 				listed, err := opts.listed()
@@ -66,6 +67,7 @@ has an email (or another name of a member) on each line; - is standard input.`,
 			return reactivateRun(cmd.Context(), opts)
 		},
 	}
+	opts.registerProvider(cmd)
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.returnDocuments, "return-documents", false,
 		"also give back what the case moved, unless the new owner has passed it on")
@@ -125,7 +127,7 @@ func reactivateRun(ctx context.Context, opts *reactivateOptions) error {
 	if err != nil {
 		return err
 	}
-	request := offboarding.ReactivationRequest{Origin: opts.origin, ReturnDocuments: opts.returnDocuments}
+	request := offboarding.ReactivationRequest{Provider: opts.provider, Origin: opts.origin, ReturnDocuments: opts.returnDocuments}
 	if opts.one {
 		member := n.member(opts.members[0], "member_id")
 		request.MemberID = member.ID

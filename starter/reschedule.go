@@ -12,6 +12,7 @@ import (
 
 type rescheduleOptions struct {
 	*factory
+	onBehalf
 	member, lastDay, effectiveAt string
 }
 
@@ -24,7 +25,7 @@ func newRescheduleCmd(f *factory, runF func(*rescheduleOptions) error) *cobra.Co
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "MEMBER")
-			wrong.actor(f)
+			opts.checkWho(&wrong, f)
 			wrong.check((opts.lastDay == "") != (opts.effectiveAt == ""), "either --last-day or --effective-at is needed")
 			if opts.lastDay != "" {
 				wrong.time("--last-day", opts.lastDay)
@@ -44,6 +45,7 @@ func newRescheduleCmd(f *factory, runF func(*rescheduleOptions) error) *cobra.Co
 	}
 	cmd.Flags().StringVar(&opts.lastDay, "last-day", "", "`DATE` whose end, in the member's time zone, is the effective time")
 	cmd.Flags().StringVar(&opts.effectiveAt, "effective-at", "", "`TIME` with its zone")
+	opts.registerProvider(cmd)
 	return cmd
 }
 
@@ -54,7 +56,7 @@ func rescheduleRun(ctx context.Context, opts *rescheduleOptions) error {
 	}
 	return opts.send(ctx, func(ctx context.Context, c *client.Client) (offboarding.Outcome, error) {
 		return c.Reschedule(ctx, t.row.WorkflowID, offboarding.Reschedule{
-			AdminID: t.admin.ID, EffectiveAt: first(opts.lastDay, opts.effectiveAt),
+			AdminID: t.admin.ID, Provider: opts.provider, EffectiveAt: first(opts.lastDay, opts.effectiveAt),
 		})
 	}, func(o offboarding.Outcome) string {
 		return fmt.Sprintf("The offboarding now begins %s.", shortTimeOf(o.At))

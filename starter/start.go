@@ -74,6 +74,7 @@ func flagOf(field string) string {
 type startOptions struct {
 	*factory
 	planFlags
+	onBehalf
 	member string
 	noWait bool
 }
@@ -85,13 +86,18 @@ func newStartCmd(f *factory, runF func(*startOptions) error) *cobra.Command {
 		Short: "Offboard a member",
 		Long: `Offboard a member: now, or at the effective time. The command returns when the
 member can no longer get in, or the case is scheduled. A member whose case is
-open is answered with that case, and nothing changes.`,
+open is answered with that case, and nothing changes.
+
+A member whom an identity provider manages is offboarded on its behalf, with
+--provider. Where the organization waits for SSO sessions, the account is
+deactivated when they have ended; credentials do not wait.`,
 		Example: `  starter start ada@example.com --as admin@example.com --new-owner manager
-  starter start emp-1041 --as admin@example.com --last-day 2026-03-31 --disposition retain --grace 14d`,
+  starter start emp-1041 --as admin@example.com --last-day 2026-03-31 --disposition retain --grace 14d
+  starter start ada@example.com --provider okta`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "MEMBER")
-			wrong.actor(f)
+			opts.checkWho(&wrong, f)
 			opts.check(&wrong)
 			if err := wrong.err(); err != nil {
 				return err
@@ -105,6 +111,7 @@ open is answered with that case, and nothing changes.`,
 	}
 	opts.register(cmd)
 	opts.registerTimes(cmd)
+	opts.registerProvider(cmd)
 	cmd.Flags().BoolVar(&opts.noWait, "no-wait", false, "do not wait for the case to answer, not even for what the rules say")
 	return cmd
 }
@@ -116,7 +123,7 @@ func startRun(ctx context.Context, opts *startOptions) error {
 	}
 	leaver := n.member(opts.member, "member_id")
 	request := opts.request()
-	request.MemberID = leaver.ID
+	request.MemberID, request.Provider = leaver.ID, opts.provider
 	request.RequestedBy = n.actor(opts.as, "requested_by", leaver.OrganizationID).ID
 	request.NewOwnerID = n.newOwner(opts.newOwner, leaver.OrganizationID)
 	if err := n.err(); err != nil {
@@ -149,6 +156,11 @@ func startRun(ctx context.Context, opts *startOptions) error {
 		name := person(leaver.DisplayName, leaver.Email)
 		if status.CaseID == was {
 			fmt.Fprintf(w, "The case of %s was open already, in phase %s (case %s); this start changed nothing.\n", name, status.Phase, status.CaseID)
+			return
+		}
+		if status.SessionsEndAt != nil {
+			fmt.Fprintf(w, "The credentials of %s are revoked; the account is deactivated when the SSO sessions have ended, %s at the latest (case %s).\n",
+				name, shortTimeOf(status.SessionsEndAt), status.CaseID)
 			return
 		}
 		if status.Phase == offboarding.PhaseScheduled {
