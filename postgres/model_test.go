@@ -80,6 +80,7 @@ type modelCase struct {
 	deactivatedAt    time.Time
 	graceEnds        time.Time
 	closed           bool
+	reopened         bool            // by a reactivation after it had closed
 	gave             map[string]bool // documents that this case gave to somebody
 }
 
@@ -311,6 +312,9 @@ type start struct {
 // that is broken.
 func (m *model) admit(s start) (answer string, opened *modelCase) {
 	if open := m.openCase(s.leaver); open != nil && len(m.authority(s.by, s.leaver)) == 0 {
+		if open.reopened {
+			return "waits", nil
+		}
 		return "existing " + open.name, nil
 	}
 	disposition, newOwner := s.disposition, s.newOwner
@@ -640,16 +644,46 @@ func (m *model) judgeReactivation(c *modelCase, admin string) codes {
 	if !c.inactive() || c.phase.Closed() {
 		return codes{offboarding.CodeWrongPhase}
 	}
+	return m.judgeReturn(c.leaver, admin)
+}
+
+func (m *model) judgeReturn(member, admin string) codes {
 	active := 0
 	for _, who := range m.members {
 		if who.active {
 			active++
 		}
 	}
-	broken := m.authority(admin, c.leaver)
-	broken.add(m.seats > 0 && active >= m.seats, offboarding.CodeSeatLimitExceeded)
-	broken.add(m.members[c.leaver].provider, offboarding.CodeExternallyManaged)
+	who := m.members[member]
+	broken := m.authority(admin, member)
+	broken.add(m.seats > 0 && active >= m.seats && !who.active, offboarding.CodeSeatLimitExceeded)
+	broken.add(who.provider, offboarding.CodeExternallyManaged)
 	return broken
+}
+
+// rehire is a reactivation that need not know the case: it goes to the open one, or
+// opens the one again that made the member inactive.
+func (m *model) rehire(member, admin string) (string, *modelCase) {
+	if open := m.openCase(member); open != nil && open.phase != offboarding.PhaseScheduled {
+		if broken := m.authority(admin, member); len(broken) > 0 {
+			return broken.String(), nil
+		}
+		return "to the open " + open.name, nil
+	}
+	broken := m.judgeReturn(member, admin)
+	broken.add(m.members[member].active, offboarding.CodeAlreadyActive)
+	if len(broken) > 0 {
+		return broken.String(), nil
+	}
+	m.members[member].active = true
+	m.event(offboarding.EventReactivateMember, admin, "")
+	for _, c := range slices.Backward(m.cases) {
+		if c.leaver == member && c.phase == offboarding.PhaseCompleted {
+			c.phase, c.closed, c.reopened = offboarding.PhaseReactivated, false, true
+			return "reopens " + c.name, c
+		}
+	}
+	return "active", nil
 }
 
 func (m *model) reactivate(c *modelCase, admin string) string {

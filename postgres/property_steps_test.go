@@ -27,6 +27,7 @@ var actions = []action{
 	{"wait", 4, (*world).wait, func(w *world) bool { return len(w.cases(w.waits)) > 0 }},
 	{"decide", 6, (*world).decide, (*world).undecided},
 	{"reactivate", 2, (*world).reactivate, inPhase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)},
+	{"rehire", 2, (*world).rehire, func(w *world) bool { return len(w.gone()) > 0 }},
 	{"transfer", 3, (*world).transfer, inPhase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)},
 	{"extend", 2, (*world).extend, inPhase(offboarding.PhaseGrace)},
 	{"settings", 1, (*world).settings, always},
@@ -565,6 +566,54 @@ func (w *world) reactivate() {
 	}
 }
 
+// gone are those whose case has closed and left them inactive.
+func (w *world) gone() []string {
+	return w.who(func(m *modelMember) bool { return !m.active && w.m.openCase(m.name) == nil })
+}
+
+// rehire asks for the reactivation of a member, without knowing the case.
+func (w *world) rehire() {
+	admins := w.who(func(m *modelMember) bool { return w.m.admin(m.name) })
+	settled := w.who(func(m *modelMember) bool {
+		open := w.m.openCase(m.name)
+		return open == nil || open.phase != offboarding.PhaseReactivated
+	})
+	member := mostly(w, "member", w.gone(), settled)
+	admin := pick(w, "admin", append(admins, w.gone()...))
+	if w.m.members[member].active && len(w.m.authority(admin, member)) > 0 {
+		admin = admins[0] // of one who has come back before, nobody else is told
+	}
+	if w.m.members[member].active && len(w.m.authority(admin, member)) > 0 {
+		return
+	}
+	returnDocuments := rapid.Bool().Draw(w.T, "return")
+	id := newID()
+	in := offboarding.BeginReactivationInput{
+		Step: offboarding.Step{CaseID: id, Name: "begin", At: w.m.now}, ID: "reactivation/" + id, MemberID: w.ids[member],
+		WorkflowID: offboarding.ReactivationWorkflowID(w.ids[member]), Messages: "update/reactivation/" + id,
+		Request: offboarding.ReactivationRequest{MemberID: w.ids[member], RequestedBy: w.ids[admin], ReturnDocuments: returnDocuments},
+	}
+	var reopened *modelCase
+	w.do("rehire", fmt.Sprintf("%s by %s, return %v", member, admin, returnDocuments),
+		said(w, w.store.BeginReactivation, in, func(b offboarding.ReactivationBegun) string {
+			switch {
+			case b.OpenCase != "":
+				return "to the open " + w.nameOf(b.CaseID)
+			case b.Reactivation != nil:
+				return "reopens " + w.nameOf(b.CaseID)
+			}
+			return "active"
+		}), func() (answer string) {
+			answer, reopened = w.m.rehire(member, admin)
+			return answer
+		})
+	for _, d := range w.drivers {
+		if d.modelCase == reopened {
+			d.reactivation = &underWay{id: in.ID, admin: admin, returnDocuments: returnDocuments, stage: "restore"}
+		}
+	}
+}
+
 func (w *world) reactivateOn(d *driver) {
 	c, r := d.modelCase, d.reactivation
 	in := offboarding.SweepInput{ActorID: w.ids[r.admin]}
@@ -572,8 +621,13 @@ func (w *world) reactivateOn(d *driver) {
 	case "restore":
 		_, done := w.batch(d, "restore", r.id+"/restore", w.store.RestoreBatch, in, &d.cursor,
 			func(in func(*modelDocument) bool) string { return w.m.restoreBatch(c, r.admin, in) })
-		if done {
+		switch {
+		case done && !c.reopened:
 			r.stage = "member"
+		case done && r.returnDocuments: // the member is active already
+			r.stage = "return"
+		case done:
+			r.stage = "grant"
 		}
 	case "member":
 		in := offboarding.ReactivateInput{Step: w.step(d, r.id+"/member"), ID: r.id, Message: offboarding.Reactivate{

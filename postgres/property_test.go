@@ -64,7 +64,7 @@ var reached = []string{
 	"claim: claimed", "claim: requested", "claim: refused", "decide: approved", "decide: rejected", "decide: refused",
 	"authorize transfer: to", "transfer message: 1", "extend: extended", "reschedule: rescheduled", "cancel: canceled",
 	"authorize reactivation: allowed", "authorize reactivation: refused", "reactivate: reactivated", "restore: 1", "return: 1", "grant: 1",
-	"hold: placed", "lift: lifted", "claim: refused: legal_hold",
+	"rehire: reopens", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
 }
 
 // tally counts what the steps came to.
@@ -316,6 +316,9 @@ func said[In, Out any](w *world, method func(context.Context, In) (Out, error), 
 func (w *world) refusal(err error) string {
 	var refusal *offboarding.Refusal
 	if !errors.As(err, &refusal) {
+		if strings.Contains(err.Error(), "still being settled") {
+			return "waits"
+		}
 		var failure *postgres.Error
 		if errors.As(err, &failure) {
 			w.fail("%v: %v", failure, failure.Raw())
