@@ -157,7 +157,7 @@ func TestTheDatabaseChoosesAsTheRankingDoes(t *testing.T) {
 	require.Len(t, all, 1)
 }
 
-// A hundred thousand documents with six editors each are no event: neither for the
+// A hundred thousand documents with three editors each are no event: neither for the
 // suggestions nor for a reminder.
 func TestSuggestionsAndRemindersOfAHundredThousandDocuments(t *testing.T) {
 	if testing.Short() {
@@ -172,7 +172,7 @@ func TestSuggestionsAndRemindersOfAHundredThousandDocuments(t *testing.T) {
 		FROM generate_series(1, 5000) i`, o.ID, fixture.Start)
 	o.Exec(`INSERT INTO grants (organization_id, document_id, member_id, level, last_edited_at)
 		SELECT $1, d.id, e.id, 'edit', $2::timestamptz - (d.n % 1000) * interval '1 day'
-		FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM documents) d CROSS JOIN generate_series(0, 5) k
+		FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM documents) d CROSS JOIN generate_series(0, 2) k
 		JOIN (SELECT id, row_number() OVER (ORDER BY id) AS n FROM members WHERE display_name = 'Editor') e ON e.n = 1 + (d.n * 7 + k * 611) % 5000`,
 		o.ID, fixture.Start)
 	l.inGrace()
