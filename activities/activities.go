@@ -53,6 +53,8 @@ type Store interface {
 	CloseReactivated(context.Context, offboarding.Step) error
 	CheckReactivation(context.Context, offboarding.BeginReactivationInput) error
 	BeginReactivation(context.Context, offboarding.BeginReactivationInput) (offboarding.ReactivationBegun, error)
+	BeginDeletion(context.Context, offboarding.BeginDeletionInput) (offboarding.DeletionBegun, error)
+	EraseMember(context.Context, offboarding.BeginDeletionInput) (offboarding.Erased, error)
 
 	// The sweeps do one batch after the cursor and say how far they came in it.
 	TransferBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error)
@@ -77,6 +79,9 @@ type Store interface {
 type Cases interface {
 	// StartCase starts a member's case, or finds it running, and waits for nothing.
 	StartCase(context.Context, offboarding.Request) error
+	// OffboardCase starts a member's case, or finds it running, and answers as soon as
+	// the member is inactive, or the case waits; the same updateID acts once.
+	OffboardCase(ctx context.Context, updateID string, r offboarding.Request) (offboarding.Status, error)
 	// ReactivateCase sends reactivate to an open case; the same updateID acts once.
 	ReactivateCase(ctx context.Context, workflowID, updateID string, m offboarding.Reactivate) (offboarding.Outcome, error)
 }

@@ -73,6 +73,11 @@ func (c *Client) StartCase(ctx context.Context, r offboarding.Request) error {
 	return err
 }
 
+// OffboardCase is StartAndAwait under an update ID of the caller's.
+func (c *Client) OffboardCase(ctx context.Context, updateID string, r offboarding.Request) (offboarding.Status, error) {
+	return c.StartAndAwait(ctx, r, WithUpdateID(updateID))
+}
+
 // Status asks a case how far it is. It works for closed cases too, as long as
 // Temporal keeps their history.
 func (c *Client) Status(ctx context.Context, workflowID string) (offboarding.Status, error) {

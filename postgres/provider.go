@@ -18,7 +18,7 @@ func (t *tx) providersLeaver(r offboarding.Request) (actor offboarding.Actor, le
 	if external, ok := strings.CutPrefix(r.MemberID, externalPrefix); ok {
 		leaver, err = t.memberByExternal(selectMemberOfProvider, external, r.Provider, "member_id")
 	} else {
-		leaver, err = t.memberByID(r.MemberID, selectMember)
+		leaver, err = t.member(r.MemberID, "", "member_id")
 	}
 	if err != nil || leaver == nil {
 		return actor, nil, err

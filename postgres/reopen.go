@@ -184,24 +184,13 @@ func (t *tx) activateAlone(f offboarding.ReactivationFacts, in offboarding.Begin
 }
 
 // asker finds who asks and the member whom it is about; a member out of the
-// actor's reach is nil, as if there were none (rule E1). For a provider that names
-// nobody the provisioning admin asks.
+// actor's reach is nil, as if there were none (rule E1).
 func (t *tx) asker(memberRef, actorRef, provider string) (offboarding.Actor, *offboarding.Member, error) {
-	out := offboarding.Actor{Reach: offboarding.ReachOwn} // of a member out of reach, the role alone is judged
-	if provider != "" && actorRef == "" {
-		member, err := t.member(memberRef, "", "member_id")
-		if err != nil || member == nil {
-			return out, nil, err
-		}
-		o, err := t.organization(member.OrganizationID)
-		if err != nil {
-			return out, nil, err
-		}
-		out.Member, err = t.memberByID(o.ProvisioningAdminID, selectMember)
-		return out, member, err
+	if provider != "" {
+		return t.providersLeaver(offboarding.Request{MemberID: memberRef, RequestedBy: actorRef, Provider: provider})
 	}
 	actor, member, err := t.actorAndLeaver(offboarding.Request{MemberID: memberRef, RequestedBy: actorRef})
-	out.Member = actor
+	out := offboarding.Actor{Member: actor, Reach: offboarding.ReachOwn} // of a member out of reach, the role alone is judged
 	if err != nil || actor == nil || member == nil {
 		return out, nil, err
 	}

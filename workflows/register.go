@@ -27,4 +27,5 @@ func RegisterWorkflows(r interface {
 	r.RegisterWorkflowWithOptions(MemberArchival, workflow.RegisterOptions{Name: offboarding.WorkflowMemberArchival})
 	r.RegisterWorkflowWithOptions(Reactivation, workflow.RegisterOptions{Name: offboarding.WorkflowReactivation})
 	r.RegisterWorkflowWithOptions(BulkOffboarding, workflow.RegisterOptions{Name: offboarding.WorkflowBulkOffboarding})
+	r.RegisterWorkflowWithOptions(MemberDeletion, workflow.RegisterOptions{Name: offboarding.WorkflowMemberDeletion})
 }

@@ -1,0 +1,24 @@
+package activities
+
+import (
+	"context"
+
+	"handover/offboarding"
+)
+
+// BeginDeletion judges a deletion and says whether the member is offboarded first.
+func (a *Activities) BeginDeletion(ctx context.Context, in offboarding.BeginDeletionInput) (offboarding.DeletionBegun, error) {
+	return answer(a.store.BeginDeletion(ctx, in))
+}
+
+// OffboardFirst starts the case of a member who is to be deleted and waits until
+// the member is inactive; a start that the rules refuse is refused here too.
+func (a *Activities) OffboardFirst(ctx context.Context, in offboarding.OffboardFirstInput) error {
+	_, err := answer(a.cases.OffboardCase(ctx, in.UpdateID, in.Request))
+	return err
+}
+
+// EraseMember deletes a member who is not active, for good (rule X1).
+func (a *Activities) EraseMember(ctx context.Context, in offboarding.BeginDeletionInput) (offboarding.Erased, error) {
+	return answer(a.store.EraseMember(ctx, in))
+}

@@ -1,0 +1,189 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"handover/offboarding"
+)
+
+// BeginDeletion judges a deletion and says whether the member is offboarded first.
+func (s *Store) BeginDeletion(ctx context.Context, in offboarding.BeginDeletionInput) (offboarding.DeletionBegun, error) {
+	return outside(ctx, s, in.Step, func(t *tx) (offboarding.DeletionBegun, error) {
+		f, err := t.deletionFacts(in.Request, in.At)
+		if err != nil {
+			return offboarding.DeletionBegun{}, err
+		}
+		if err := offboarding.JudgeDeletion(in.Request, f, in.At); err != nil {
+			return offboarding.DeletionBegun{}, err
+		}
+		open := f.OpenPhase != ""
+		return offboarding.DeletionBegun{
+			MemberID: f.Leaver.ID, Offboard: f.Leaver.Active() && !open, Wait: f.Leaver.Active() && open,
+		}, nil
+	})
+}
+
+func (t *tx) deletionFacts(r offboarding.DeletionRequest, at time.Time) (offboarding.DeletionFacts, error) {
+	var f offboarding.DeletionFacts
+	var err error
+	if f.AdmissionFacts, err = t.admissionFacts(r.Offboarding(), at); err != nil || f.Leaver == nil {
+		return f, err
+	}
+	if _, err = t.find(&f.OpenPhase, `SELECT phase FROM cases WHERE member_id = $1 AND workspace_id IS NULL AND closed_at IS NULL`, f.Leaver.ID); err != nil {
+		return f, err
+	}
+	f.Held, err = t.memberHeld(f.Leaver.ID)
+	return f, err
+}
+
+const (
+	lockTheirCases = `SELECT id FROM cases WHERE member_id = $1 ORDER BY id FOR NO KEY UPDATE`
+	selectToDelete = selectMember + ` FOR NO KEY UPDATE`
+)
+
+// erasure is what is done about a member who is deleted, beside the account
+// itself. $1 is the member in all of them; the others are named by args.
+//
+// Every column that can hold personal data of a member is treated here or named in
+// TestDeletionLeavesNothingBehind with the reason why it is not.
+type erasure struct {
+	count     func(*offboarding.Erased) *int
+	statement string
+	args      []string // of "email", "external_id"
+}
+
+const ofTheirCases = `case_id IN (SELECT id FROM cases WHERE member_id = $1)`
+
+var erasures = []erasure{
+	{func(e *offboarding.Erased) *int { return &e.Credentials }, `UPDATE credentials SET name = 'erased' WHERE member_id = $1`, nil},
+	{func(e *offboarding.Erased) *int { return &e.Reports }, `UPDATE members SET manager_id = NULL WHERE manager_id = $1`, nil},
+	// An open case is still reached by its workflow ID, and answers from its steps; both go when it closes (cases_of_deleted).
+	{func(e *offboarding.Erased) *int { return &e.Cases }, `UPDATE cases SET reason = '', failure = '', fallback_reason = '', trouble_error = '', reactivation = without_texts(reactivation),
+		workflow_id = CASE WHEN closed_at IS NULL THEN workflow_id ELSE neutral_workflow_id(workflow_id, member_id) END
+		WHERE member_id = $1`, nil},
+	{func(e *offboarding.Erased) *int { return &e.Steps }, `DELETE FROM case_steps WHERE case_id IN (
+		SELECT id FROM cases WHERE member_id = $1 AND closed_at IS NOT NULL)`, nil},
+	// By them and about them.
+	{func(e *offboarding.Erased) *int { return &e.Requests }, `UPDATE ownership_requests SET note = '', decision_note = '' WHERE id IN (
+		SELECT id FROM ownership_requests WHERE (member_id = $1 OR decided_by = $1 OR ` + ofTheirCases + `)
+		AND (note <> '' OR decision_note <> '') ORDER BY id FOR NO KEY UPDATE)`, nil},
+	{func(e *offboarding.Erased) *int { return &e.Bulk }, `UPDATE bulk_members SET reference = '', error = '',
+		request = CASE WHEN request IS NOT NULL THEN without_texts(request) || jsonb_build_object('member_id', $1::uuid) END
+		WHERE member_id = $1 OR lower(reference) IN (lower($2), lower('email:' || $2), lower($3), lower('external:' || $3))`,
+		[]string{"email", "external_id"}},
+	{func(e *offboarding.Erased) *int { return &e.Holds }, `UPDATE legal_holds SET reason = 'erased' WHERE member_id = $1`, nil},
+	// The trigger audit_events_texts_only lets this pass in the transaction that deletes the member, and nothing else.
+	{func(e *offboarding.Erased) *int { return &e.Events }, `UPDATE audit_events SET before = without_texts(before), after = without_texts(after)
+		WHERE (member_id = $1 OR ` + ofTheirCases + `) AND (before <> without_texts(before) OR after <> without_texts(after))`, nil},
+}
+
+const deleteMember = `UPDATE members SET status = 'deleted', email = 'deleted-' || id || '@deleted.invalid', external_id = 'deleted:' || id,
+	display_name = CASE WHEN $2 = 'anonymous' THEN $3 ELSE display_name END, manager_id = NULL, managed_by = '', time_zone = ''
+	WHERE id = $1`
+
+// EraseMember deletes a member who is not active: the account is a tombstone from
+// here on, and the personal data is gone from everything else (rule X1). It is one
+// transaction, so that nothing is left half erased.
+func (s *Store) EraseMember(ctx context.Context, in offboarding.BeginDeletionInput) (offboarding.Erased, error) {
+	return outside(ctx, s, in.Step, func(t *tx) (offboarding.Erased, error) {
+		out := offboarding.Erased{}
+		var cases []string
+		if err := t.list(&cases, lockTheirCases, in.Request.MemberID); err != nil {
+			return out, err
+		}
+		m, err := t.memberByID(in.Request.MemberID, selectToDelete)
+		if err != nil {
+			return out, err
+		}
+		if m == nil || m.Status == offboarding.MemberDeleted {
+			return out, offboarding.Refuse("E1", offboarding.CodeMemberNotFound, "member_id", "there is no such member")
+		}
+		if m.Active() {
+			return offboarding.Erased{Active: true}, nil
+		}
+		if held, err := t.memberHeld(m.ID); err != nil {
+			return out, err
+		} else if held {
+			return out, offboarding.Refuse("H1", offboarding.CodeLegalHold, "member_id", "a legal hold is on the member")
+		}
+		return out, t.erase(in, m, &out)
+	})
+}
+
+func (t *tx) erase(in offboarding.BeginDeletionInput, m *offboarding.Member, out *offboarding.Erased) error {
+	o, err := t.organization(m.OrganizationID)
+	if err != nil {
+		return err
+	}
+	out.Attribution = o.Attribution
+	actor, err := t.deleter(in.Request, m.OrganizationID, o)
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(deleteMember, m.ID, o.Attribution, offboarding.DeletedName); err != nil {
+		return err
+	}
+	for _, e := range erasures {
+		args := []any{m.ID}
+		for _, arg := range e.args {
+			args = append(args, map[string]string{"email": m.Email, "external_id": m.ExternalID}[arg])
+		}
+		if *e.count(out), err = t.exec(e.statement, args...); err != nil {
+			return err
+		}
+	}
+	if o.Attribution == offboarding.AttributionAnonymous {
+		if out.Folders, err = t.renameFolders(m.ID); err != nil {
+			return err
+		}
+	}
+	if err := t.get(&out.Documents, `SELECT count(*) FROM documents WHERE owner_id = $1`, m.ID); err != nil {
+		return err
+	}
+	if _, err := t.find(&out.CaseID, selectOpenCaseID, m.ID); err != nil {
+		return err
+	}
+	_, err = t.exec(insertMemberAudit, m.OrganizationID, offboarding.EventDeleteMember, actor, in.Request.Origin, m.ID,
+		string(mustJSON(state{"status": m.Status})),
+		string(mustJSON(state{"status": offboarding.MemberDeleted, "attribution": o.Attribution})), in.At)
+	return err
+}
+
+// deleter is whom the audit names: who was judged when the deletion began.
+func (t *tx) deleter(r offboarding.DeletionRequest, organizationID string, o offboarding.Organization) (any, error) {
+	if r.RequestedBy == "" {
+		return orNull(o.ProvisioningAdminID), nil
+	}
+	actor, err := t.actor(r.RequestedBy, organizationID, "requested_by")
+	if err != nil || actor.Member == nil {
+		return nil, err // deleted meanwhile
+	}
+	return actor.Member.ID, nil
+}
+
+// renameFolders gives the folders that stand for the member in other people's My
+// Documents a name that says nothing; two of one owner get two names.
+func (t *tx) renameFolders(memberID string) (int, error) {
+	const (
+		list   = `SELECT id FROM folders WHERE leaver_id = $1 ORDER BY id FOR NO KEY UPDATE`
+		rename = `UPDATE folders f SET name = $2 WHERE f.id = $1 AND NOT EXISTS (SELECT 1 FROM folders o WHERE o.organization_id = f.organization_id
+			AND o.owner_id = f.owner_id AND o.parent_id IS NOT DISTINCT FROM f.parent_id AND o.name = $2 AND o.id <> f.id)`
+	)
+	var folders []string
+	if err := t.list(&folders, list, memberID); err != nil {
+		return 0, err
+	}
+	for _, id := range folders {
+		renamed, err := t.exec(rename, id, offboarding.DeletedName)
+		if err == nil && renamed == 0 {
+			_, err = t.exec(rename, id, offboarding.DeletedName+" "+uuid.NewString()[:8])
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return len(folders), nil
+}
