@@ -19,6 +19,12 @@ func Watched(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// Typed reports whether somebody types what the reader reads: whether it is a terminal.
+func Typed(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
 // Clear makes a text from outside harmless to a terminal: one line, no control
 // characters.
 func Clear(text string) string {
