@@ -69,7 +69,7 @@ var invariants = []invariant{
 	UNION ALL
 	SELECT 'member ' || m.id FROM members m JOIN LATERAL (
 		SELECT count(*) FILTER (WHERE e.event = 'DeactivateMember') - count(*) FILTER (WHERE e.event = 'ReactivateMember') AS net
-		FROM audit_events e WHERE e.member_id = m.id AND e.event IN ('DeactivateMember', 'ReactivateMember')) n ON true
+		FROM audit_events e WHERE e.member_id = m.id AND e.event IN ('DeactivateMember', 'ReactivateMember') AND e.case_id IS NOT NULL) n ON true
 		WHERE n.net <> CASE WHEN m.status = 'active' THEN 0 ELSE 1 END
 	UNION ALL
 	SELECT 'document ' || x.document_id FROM (
