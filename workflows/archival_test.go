@@ -97,6 +97,41 @@ func TestACaseThatIsTakenOverArchivesOnce(t *testing.T) {
 	require.Equal(t, 1, s.archiveNow(30*day), "the first workflow's own timer does nothing any more")
 }
 
+// entras starts the case of a leaver whom Entra manages.
+func (s *stand) entras(leaver string) *live {
+	s.t.Helper()
+	s.Provisioned("entra", leaver)
+	return s.start(leaver, func(r *offboarding.Request) { r.RequestedBy, r.Provider = "", "entra" })
+}
+
+// archives is what archives the case's leaver, once it has done so.
+func (c *live) archives() *live {
+	c.t.Helper()
+	a := &live{stand: c.stand, id: offboarding.ArchivalWorkflowID(c.status().CaseID)}
+	a.forward(31 * day)
+	require.NoError(c.t, c.client.GetWorkflow(c.t.Context(), a.id, "").Get(c.t.Context(), nil))
+	return a
+}
+
+// On a server the archival outlives its case, and a case that is started again
+// after a termination finds it there.
+func TestTheArchivalOutlivesItsCase(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	document := documents(s.Organization, s.Leaver, 1)[0]
+	c := s.entras(s.Leaver)
+	c.reaches(phase(offboarding.PhaseGrace))
+	require.NoError(t, s.client.TerminateWorkflow(t.Context(), c.id, "", "a mistake"))
+	c = s.entras(s.Leaver)
+	c.reaches(phase(offboarding.PhaseGrace))
+	c.claim(document, s.Manager)
+	c.ends(offboarding.PhaseCompleted)
+	require.Equal(t, "inactive", s.Text(`SELECT status FROM members WHERE id = $1`, s.Leaver))
+	c.archives()
+	require.Equal(t, "archived", s.Text(`SELECT status FROM members WHERE id = $1`, s.Leaver))
+	require.Equal(t, 1, s.Count(`SELECT count(*) FROM audit_events WHERE event = 'ArchiveMember'`))
+}
+
 // An archival that fails says so at its case, though that is closed, and goes on.
 func TestTroubleOfAnArchivalShows(t *testing.T) {
 	t.Parallel()

@@ -67,6 +67,24 @@ var recorded = map[string]func(t *testing.T, s *stand, leaver string) *live{
 		c.claim(document, s.Manager)
 		return c.ends(offboarding.PhaseCompleted)
 	},
+	"waited-for-sso-sessions": func(_ *testing.T, s *stand, leaver string) *live {
+		s.Exec(`UPDATE organizations SET sso_sessions = 'wait'`)
+		s.SSOSession(leaver, 0)
+		c := s.start(leaver, nil)
+		c.reaches(func(s offboarding.Status) bool { return s.SessionsEndAt != nil })
+		s.Exec(`UPDATE organizations SET sso_sessions = 'revoke'`)
+		c.forward(25 * time.Hour)
+		return c.ends(offboarding.PhaseCompleted)
+	},
+	"entras-leaver-open": func(_ *testing.T, s *stand, leaver string) *live {
+		documents(s.Organization, leaver, 1)
+		c := s.entras(leaver)
+		c.reaches(phase(offboarding.PhaseGrace))
+		return c
+	},
+	"entras-leaver-archived": func(_ *testing.T, s *stand, leaver string) *live {
+		return s.entras(leaver).ends(offboarding.PhaseCompleted).archives()
+	},
 	"completed-via-claims": func(t *testing.T, s *stand, leaver string) *live {
 		documents := documents(s.Organization, leaver, 2)
 		c := s.start(leaver, nil)
