@@ -12,7 +12,8 @@ type Preview struct {
 	MemberName     string           `json:"member_name,omitempty"`
 	MemberEmail    string           `json:"member_email,omitempty"`
 	OrganizationID string           `json:"organization_id,omitempty"`
-	Plan           *PlannedCase     `json:"plan,omitempty"` // nil when the start would be refused
+	WorkspaceID    string           `json:"workspace_id,omitempty"` // of a removal: all that follows is about the workspace
+	Plan           *PlannedCase     `json:"plan,omitempty"`         // nil when the start would be refused
 	Documents      PreviewDocuments `json:"documents"`
 	Schedules      PreviewSchedules `json:"schedules"`
 	Credentials    map[string]int   `json:"credentials"` // active ones by kind
@@ -40,6 +41,7 @@ type PreviewDocuments struct {
 	MyDocuments int            `json:"my_documents"` // would move to the new owner's My Documents (rule D1)
 	Shared      int            `json:"shared"`       // keep their place (rule D2)
 	Archived    int            `json:"archived"`     // archived already, not in Total
+	Held        int            `json:"held"`         // under legal hold: they stay (rule H1)
 	Claimable   int            `json:"claimable"`    // another active maker with an edit grant could take them over
 	Unclaimable int            `json:"unclaimable"`  // nobody could
 }

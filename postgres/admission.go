@@ -57,16 +57,9 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 	if err != nil {
 		return offboarding.Admission{}, err
 	}
-	judge, workspaceID := offboarding.Admit, ""
-	if in.Request.WorkspaceID != "" {
-		var removal offboarding.RemovalFacts
-		if removal, workspaceID, err = t.removalFacts(in.Request, f); err != nil {
-			return offboarding.Admission{}, err
-		}
-		f.Actor = removal.Actor
-		judge = func(r offboarding.Request, f offboarding.AdmissionFacts, now time.Time) (offboarding.Plan, error) {
-			return offboarding.AdmitRemoval(r, removal, now)
-		}
+	judge, workspaceID, err := t.rules(in.Request, &f)
+	if err != nil {
+		return offboarding.Admission{}, err
 	}
 	if f.Leaver != nil && len(offboarding.JudgeAsker(f.Actor, in.Request.Provider, f.Organization, f.Leaver)) == 0 {
 		if found, err := t.find(&c, selectOpenCase, f.Leaver.ID, workspaceID); err != nil {
@@ -79,7 +72,7 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 			return a, err
 		}
 	}
-	plan, err := judge(in.Request, f, in.At)
+	plan, err := judge(in.At)
 	if err != nil {
 		return offboarding.Admission{}, err
 	}

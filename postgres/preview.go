@@ -35,17 +35,22 @@ func (s *Store) Preview(ctx context.Context, r offboarding.Request, now time.Tim
 	return out, err
 }
 
-const selectOpenCaseID = `SELECT id FROM cases WHERE member_id = $1 AND workspace_id IS NULL AND closed_at IS NULL`
-
 // judge fills in the plan. Where the member's case is open already, a start by
 // somebody with authority answers with that case and judges nothing else (rule E2).
 func (t *tx) judge(out *offboarding.Preview, r offboarding.Request, f offboarding.AdmissionFacts, now time.Time) error {
+	judge, workspaceID, err := t.rules(r, &f)
+	if err != nil {
+		return err
+	}
+	out.WorkspaceID = workspaceID
 	if f.Leaver != nil && len(offboarding.JudgeAsker(f.Actor, r.Provider, f.Organization, f.Leaver)) == 0 {
-		if open, err := t.find(&out.OpenCaseID, selectOpenCaseID, f.Leaver.ID); err != nil || open {
+		var open caseRow
+		if found, err := t.find(&open, selectOpenCase, f.Leaver.ID, workspaceID); err != nil || found {
+			out.OpenCaseID = open.ID
 			return err
 		}
 	}
-	plan, err := offboarding.Admit(r, f, now)
+	plan, err := judge(now)
 	if err != nil {
 		return err
 	}
@@ -64,15 +69,18 @@ func (t *tx) judge(out *offboarding.Preview, r offboarding.Request, f offboardin
 // owner's My Documents.
 const selectPreviewDocuments = `SELECT d.kind, d.folder_id IS NULL OR f.owner_id IS NOT NULL AS personal,
 	d.access = 'archived' AS archived,
+	d.held OR EXISTS (SELECT 1 FROM legal_holds h WHERE h.member_id = d.owner_id AND h.lifted_at IS NULL) AS held,
 	EXISTS (SELECT 1 FROM grants g JOIN members c ON c.id = g.member_id WHERE g.document_id = d.id AND g.level = 'edit'
 		AND c.id <> d.owner_id AND c.status = 'active' AND c.account_type = 'maker') AS claimable,
 	count(*) AS documents
-	FROM documents d LEFT JOIN folders f ON f.id = d.folder_id WHERE d.owner_id = $1 GROUP BY 1, 2, 3, 4`
+	FROM documents d LEFT JOIN folders f ON f.id = d.folder_id WHERE d.owner_id = $1 AND ($2 = '' OR d.workspace_id::text = $2)
+	GROUP BY 1, 2, 3, 4, 5`
 
 const (
 	selectPreviewSchedules = `SELECT count(*) FILTER (WHERE s.status = 'active') AS active,
 	count(*) FILTER (WHERE s.status = 'archived') AS archived
-	FROM schedules s JOIN documents d ON d.id = s.document_id WHERE d.owner_id = $1`
+	FROM schedules s JOIN documents d ON d.id = s.document_id
+	WHERE d.owner_id = $1 AND ($2 = '' OR d.workspace_id::text = $2)`
 
 	selectPreviewCredentials = `SELECT kind, count(*) AS credentials FROM credentials
 	WHERE member_id = $1 AND status = 'active' GROUP BY kind`
@@ -84,8 +92,11 @@ func (t *tx) count(out *offboarding.Preview) error {
 	if err := t.countDocuments(out); err != nil {
 		return err
 	}
-	if err := t.get(&out.Schedules, selectPreviewSchedules, out.MemberID); err != nil {
+	if err := t.get(&out.Schedules, selectPreviewSchedules, out.MemberID, out.WorkspaceID); err != nil {
 		return err
+	}
+	if out.WorkspaceID != "" {
+		return nil // the account keeps what it can do
 	}
 	var credentials []struct {
 		Kind        string `db:"kind"`
@@ -105,10 +116,11 @@ func (t *tx) countDocuments(out *offboarding.Preview) error {
 		Kind      string `db:"kind"`
 		Personal  bool   `db:"personal"`
 		Archived  bool   `db:"archived"`
+		Held      bool   `db:"held"`
 		Claimable bool   `db:"claimable"`
 		Documents int    `db:"documents"`
 	}
-	if err := t.list(&groups, selectPreviewDocuments, out.MemberID); err != nil {
+	if err := t.list(&groups, selectPreviewDocuments, out.MemberID, out.WorkspaceID); err != nil {
 		return err
 	}
 	d := &out.Documents
@@ -118,6 +130,9 @@ func (t *tx) countDocuments(out *offboarding.Preview) error {
 			continue
 		}
 		d.Total += g.Documents
+		if g.Held {
+			d.Held += g.Documents
+		}
 		d.ByKind[g.Kind] += g.Documents
 		if g.Personal {
 			d.MyDocuments += g.Documents

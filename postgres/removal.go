@@ -63,6 +63,19 @@ func (t *tx) removalFacts(r offboarding.Request, f offboarding.AdmissionFacts) (
 	return removal, workspaceID, err
 }
 
+// rules are those that judge a start: of the whole organization, or of the
+// workspace that it names.
+func (t *tx) rules(
+	r offboarding.Request, f *offboarding.AdmissionFacts,
+) (judge func(time.Time) (offboarding.Plan, error), workspaceID string, err error) {
+	if r.WorkspaceID == "" {
+		return func(now time.Time) (offboarding.Plan, error) { return offboarding.Admit(r, *f, now) }, "", nil
+	}
+	removal, workspaceID, err := t.removalFacts(r, *f)
+	f.Actor = removal.Actor
+	return func(now time.Time) (offboarding.Plan, error) { return offboarding.AdmitRemoval(r, removal, now) }, workspaceID, err
+}
+
 // workspaceAdmin says whether the actor is an admin of the workspace.
 func (t *tx) workspaceAdmin(actor *offboarding.Actor, workspaceID string) error {
 	if workspaceID == "" || actor.Member == nil {

@@ -231,3 +231,30 @@ func TestTwoRemovals(t *testing.T) {
 		}
 	})
 }
+
+func TestPreviewOfARemovalIsAboutTheWorkspaceAlone(t *testing.T) {
+	t.Parallel()
+	r := newRemoving(t)
+	r.Credential(r.Leaver)
+	held := r.DocumentIn(r.workspace, r.Leaver)
+	r.hold(offboarding.Hold{DocumentID: held})
+	before := dump(t, r.DB)
+	p, err := r.store.Preview(t.Context(), r.request(), r.at)
+	require.NoError(t, err)
+	require.True(t, p.Allowed)
+	require.Equal(t, 2, p.Documents.Total)
+	require.Equal(t, 1, p.Documents.Held)
+	require.Empty(t, p.Credentials)
+	p, err = r.store.Preview(t.Context(), r.leaving.request(), r.at)
+	require.NoError(t, err)
+	require.Equal(t, 3, p.Documents.Total)
+	require.Equal(t, map[string]int{"api": 1}, p.Credentials)
+	require.Equal(t, before, dump(t, r.DB))
+	r.admit(r.request())
+	p, err = r.store.Preview(t.Context(), r.request(), r.at)
+	require.NoError(t, err)
+	require.Equal(t, r.id, p.OpenCaseID)
+	p, err = r.store.Preview(t.Context(), r.leaving.request(), r.at)
+	require.NoError(t, err)
+	require.Empty(t, p.OpenCaseID, "the account's own case is another")
+}

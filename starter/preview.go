@@ -18,6 +18,7 @@ type previewOptions struct {
 	planFlags
 	onBehalf
 	member    string
+	workspace string
 	documents bool
 	cursor    string
 	limit     int
@@ -55,6 +56,7 @@ The exit code is 4 when the start would be refused.`,
 	}
 	opts.register(cmd)
 	opts.registerTimes(cmd)
+	cmd.Flags().StringVar(&opts.workspace, "workspace", "", "`WORKSPACE` to be removed from: what 'starter remove' would do")
 	cmd.Flags().BoolVar(&opts.documents, "documents", false, "show who could own each document")
 	pageFlags(cmd, &opts.cursor, &opts.limit)
 	opts.registerProvider(cmd)
@@ -71,6 +73,9 @@ func previewRun(ctx context.Context, opts *previewOptions) error {
 	request.MemberID, request.Provider = leaver.ID, opts.provider
 	request.RequestedBy = n.actor(opts.as, "requested_by", leaver.OrganizationID).ID
 	request.NewOwnerID = n.newOwner(opts.newOwner, leaver.OrganizationID)
+	if opts.workspace != "" {
+		request.WorkspaceID = n.workspace(opts.workspace, leaver.OrganizationID).ID
+	}
 	if err := n.err(); err != nil {
 		return err
 	}
@@ -122,6 +127,7 @@ func printPreview(w *strings.Builder, p offboarding.Preview) {
 		"  in My Documents", fmt.Sprint(d.MyDocuments), "  in shared folders", fmt.Sprint(d.Shared),
 		"  claimable", fmt.Sprintf("%d by another active maker with an edit grant, %d by nobody", d.Claimable, d.Unclaimable),
 		"  archived already", fmt.Sprint(d.Archived),
+		"  under legal hold", map[bool]string{true: fmt.Sprintf("%d; they stay until it is lifted", d.Held)}[d.Held > 0],
 		"Active schedules", fmt.Sprint(p.Schedules.Active), "Active credentials", fmt.Sprintf("%d%s", sum(p.Credentials), byKind(p.Credentials)),
 		"Sessions", fmt.Sprint(p.Sessions))
 	pairs(w, facts...)
