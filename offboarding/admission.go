@@ -142,9 +142,6 @@ func CheckRequest(r Request) []Violation {
 	f.text("member_id", r.MemberID)
 	f.text("requested_by", r.RequestedBy)
 	f.text("workspace_id", r.WorkspaceID)
-	if r.WorkspaceID != "" && r.Provider != "" {
-		f.bad("W1", "provider", "provider goes with the whole account, not with one workspace")
-	}
 	f.text("new_owner_id", r.NewOwnerID)
 	f.text("reason", r.Reason)
 	if _, err := ParseGrace(r.GracePeriod, 0); err != nil {
