@@ -143,7 +143,7 @@ func (t *tx) erase(in offboarding.BeginDeletionInput, m *offboarding.Member, out
 	if err := t.get(&out.Documents, `SELECT count(*) FROM documents WHERE owner_id = $1`, m.ID); err != nil {
 		return err
 	}
-	if _, err := t.find(&out.CaseID, selectOpenCaseID, m.ID); err != nil {
+	if _, err := t.find(&out.CaseID, selectOpenCaseID, m.ID, ""); err != nil {
 		return err
 	}
 	_, err = t.exec(insertMemberAudit, m.OrganizationID, offboarding.EventDeleteMember, actor, in.Request.Origin, m.ID,

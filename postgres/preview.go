@@ -35,6 +35,8 @@ func (s *Store) Preview(ctx context.Context, r offboarding.Request, now time.Tim
 	return out, err
 }
 
+const selectOpenCaseID = `SELECT id FROM cases WHERE member_id = $1 AND workspace_id IS NOT DISTINCT FROM nullif($2, '')::uuid AND closed_at IS NULL`
+
 // judge fills in the plan. Where the member's case is open already, a start by
 // somebody with authority answers with that case and judges nothing else (rule E2).
 func (t *tx) judge(out *offboarding.Preview, r offboarding.Request, f offboarding.AdmissionFacts, now time.Time) error {
@@ -44,9 +46,7 @@ func (t *tx) judge(out *offboarding.Preview, r offboarding.Request, f offboardin
 	}
 	out.WorkspaceID = workspaceID
 	if f.Leaver != nil && len(offboarding.JudgeAsker(f.Actor, r.Provider, f.Organization, f.Leaver)) == 0 {
-		var open caseRow
-		if found, err := t.find(&open, selectOpenCase, f.Leaver.ID, workspaceID); err != nil || found {
-			out.OpenCaseID = open.ID
+		if open, err := t.find(&out.OpenCaseID, selectOpenCaseID, f.Leaver.ID, workspaceID); err != nil || open {
 			return err
 		}
 	}
