@@ -165,6 +165,9 @@ const updateProcessed = `UPDATE bulk_members b SET result = x.result, case_id = 
 	WHERE b.bulk_id = $1 AND b.position = x.position AND b.result = 'pending'`
 
 func (t *tx) processed(run bulkRun, done []bulkDone) error {
+	if len(done) == 0 {
+		return nil
+	}
 	_, err := t.exec(updateProcessed, run.ID, string(mustJSON(done)))
 	return err
 }

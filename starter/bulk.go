@@ -17,8 +17,10 @@ type bulkOptions struct {
 	*factory
 	planFlags
 	file         string
-	concurrency  int
+	bulkID       string
+	rate         int
 	allOrNothing bool
+	confirmed    bool
 	reading      io.Reader // the file, or standard input
 }
 
@@ -31,15 +33,23 @@ func newBulkCmd(f *factory, runF func(*bulkOptions) error) *cobra.Command {
 		Long: `Offboard all members of a list with the columns email, last_day, reason and, if
 wanted, disposition and new_owner_email. Flags fill what a row leaves out. Each
 member is judged alone: the exit code is 3 when some were refused and 4 when all
-were. A file named - is standard input.`,
+were. A file named - is standard input.
+
+First everybody loses access, then the cases that have something left to settle
+are started. The run goes on by itself when this command is stopped; the same
+command with its --bulk-id picks it up.
+
+A list that removes more than 10 members and more than the organization's share
+(20 % unless set otherwise) of its active members needs --confirm.`,
 		Example: `  starter bulk leavers.csv --requested-by admin@example.com
-  starter bulk leavers.csv --requested-by admin@example.com --new-owner manager --all-or-nothing --output json`,
+  starter bulk leavers.csv --requested-by admin@example.com --new-owner manager --all-or-nothing --output json
+  starter bulk leavers.csv --requested-by admin@example.com --bulk-id 2026-03-layoff --confirm`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.as = first(requestedBy, f.as)
 			var wrong problems
 			wrong.args(args, "FILE.csv")
 			wrong.check(f.as != "", "--requested-by is missing: who does this? (or set HANDOVER_AS)")
-			wrong.check(opts.concurrency >= 1 && opts.concurrency <= 256, "--concurrency must be from 1 to 256")
+			wrong.check(opts.rate >= 1 && opts.rate <= offboarding.MaxBulkRate, "--rate must be from 1 to %d", offboarding.MaxBulkRate)
 			opts.check(&wrong)
 			if len(args) > 0 {
 				opts.file = args[0]
@@ -58,8 +68,11 @@ were. A file named - is standard input.`,
 	}
 	opts.register(cmd)
 	cmd.Flags().StringVar(&requestedBy, "requested-by", "", "`MEMBER` who does this; the same as --as")
-	cmd.Flags().IntVar(&opts.concurrency, "concurrency", 8, "how many members at the same time")
+	cmd.Flags().IntVar(&opts.rate, "rate", offboarding.DefaultBulkRate, "how many cases are started a second, once everybody has lost access")
+	cmd.Flags().StringVar(&opts.bulkID, "bulk-id", "", "`NAME` of the run; the same name again answers with that run. One of its own unless given")
+	cmd.Flags().BoolVar(&opts.confirmed, "confirm", false, "remove more of the organization than may be removed by mistake")
 	cmd.Flags().BoolVar(&opts.allOrNothing, "all-or-nothing", false, "one refusal refuses all, and nothing is started")
+	cmd.AddCommand(newBulkStatusCmd(f, nil), newBulkListCmd(f, nil), newBulkCancelCmd(f, nil))
 	return cmd
 }
 
@@ -84,14 +97,14 @@ func bulkRun(ctx context.Context, opts *bulkOptions) error {
 	if err != nil {
 		return err
 	}
-	if opts.allOrNothing {
-		b.judgeAll(ctx)
+	if !opts.allOrNothing || b.summarize().Refused == 0 { // what is wrong with the list itself refuses all too
+		err = b.run(ctx)
 	}
-	if !opts.allOrNothing || b.summarize().Refused+b.summarize().Failed == 0 {
-		b.startAll(ctx)
+	if err != nil {
+		return err
 	}
 	summary := b.summarize()
-	err = opts.answer(bulkAnswer{Result: summary.result(), Summary: summary, Items: b.rows}, func(w *strings.Builder) { printBulk(w, b.rows, summary) })
+	err = opts.answer(bulkAnswer{BulkID: opts.bulkID, Result: summary.result(), Summary: summary, Items: b.rows}, func(w *strings.Builder) { printBulk(w, b.rows, summary) })
 	if err == nil && summary.exitCode() != exitDone {
 		err = &answeredError{code: summary.exitCode()}
 	}
@@ -107,5 +120,9 @@ func printBulk(w *strings.Builder, rows []bulkRow, s bulkSummary) {
 		t.Render()
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintf(w, "%s: %d of %d accepted, %d refused, %d failed.\n", s.result(), s.Accepted, s.Total, s.Refused, s.Failed)
+	fmt.Fprintf(w, "%s: %d of %d accepted, %d refused, %d failed", s.result(), s.Accepted, s.Total, s.Refused, s.Failed)
+	if s.Canceled > 0 {
+		fmt.Fprintf(w, ", %d canceled", s.Canceled)
+	}
+	fmt.Fprintln(w, ".")
 }

@@ -18,7 +18,7 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 	t.Parallel()
 	var walk func(*cobra.Command)
 	walk = func(cmd *cobra.Command) {
-		if cmd.Name() != "help" && !strings.Contains(cmd.Example, "starter "+strings.TrimPrefix(cmd.Name(), "starter")) {
+		if cmd.Name() != "help" && !strings.Contains(cmd.Example, cmd.CommandPath()) {
 			t.Errorf("%q has no example that runs it", cmd.CommandPath())
 		}
 		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
