@@ -11,7 +11,9 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
 
 	"handover/activities"
 	"handover/internal/fixture"
@@ -351,4 +353,30 @@ func TestBulkOpensTheCasesOfThoseWhoLeaveLater(t *testing.T) {
 	require.Equal(t, offboarding.BulkCounts{Total: 3, Started: 1, Scheduled: 2, Cases: 2, Running: 2}, s.bulkResult().Counts)
 	require.Equal(t, 2, s.active())
 	require.Equal(t, 2, s.Count(`SELECT count(*) FROM cases WHERE phase = 'scheduled'`))
+}
+
+// A run whose history has grown long goes on in another one, which needs the ID
+// alone: the list is in the database.
+func TestBulkContinuesAsNew(t *testing.T) {
+	t.Parallel()
+	s := newBulkScene(t, 12, 1)
+	for _, member := range s.members {
+		s.Document(member, "")
+	}
+	s.onStart("OffboardMembers", func() { s.env.SetContinueAsNewSuggested(true) })
+	s.bulk(nil)
+	var again *workflow.ContinueAsNewError
+	require.ErrorAs(t, s.env.GetWorkflowError(), &again)
+	require.Less(t, len(again.Input.Payloads[0].Data), 2000, "what is handed on does not grow with the list")
+	require.Equal(t, 8, s.active())
+	var in workflows.BulkInput
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(again.Input, &in))
+
+	s.stage()
+	s.env.SetContinuedExecutionRunID("earlier")
+	s.env.ExecuteWorkflow(offboarding.WorkflowBulkOffboarding, in)
+	require.Equal(t, offboarding.BulkCounts{Total: 12, Started: 12, Cases: 12, Running: 12}, s.bulkResult().Counts)
+	require.Equal(t, 1, s.bulkStatus().ContinuedAsNew)
+	require.Equal(t, 12, s.count(offboarding.EventDeactivateMember))
+	s.invariantsHold()
 }

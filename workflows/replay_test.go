@@ -181,6 +181,10 @@ var recorded = map[string]func(t *testing.T, s *stand, leaver string) *live{
 		c.forward(3 * day)
 		return c.ends(offboarding.PhaseCompleted)
 	},
+	"bulk":               recordBulk,
+	"bulk-refused":       recordBulkRefused,
+	"bulk-messages":      recordBulkMessages,
+	"taken-over-by-bulk": recordTakenOver,
 	"archived": func(_ *testing.T, s *stand, leaver string) *live {
 		s.Schedule(documents(s.Organization, leaver, 1)[0])
 		return s.start(leaver, func(r *offboarding.Request) { r.Disposition = offboarding.DispositionArchive }).ends(offboarding.PhaseCompleted)
