@@ -26,12 +26,13 @@ import (
 // what their workflow does first: they take the case over.
 type bulkScene struct {
 	*scene
-	store   *postgres.Store
-	members []string
-	mu      sync.Mutex
-	started map[string]int           // by member
-	lose    func(member string) bool // a start that meets a workflow which is about to end
-	failing func() error
+	activities.Cases // but StartCase, nothing of it is asked for
+	store            *postgres.Store
+	members          []string
+	mu               sync.Mutex
+	started          map[string]int           // by member
+	lose             func(member string) bool // a start that meets a workflow which is about to end
+	failing          func() error
 }
 
 func newBulkScene(t *testing.T, members, batch int) *bulkScene {
@@ -74,10 +75,6 @@ func (s *bulkScene) StartCase(ctx context.Context, r offboarding.Request) error 
 		CaseID: uuid.Must(uuid.NewV7()).String(), WorkflowID: offboarding.WorkflowID(r.MemberID), At: s.now, Request: r,
 	})
 	return err
-}
-
-func (s *bulkScene) ReactivateCase(context.Context, string, string, offboarding.Reactivate) (offboarding.Outcome, error) {
-	return offboarding.Outcome{}, errors.New("a bulk run reactivates nobody")
 }
 
 // bulk runs the list; change alters the request.
