@@ -90,6 +90,34 @@ type DocumentRow struct {
 	OwnerStatus    MemberStatus `db:"owner_status" json:"owner_status"`
 }
 
+// MemberFilter selects members; what is empty does not narrow, but an empty Status
+// means active (seeds 000 and 002). They come in the order in which they arrived.
+type MemberFilter struct {
+	OrganizationID string
+	Status         MemberStatus
+	AnyStatus      bool
+	Cursor         string
+	Limit          int
+}
+
+// MemberRow is a member as lists show them to people.
+type MemberRow struct {
+	Member
+	Documents  int    `db:"documents" json:"documents"`                 // that the member owns
+	Unowned    int    `db:"unowned" json:"unowned"`                     // of them, those that wait for an owner
+	OpenCaseID string `db:"open_case_id" json:"open_case_id,omitempty"` // of the whole organization
+}
+
+// DocumentFilter selects documents; what is empty does not narrow. They come in the
+// order in which they arrived.
+type DocumentFilter struct {
+	OrganizationID string
+	OwnerID        string
+	Unowned        bool // only documents whose owner is not active
+	Cursor         string
+	Limit          int
+}
+
 // AuditFilter selects audit events; what is empty does not narrow. From is
 // included, To is not.
 type AuditFilter struct {

@@ -151,3 +151,49 @@ func (s *Store) FindRequest(ctx context.Context, id string) (offboarding.Request
 	utc(requestTimes(&row))
 	return row, err
 }
+
+const listMembers = `SELECT ` + memberColumns + `,
+	(SELECT count(*) FROM documents d WHERE d.owner_id = m.id) AS documents,
+	CASE WHEN m.status = 'active' THEN 0 ELSE
+		(SELECT count(*) FROM documents d WHERE d.owner_id = m.id AND d.access <> 'archived') END AS unowned,
+	coalesce((SELECT c.id::text FROM cases c WHERE c.member_id = m.id AND c.closed_at IS NULL AND c.workspace_id IS NULL), '') AS open_case_id
+	FROM members m`
+
+// Members lists members, active ones unless told otherwise.
+func (s *Store) Members(ctx context.Context, f offboarding.MemberFilter) (offboarding.Page[offboarding.MemberRow], error) {
+	c := &conditions{}
+	if !f.AnyStatus {
+		if f.Status == "" {
+			f.Status = offboarding.MemberActive
+		}
+		c.equal("m.status", string(f.Status))
+	}
+	c.id("m.organization_id", f.OrganizationID)
+	if err := c.after("m.id", f.Cursor); err != nil {
+		return offboarding.Page[offboarding.MemberRow]{}, err
+	}
+	limit := pageSize(f.Limit)
+	return page(ctx, s, "list members", listMembers+c.where("m.id", limit+1), c, limit,
+		func(*offboarding.MemberRow) []*time.Time { return nil },
+		func(row offboarding.MemberRow) string { return row.ID })
+}
+
+const listDocuments = `SELECT d.id, d.organization_id, d.external_id, d.title, d.kind, d.access, d.owner_id,
+	m.display_name AS owner_name, m.status AS owner_status FROM documents d JOIN members m ON m.id = d.owner_id`
+
+// Documents lists documents with their owners.
+func (s *Store) Documents(ctx context.Context, f offboarding.DocumentFilter) (offboarding.Page[offboarding.DocumentRow], error) {
+	c := &conditions{}
+	c.id("d.organization_id", f.OrganizationID)
+	c.id("d.owner_id", f.OwnerID)
+	if f.Unowned {
+		c.add("m.status <> 'active' AND d.access <> 'archived'")
+	}
+	if err := c.after("d.id", f.Cursor); err != nil {
+		return offboarding.Page[offboarding.DocumentRow]{}, err
+	}
+	limit := pageSize(f.Limit)
+	return page(ctx, s, "list documents", listDocuments+c.where("d.id", limit+1), c, limit,
+		func(*offboarding.DocumentRow) []*time.Time { return nil },
+		func(row offboarding.DocumentRow) string { return row.ID })
+}

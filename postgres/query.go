@@ -48,6 +48,18 @@ func (c *conditions) id(column, value string) {
 	}
 }
 
+// after goes on behind the row with the cursor's ID, in an order by ID.
+func (c *conditions) after(column, cursor string) error {
+	if cursor == "" {
+		return nil
+	}
+	if !isID(cursor) {
+		return badCursor()
+	}
+	c.add(column+" > ?::uuid", cursor)
+	return nil
+}
+
 // where is the finished clause, with the limit as the last parameter.
 func (c *conditions) where(order string, limit int) string {
 	clause := ""

@@ -75,3 +75,59 @@ func TestAFolderThatWasRenamedAndMovedIsFoundAgain(t *testing.T) {
 	require.Equal(t, "Mine/From a friend", l.path(first))
 	require.Equal(t, "Mine/From a friend", l.path(second))
 }
+
+// Statements 000.22, 000.23, 002.9, 002.17 and 002.29: who has left is in the list of
+// members where that is asked for, and so is what they own.
+func TestWhoHasLeftIsListedWhereAsked(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	first, archived := l.Document(l.member, ""), l.Document(l.member, "")
+	l.Exec(`UPDATE documents SET access = 'archived' WHERE id = $1`, archived)
+	l.Document(l.Owner, "")
+	l.inGrace()
+	members := func(f offboarding.MemberFilter) (names []string) {
+		t.Helper()
+		f.OrganizationID, f.Limit = l.ID, 2
+		for {
+			page, err := l.store.Members(t.Context(), f)
+			require.NoError(t, err)
+			for _, m := range page.Items {
+				names = append(names, m.DisplayName)
+			}
+			if f.Cursor = page.Next; f.Cursor == "" {
+				return names
+			}
+		}
+	}
+	require.Equal(t, []string{"Member 1", "Member 2", "Member 3"}, members(offboarding.MemberFilter{}))
+	require.Equal(t, []string{"Member 4"}, members(offboarding.MemberFilter{Status: offboarding.MemberInactive}))
+	require.Len(t, members(offboarding.MemberFilter{AnyStatus: true}), 4)
+	page, err := l.store.Members(t.Context(), offboarding.MemberFilter{OrganizationID: l.ID, Status: offboarding.MemberInactive})
+	require.NoError(t, err)
+	require.Equal(t, []any{2, 1, l.id}, []any{page.Items[0].Documents, page.Items[0].Unowned, page.Items[0].OpenCaseID})
+
+	documents, err := l.store.Documents(t.Context(), offboarding.DocumentFilter{OrganizationID: l.ID, OwnerID: l.member})
+	require.NoError(t, err)
+	require.Len(t, documents.Items, 2)
+	documents, err = l.store.Documents(t.Context(), offboarding.DocumentFilter{OrganizationID: l.ID, Unowned: true})
+	require.NoError(t, err)
+	require.Len(t, documents.Items, 1)
+	require.Equal(t, first, documents.Items[0].ID)
+	_, err = l.store.Documents(t.Context(), offboarding.DocumentFilter{Cursor: "x"})
+	refused(t, offboarding.CodeInvalidArgument, err)
+}
+
+// Statements 000.3 and 000.19: where a provider deactivates, the admin who set it up
+// finds the documents at the same place.
+func TestAProvidersLeaverIsFoundInArchivedUsers(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	l.Provisioned("okta", l.member)
+	l.Exec(`UPDATE organizations SET default_disposition = 'transfer'`)
+	document := l.Document(l.member, l.Folder(l.member, "", "Drafts"))
+	l.deactivated(offboarding.Request{MemberID: l.member, Provider: "okta"})
+	require.Equal(t, l.Admin, l.plan.NewOwnerID)
+	l.transfer(l.plan.NewOwnerID)
+	require.Equal(t, l.Admin+" editable", l.DocumentState(document))
+	require.Equal(t, "Archived Users/Member 4/Drafts", l.path(document))
+}

@@ -63,7 +63,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done, 4 refused by a rule.
 	root.AddCommand(
 		newMigrateCmd(f, nil), newImportCmd(f, nil), newSettingsCmd(f, nil),
 		newPreviewCmd(f, nil), newStartCmd(f, nil), newBulkCmd(f, nil),
-		newStatusCmd(f, nil), newListCmd(f, nil), newAuditCmd(f, nil),
+		newStatusCmd(f, nil), newListCmd(f, nil), newAuditCmd(f, nil), newMembersCmd(f, nil), newDocumentsCmd(f, nil),
 		newClaimCmd(f, nil), newRequestsCmd(f, nil), newApproveCmd(f, nil), newRejectCmd(f, nil), newTransferCmd(f, nil),
 		newExtendCmd(f, nil), newRescheduleCmd(f, nil), newCancelCmd(f, nil), newReactivateCmd(f, nil), newDeleteCmd(f, nil),
 		newRemoveCmd(f, nil), newHoldCmd(f),
