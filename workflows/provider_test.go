@@ -73,6 +73,7 @@ func TestAProvidersNewOwnerFallsBack(t *testing.T) {
 			})
 			require.Equal(t, offboarding.PhaseCompleted, s.result().Phase)
 			require.Equal(t, s.Manager+" editable", s.DocumentState(document))
+			require.Equal(t, "Archived Users/Member 4", s.path(document), "as with every other leaver")
 			require.NotEmpty(t, s.status().FallbackReason)
 			require.Equal(t, 1, s.count(offboarding.EventChangeNewOwner))
 		})
