@@ -12,6 +12,7 @@ const (
 // end. A cursor is opaque and belongs to the filter that it came from.
 type Page[T any] struct {
 	Items []T    `json:"items"`
+	Total *int   `json:"total,omitempty"` // on all pages together; nil where the list does not count
 	Next  string `json:"next,omitempty"`
 }
 
@@ -106,6 +107,7 @@ type MemberRow struct {
 	Documents  int    `db:"documents" json:"documents"`                 // that the member owns
 	Unowned    int    `db:"unowned" json:"unowned"`                     // of them, those that wait for an owner
 	OpenCaseID string `db:"open_case_id" json:"open_case_id,omitempty"` // of the whole organization
+	CasePhase  Phase  `db:"case_phase" json:"case_phase,omitempty"`     // of the open case
 }
 
 // DocumentFilter selects documents; what is empty does not narrow. They come in the

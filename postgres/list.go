@@ -156,10 +156,10 @@ const listMembers = `SELECT ` + memberColumns + `,
 	(SELECT count(*) FROM documents d WHERE d.owner_id = m.id) AS documents,
 	CASE WHEN m.status = 'active' THEN 0 ELSE
 		(SELECT count(*) FROM documents d WHERE d.owner_id = m.id AND d.access <> 'archived') END AS unowned,
-	coalesce((SELECT c.id::text FROM cases c WHERE c.member_id = m.id AND c.closed_at IS NULL AND c.workspace_id IS NULL), '') AS open_case_id
-	FROM members m`
+	coalesce(c.id::text, '') AS open_case_id, coalesce(c.phase, '') AS case_phase
+	FROM members m LEFT JOIN cases c ON c.member_id = m.id AND c.closed_at IS NULL AND c.workspace_id IS NULL`
 
-// Members lists members, active ones unless told otherwise.
+// Members lists members, active ones unless told otherwise, and counts them all.
 func (s *Store) Members(ctx context.Context, f offboarding.MemberFilter) (offboarding.Page[offboarding.MemberRow], error) {
 	c := &conditions{}
 	if !f.AnyStatus {
@@ -169,13 +169,23 @@ func (s *Store) Members(ctx context.Context, f offboarding.MemberFilter) (offboa
 		c.equal("m.status", string(f.Status))
 	}
 	c.id("m.organization_id", f.OrganizationID)
+	countAll, args := "SELECT count(*) FROM members m"+c.clause(), c.args
 	if err := c.after("m.id", f.Cursor); err != nil {
 		return offboarding.Page[offboarding.MemberRow]{}, err
 	}
 	limit := pageSize(f.Limit)
-	return page(ctx, s, "list members", listMembers+c.where("m.id", limit+1), c, limit,
+	out, err := page(ctx, s, "list members", listMembers+c.where("m.id", limit+1), c, limit,
 		func(*offboarding.MemberRow) []*time.Time { return nil },
 		func(row offboarding.MemberRow) string { return row.ID })
+	if err != nil {
+		return out, err
+	}
+	out.Total = new(int)
+	err = s.inTx(ctx, "count members", func(t *tx) error {
+		_, err := t.find(out.Total, countAll, args...)
+		return err
+	})
+	return out, err
 }
 
 const listDocuments = `SELECT d.id, d.organization_id, d.external_id, d.title, d.kind, d.access, d.owner_id,

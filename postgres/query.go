@@ -60,12 +60,17 @@ func (c *conditions) after(column, cursor string) error {
 	return nil
 }
 
+// clause is the WHERE alone, "" where nothing narrows.
+func (c *conditions) clause() string {
+	if len(c.text) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(c.text, " AND ")
+}
+
 // where is the finished clause, with the limit as the last parameter.
 func (c *conditions) where(order string, limit int) string {
-	clause := ""
-	if len(c.text) > 0 {
-		clause = " WHERE " + strings.Join(c.text, " AND ")
-	}
+	clause := c.clause()
 	c.args = append(c.args, limit)
 	return clause + " ORDER BY " + order + " LIMIT $" + strconv.Itoa(len(c.args))
 }

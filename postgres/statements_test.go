@@ -104,7 +104,15 @@ func TestWhoHasLeftIsListedWhereAsked(t *testing.T) {
 	require.Len(t, members(offboarding.MemberFilter{AnyStatus: true}), 4)
 	page, err := l.store.Members(t.Context(), offboarding.MemberFilter{OrganizationID: l.ID, Status: offboarding.MemberInactive})
 	require.NoError(t, err)
-	require.Equal(t, []any{2, 1, l.id}, []any{page.Items[0].Documents, page.Items[0].Unowned, page.Items[0].OpenCaseID})
+	row := page.Items[0]
+	require.Equal(t, []any{2, 1, l.id, offboarding.PhaseGrace}, []any{row.Documents, row.Unowned, row.OpenCaseID, row.CasePhase})
+	require.Equal(t, 1, *page.Total)
+	page, err = l.store.Members(t.Context(), offboarding.MemberFilter{OrganizationID: l.ID, Cursor: l.Owner, Limit: 1})
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 3}, []int{len(page.Items), *page.Total}, "of a later page too the total is that of all pages")
+	page, err = l.store.Members(t.Context(), offboarding.MemberFilter{OrganizationID: newID(), AnyStatus: true})
+	require.NoError(t, err)
+	require.Zero(t, *page.Total, "of another organization")
 
 	documents, err := l.store.Documents(t.Context(), offboarding.DocumentFilter{OrganizationID: l.ID, OwnerID: l.member})
 	require.NoError(t, err)

@@ -73,13 +73,14 @@ func membersRun(ctx context.Context, opts *membersOptions) error {
 			fmt.Fprintln(w, "No members.")
 			return
 		}
-		t := terminal.NewTable(w, "member", "name", "role", "account", "status", "documents", "unowned", "open case")
+		t := terminal.NewTable(w, "member", "name", "role", "account", "status", "documents", "unowned", "open case in")
 		for _, m := range page.Items {
 			t.AppendRow(table.Row{
-				short(m.Email, 40), short(m.DisplayName, 30), m.Role, m.AccountType, m.Status, m.Documents, m.Unowned, m.OpenCaseID,
+				short(m.Email, 40), short(m.DisplayName, 30), m.Role, m.AccountType, m.Status, m.Documents, m.Unowned, m.CasePhase,
 			})
 		}
 		t.Render()
+		fmt.Fprintf(w, "\n%d of %s\n", len(page.Items), count(*page.Total, "member", "members"))
 	})
 	opts.nextPage(page.Next)
 	return err
