@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"handover/activities"
+	cases "handover/client"
 	"handover/offboarding"
 	"handover/workflows"
 )
@@ -279,6 +280,52 @@ func (c *live) ends(want offboarding.Phase) *live {
 
 func ahead(d time.Duration) func(*offboarding.Request) {
 	return func(r *offboarding.Request) { r.EffectiveAt = time.Now().Add(d).Format(time.RFC3339) }
+}
+
+// Of what comes after a case, and of deletions.
+func init() {
+	recorded["reactivation-after-the-case"] = func(_ *testing.T, s *stand, leaver string) *live {
+		documents(s.Organization, leaver, 2)
+		s.start(leaver, func(r *offboarding.Request) { r.NewOwnerID = s.Manager }).ends(offboarding.PhaseCompleted)
+		return s.comesBack(leaver, offboarding.ReactivationRequest{MemberID: leaver, ReturnDocuments: true})
+	}
+	recorded["reactivation-through-the-open-case"] = func(_ *testing.T, s *stand, leaver string) *live {
+		documents(s.Organization, leaver, 1)
+		s.start(leaver, nil).reaches(phase(offboarding.PhaseGrace))
+		return s.comesBack(leaver, offboarding.ReactivationRequest{MemberID: leaver})
+	}
+	recorded["reactivation-of-many"] = func(_ *testing.T, s *stand, leaver string) *live {
+		s.start(leaver, nil).ends(offboarding.PhaseCompleted)
+		return s.comesBack("many", offboarding.ReactivationRequest{MemberIDs: []string{leaver, s.Manager}})
+	}
+	recorded["reactivation-refused"] = func(_ *testing.T, s *stand, leaver string) *live {
+		return s.comesBack(leaver, offboarding.ReactivationRequest{MemberID: leaver})
+	}
+	recorded["deletion-of-an-active-member"] = func(_ *testing.T, s *stand, leaver string) *live {
+		documents(s.Organization, leaver, 1)
+		return s.goes(leaver)
+	}
+	recorded["deletion-of-a-member-who-has-left"] = func(_ *testing.T, s *stand, leaver string) *live {
+		s.start(leaver, nil).ends(offboarding.PhaseCompleted)
+		return s.goes(leaver)
+	}
+}
+
+// comesBack runs a Reactivation to its end.
+func (s *stand) comesBack(id string, r offboarding.ReactivationRequest) *live {
+	r.RequestedBy = s.Admin
+	_, err := cases.New(s.client).ReactivateMembers(s.t.Context(), id, r)
+	if offboarding.CodeOf(err) != offboarding.CodeAlreadyActive { // the history of a refusal is one too
+		require.NoError(s.t, err)
+	}
+	return s.live(offboarding.ReactivationWorkflowID(id))
+}
+
+// goes runs a MemberDeletion to its end.
+func (s *stand) goes(member string) *live {
+	_, err := cases.New(s.client).Delete(s.t.Context(), offboarding.DeletionRequest{MemberID: member, RequestedBy: s.Admin})
+	require.NoError(s.t, err)
+	return s.live(offboarding.DeletionWorkflowID(member))
 }
 
 func TestRecordHistories(t *testing.T) {
