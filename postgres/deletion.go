@@ -70,10 +70,12 @@ var erasures = []erasure{
 	{func(e *offboarding.Erased) *int { return &e.Requests }, `UPDATE ownership_requests SET note = '', decision_note = '' WHERE id IN (
 		SELECT id FROM ownership_requests WHERE (member_id = $1 OR decided_by = $1 OR ` + ofTheirCases + `)
 		AND (note <> '' OR decision_note <> '') ORDER BY id FOR NO KEY UPDATE)`, nil},
-	{func(e *offboarding.Erased) *int { return &e.Bulk }, `UPDATE bulk_members SET reference = '', error = '',
+	{
+		func(e *offboarding.Erased) *int { return &e.Bulk }, `UPDATE bulk_members SET reference = '', error = '',
 		request = CASE WHEN request IS NOT NULL THEN without_texts(request) || jsonb_build_object('member_id', $1::uuid) END
 		WHERE member_id = $1 OR lower(reference) IN (lower($2), lower('email:' || $2), lower($3), lower('external:' || $3))`,
-		[]string{"email", "external_id"}},
+		[]string{"email", "external_id"},
+	},
 	{func(e *offboarding.Erased) *int { return &e.Holds }, `UPDATE legal_holds SET reason = 'erased' WHERE member_id = $1`, nil},
 	// The trigger audit_events_texts_only lets this pass in the transaction that deletes the member, and nothing else.
 	{func(e *offboarding.Erased) *int { return &e.Events }, `UPDATE audit_events SET before = without_texts(before), after = without_texts(after)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -139,15 +140,13 @@ func announce(w *strings.Builder, m offboarding.Member, p offboarding.Preview, o
 
 func printDeletion(w *strings.Builder, r offboarding.DeletionResult) {
 	fmt.Fprintf(w, "The member is deleted (%s).\n\n", r.MemberID)
-	numbers := []any{
-		"Documents that stay with the tombstone", r.Documents, "Names of credentials erased", r.Credentials, "Cases without texts", r.Cases,
-		"Records of steps erased", r.Steps, "Ownership requests without notes", r.Requests, "Audit events without texts", r.Events,
-		"Folders renamed", r.Folders, "Members without this manager", r.Reports, "Rows of bulk lists erased", r.Bulk,
-		"Lifted legal holds without reason", r.Holds,
-	}
-	var facts []string
-	for i := 0; i < len(numbers); i += 2 {
-		facts = append(facts, fmt.Sprint(numbers[i]), fmt.Sprint(numbers[i+1]))
+	number := strconv.Itoa
+	facts := []string{
+		"Documents that stay with the tombstone", number(r.Documents), "Names of credentials erased", number(r.Credentials),
+		"Cases without texts", number(r.Cases), "Records of steps erased", number(r.Steps),
+		"Ownership requests without notes", number(r.Requests), "Audit events without texts", number(r.Events),
+		"Folders renamed", number(r.Folders), "Members without this manager", number(r.Reports),
+		"Rows of bulk lists erased", number(r.Bulk), "Lifted legal holds without reason", number(r.Holds),
 	}
 	pairs(w, append(facts, "Open case", r.CaseID)...)
 }

@@ -196,7 +196,7 @@ func TestReactivationOnAServer(t *testing.T) {
 	for range 5 {
 		next := s.start(s.Leaver, func(r *offboarding.Request) { r.NewOwnerID = s.Manager })
 		next.reaches(func(s offboarding.Status) bool { return s.DeactivatedAt != nil })
-		result, err = c.ReactivateMembers(t.Context(), "", offboarding.ReactivationRequest{MemberID: s.Leaver, RequestedBy: s.Admin, ReturnDocuments: true})
+		_, err = c.ReactivateMembers(t.Context(), "", offboarding.ReactivationRequest{MemberID: s.Leaver, RequestedBy: s.Admin, ReturnDocuments: true})
 		require.NoError(t, err)
 		require.Equal(t, "active", s.Text(`SELECT status FROM members WHERE id = $1`, s.Leaver))
 		require.Equal(t, s.Leaver+" editable", s.DocumentState(open))
@@ -217,7 +217,7 @@ func TestReactivationOnAServer(t *testing.T) {
 	result, err = c.ReactivateMembers(t.Context(), "all", offboarding.ReactivationRequest{MemberIDs: members, RequestedBy: s.Admin})
 	require.NoError(t, err)
 	require.Equal(t, offboarding.BulkSuccess, result.Message)
-	require.Equal(t, 260, result.BulkReactivation.Reactivated)
+	require.Equal(t, 260, result.Reactivated)
 	runs := s.live(offboarding.ReactivationWorkflowID("all")).histories()
 	require.Greater(t, len(runs), 1)
 	for _, run := range runs {
