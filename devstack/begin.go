@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"handover/internal/terminal"
@@ -77,32 +76,10 @@ func (s *story) leave(ctx context.Context, leavers []offboarding.Leaver) error {
 	f := &s.figures
 	f.Leavers, f.Refused = len(leavers), map[string]int{}
 	s.chapter("Day 0: the HR system sends its list of leavers")
-	s.say("%s asks to offboard %s. Each gets a case of its own.", s.admin.Name, count(len(leavers), "member"))
+	s.say("%s asks to offboard %s. All lose access first; then each gets a case.", s.admin.Name, count(len(leavers), "member"))
 
 	s.begun = time.Now()
-	var mu sync.Mutex
-	later := 0
-	err := s.each(ctx, "offboarding", len(leavers), func(ctx context.Context, i int) error {
-		status, err := s.start(ctx, leavers[i])
-		mu.Lock()
-		defer mu.Unlock()
-		var refusal *offboarding.Refusal
-		switch {
-		case errors.As(err, &refusal):
-			f.Refused[string(refusal.Code())]++
-		case err != nil:
-			return err
-		default:
-			f.Offboarded++
-			if status.Phase == offboarding.PhaseScheduled {
-				later++
-			}
-			if !status.Phase.Closed() {
-				s.open = append(s.open, status.WorkflowID)
-			}
-		}
-		return nil
-	})
+	later, gone, err := s.offboard(ctx, leavers)
 	if err != nil {
 		return err
 	}
@@ -114,9 +91,8 @@ func (s *story) leave(ctx context.Context, leavers []offboarding.Leaver) error {
 	if err != nil {
 		return err
 	}
-	took := time.Since(s.begun)
 	s.say("%s offboarded in %.1f s: nobody of them can sign in any more, %s revoked, the seats are free.",
-		count(f.Offboarded-later, "member"), took.Seconds(), count(revoked, "credential"))
+		count(f.Offboarded-later, "member"), gone.Seconds(), count(revoked, "credential"))
 	if later > 0 {
 		s.say("%s on the list leave later; their cases wait for the day.", count(later, "member"))
 	}
@@ -128,28 +104,64 @@ func (s *story) leave(ctx context.Context, leavers []offboarding.Leaver) error {
 	return nil
 }
 
-// start starts one leaver's case and waits until access is revoked.
-func (s *story) start(ctx context.Context, l offboarding.Leaver) (offboarding.Status, error) {
-	leaver, err := s.store.FindMember(ctx, "email:"+l.Email, s.figures.Organization)
+// offboard runs the list, and counts what becomes of the leavers. It answers with
+// how many leave later, and how long it took until all others had no access.
+func (s *story) offboard(ctx context.Context, leavers []offboarding.Leaver) (later int, gone time.Duration, err error) {
+	r := offboarding.BulkRequest{RequestedBy: s.admin.ID, Origin: "SCRIPT,Handover,demo", Confirmed: true, Rate: demoRate}
+	r.Disposition = offboarding.DispositionRetain
+	var emails []string
+	for _, l := range leavers {
+		emails = append(emails, l.Email, l.NewOwnerEmail)
+	}
+	found, err := s.store.MembersByEmail(ctx, emails, s.figures.Organization)
 	if err != nil {
-		return offboarding.Status{}, err
+		return 0, 0, err
 	}
-	r := offboarding.Request{
-		MemberID: leaver.ID, RequestedBy: s.admin.ID, Origin: "SCRIPT,Handover,demo", Reason: l.Reason, EffectiveAt: l.LastDay,
-		Disposition: l.Disposition, NewOwnerID: l.NewOwnerEmail,
-	}
-	if r.Disposition == "" && r.NewOwnerID == "" {
-		r.Disposition = offboarding.DispositionRetain
-	}
-	if r.NewOwnerID != "" && r.NewOwnerID != offboarding.NewOwnerManager {
-		owner, err := s.store.FindMember(ctx, "email:"+r.NewOwnerID, s.figures.Organization)
-		if err != nil {
-			return offboarding.Status{}, err
+	for _, l := range leavers {
+		m := offboarding.BulkMember{BulkPlan: offboarding.BulkPlan{
+			Reason: l.Reason, EffectiveAt: l.LastDay, Disposition: l.Disposition, NewOwnerID: l.NewOwnerEmail,
+		}}
+		if owner := found[strings.ToLower(l.NewOwnerEmail)]; len(owner) > 0 {
+			m.NewOwnerID = owner[0].ID
 		}
-		r.NewOwnerID = owner.ID
+		if members := found[strings.ToLower(l.Email)]; len(members) > 0 {
+			m.MemberID = members[0].ID
+			r.Members = append(r.Members, m)
+		} else {
+			s.figures.Refused[string(offboarding.CodeMemberNotFound)]++
+		}
 	}
-	return s.cases.StartAndAwait(ctx, r)
+	if _, err := s.cases.StartBulk(ctx, demoBulk, r); err != nil {
+		return 0, 0, err
+	}
+	result, err := s.cases.BulkResult(ctx, demoBulk)
+	if err != nil {
+		return 0, 0, err
+	}
+	run, err := s.store.FindBulkRun(ctx, demoBulk, "")
+	if err != nil {
+		return 0, 0, err
+	}
+	s.figures.Offboarded = result.Counts.Accepted()
+	for f := (offboarding.BulkFilter{Outcome: offboarding.BulkMemberRefused, Limit: offboarding.MaxLimit}); ; {
+		page, err := s.store.BulkMembers(ctx, demoBulk, f)
+		if err != nil {
+			return 0, 0, err
+		}
+		for _, m := range page.Items {
+			s.figures.Refused[string(m.Violations[0].Code)]++
+		}
+		if f.Cursor = page.Next; f.Cursor == "" {
+			return result.Counts.Scheduled, run.AccessGoneAt.Sub(run.CreatedAt), s.keepOpen(ctx)
+		}
+	}
 }
+
+// The demo's list of leavers, and how many cases a second it starts.
+const (
+	demoBulk = "demo"
+	demoRate = 200
+)
 
 // meaning says what a refusal means, for somebody who sees the codes for the
 // first time.
