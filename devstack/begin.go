@@ -131,6 +131,9 @@ func (s *story) offboard(ctx context.Context, leavers []offboarding.Leaver) (lat
 			s.figures.Refused[string(offboarding.CodeMemberNotFound)]++
 		}
 	}
+	if len(r.Members) == 0 {
+		return 0, 0, nil
+	}
 	if _, err := s.cases.StartBulk(ctx, demoBulk, r); err != nil {
 		return 0, 0, err
 	}

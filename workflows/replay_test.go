@@ -182,7 +182,7 @@ var recorded = map[string]func(t *testing.T, s *stand, leaver string) *live{
 		c.forward(3 * day)
 		return c.ends(offboarding.PhaseCompleted)
 	},
-	"bulk":               recordBulk,
+	"bulk-offboarding":   recordBulk,
 	"bulk-refused":       recordBulkRefused,
 	"bulk-messages":      recordBulkMessages,
 	"taken-over-by-bulk": recordTakenOver,
