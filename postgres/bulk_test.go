@@ -26,7 +26,6 @@ type listed struct {
 	actor   string // owner of the organization above
 	request offboarding.BulkRequest
 	at      time.Time
-	names   map[string]string // of rows, by member reference
 }
 
 func newListed(t testing.TB) *listed {
