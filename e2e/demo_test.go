@@ -58,7 +58,7 @@ func demo(t *testing.T, data string) (result, figures) {
 	var keys object
 	require.NoError(t, json.Unmarshal(raw, &keys))
 	require.Len(t, keys, 18, "a key is missing: %v", keys)
-	require.Len(t, f.Invariants, 8)
+	require.Len(t, f.Invariants, 9)
 	for name, holds := range f.Invariants {
 		require.True(t, holds, name)
 	}
