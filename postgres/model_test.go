@@ -35,7 +35,8 @@ type modelMember struct {
 	manager  string
 	outside  bool // on a domain that is not the organization's
 	provider bool // managed by an identity provider
-	live     int  // credentials and sessions that work
+	deleted  bool
+	live     int // credentials and sessions that work
 }
 
 type modelDocument struct {
@@ -311,11 +312,14 @@ type start struct {
 // admit judges a start: the open case of the member (rule E2), a new one, or all
 // that is broken.
 func (m *model) admit(s start) (answer string, opened *modelCase) {
-	if open := m.openCase(s.leaver); open != nil && len(m.authority(s.by, s.leaver)) == 0 {
+	if open := m.openCase(s.leaver); open != nil && !m.members[s.leaver].deleted && len(m.authority(s.by, s.leaver)) == 0 {
 		if open.reopened {
 			return "waits", nil
 		}
 		return "existing " + open.name, nil
+	}
+	if m.members[s.leaver].deleted { // nobody (rule X1)
+		return m.nobody(s.by).String(), nil
 	}
 	disposition, newOwner := s.disposition, s.newOwner
 	if disposition == "" {
@@ -352,6 +356,12 @@ func (m *model) admit(s start) (answer string, opened *modelCase) {
 	m.cases = append(m.cases, c)
 	m.event(offboarding.EventScheduleOffboarding, s.by, "")
 	return "opened " + c.name + " to " + string(disposition) + " " + newOwner, c
+}
+
+// nobody is what is wrong with a request about a member who is none, besides its form.
+func (m *model) nobody(by string) (broken codes) {
+	broken.add(!m.admin(by), offboarding.CodeNotAuthorized)
+	return append(broken, offboarding.CodeMemberNotFound)
 }
 
 // revoke is step 3, after a second look where the case has waited.
@@ -529,6 +539,8 @@ func (m *model) claim(c *modelCase, document, member, request string) string {
 	d, who := m.documents[document], m.members[member]
 	level := m.grant(document, member)
 	switch {
+	case who.deleted:
+		return codes{offboarding.CodeNoAccess}.String()
 	case d.owner == member && d.movedBy == c:
 		return "claimed" // sent twice
 	case !who.active || level == "" || member == c.leaver:
@@ -658,12 +670,38 @@ func (m *model) judgeReturn(member, admin string) codes {
 	broken := m.authority(admin, member)
 	broken.add(m.seats > 0 && active >= m.seats && !who.active, offboarding.CodeSeatLimitExceeded)
 	broken.add(who.provider, offboarding.CodeExternallyManaged)
+	broken.add(who.deleted, offboarding.CodeMemberNotFound)
 	return broken
+}
+
+// remove deletes a member who is not active (rule X1): what they own and what is said
+// of them stays, and their open case goes on.
+func (m *model) remove(member, admin string) string {
+	who := m.members[member]
+	if who.deleted {
+		return m.nobody(admin).String()
+	}
+	broken := m.authority(admin, member)
+	broken.add(m.onHold(member), offboarding.CodeLegalHold)
+	if len(broken) > 0 {
+		return broken.String()
+	}
+	who.deleted, who.provider, who.manager = true, false, ""
+	for _, other := range m.members {
+		if other.manager == member {
+			other.manager = ""
+		}
+	}
+	m.event(offboarding.EventDeleteMember, admin, "")
+	return fmt.Sprintf("deleted, %d documents stay", len(m.owned(member)))
 }
 
 // rehire is a reactivation that need not know the case: it goes to the open one, or
 // opens the one again that made the member inactive.
 func (m *model) rehire(member, admin string) (string, *modelCase) {
+	if m.members[member].deleted {
+		return m.nobody(admin).String(), nil
+	}
 	if open := m.openCase(member); open != nil && open.phase != offboarding.PhaseScheduled {
 		if broken := m.authority(admin, member); len(broken) > 0 {
 			return broken.String(), nil

@@ -28,12 +28,13 @@ var actions = []action{
 	{"decide", 6, (*world).decide, (*world).undecided},
 	{"reactivate", 2, (*world).reactivate, inPhase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)},
 	{"rehire", 2, (*world).rehire, func(w *world) bool { return len(w.gone()) > 0 }},
+	{"delete", 1, (*world).remove, func(w *world) bool { return len(w.who(func(m *modelMember) bool { return !m.active })) > 0 }},
 	{"transfer", 3, (*world).transfer, inPhase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)},
 	{"extend", 2, (*world).extend, inPhase(offboarding.PhaseGrace)},
 	{"settings", 1, (*world).settings, always},
 	{"sign in", 1, (*world).signIn, always},
 	{"hire", 1, (*world).hire, (*world).seatFree},
-	{"repeat", 1, (*world).repeat, func(w *world) bool { return len(w.past) > 0 }},
+	{"repeat", 1, (*world).repeat, func(w *world) bool { return len(w.repeatable()) > 0 }},
 	{"look again", 1, (*world).lookAgain, func(w *world) bool { return len(w.cases(w.parked)) > 0 }},
 	{"reschedule", 1, (*world).reschedule, inPhase(offboarding.PhaseScheduled)},
 	{"cancel", 1, (*world).cancel, inPhase(offboarding.PhaseScheduled)},
@@ -101,7 +102,10 @@ func (w *world) who(holds func(*modelMember) bool) []string {
 	return names
 }
 
-func (w *world) everybody() []string { return w.who(func(*modelMember) bool { return true }) }
+func (w *world) everybody() []string { return w.who(func(m *modelMember) bool { return !m.deleted }) }
+
+// anybody are those too who have been deleted.
+func (w *world) anybody() []string { return w.who(func(*modelMember) bool { return true }) }
 
 func (w *world) admin() string {
 	return mostly(w, "admin", w.who(func(m *modelMember) bool { return w.m.admin(m.name) }), w.everybody())
@@ -110,7 +114,7 @@ func (w *world) admin() string {
 // newOwner is a new owner by the words of a request, "" for nobody in particular.
 func (w *world) newOwner(leaver string) string {
 	likely := append(w.who(func(m *modelMember) bool { return w.m.eligibleOwner(m.name, leaver) }), "", offboarding.NewOwnerManager)
-	return mostly(w, "new owner", likely, w.everybody())
+	return mostly(w, "new owner", likely, w.anybody())
 }
 
 // ref is a member, as a request names them.
@@ -149,6 +153,7 @@ func (w *world) documentNames(holds func(*modelDocument) bool) []string {
 }
 
 func (w *world) step(d *driver, name string) offboarding.Step {
+	w.stepOf = d.modelCase
 	return offboarding.Step{CaseID: w.ids[d.name], Name: name, At: w.m.now}
 }
 
@@ -168,7 +173,7 @@ func (w *world) free() []string {
 }
 
 func (w *world) start() {
-	s := start{leaver: mostly(w, "leaver", w.free(), w.everybody()), by: w.admin()}
+	s := start{leaver: mostly(w, "leaver", w.free(), w.anybody()), by: w.admin()}
 	s.disposition = pick(w, "disposition", []offboarding.Disposition{"retain", "retain", "transfer", "archive", ""})
 	if s.disposition == offboarding.DispositionTransfer || rapid.IntRange(0, 9).Draw(w.T, "with a new owner") == 9 {
 		s.newOwner = w.newOwner(s.leaver)
@@ -435,7 +440,7 @@ func (w *world) claim() {
 	document := mostly(w, "document", unowned, w.documentNames(func(*modelDocument) bool { return true }))
 	granted := w.who(func(m *modelMember) bool { return m.active && w.m.grant(document, m.name) != "" })
 	slices.SortStableFunc(granted, func(a, b string) int { return eagerness(w, document, b) - eagerness(w, document, a) })
-	member := mostly(w, "member", granted, w.everybody())
+	member := mostly(w, "member", granted, w.anybody())
 	request := fmt.Sprintf("r%d", len(w.m.requests)+1)
 	in := offboarding.ClaimInput{Step: w.message(d), Message: offboarding.ClaimRequest{DocumentID: w.ids[document], MemberID: w.ids[member]}}
 	w.do("claim", d.name+" "+document+" "+member, said(w, w.store.Claim, in, func(out offboarding.Outcome) string {
@@ -568,7 +573,7 @@ func (w *world) reactivate() {
 
 // gone are those whose case has closed and left them inactive.
 func (w *world) gone() []string {
-	return w.who(func(m *modelMember) bool { return !m.active && w.m.openCase(m.name) == nil })
+	return w.who(func(m *modelMember) bool { return !m.active && !m.deleted && w.m.openCase(m.name) == nil })
 }
 
 // rehire asks for the reactivation of a member, without knowing the case.
@@ -612,6 +617,29 @@ func (w *world) rehire() {
 			d.reactivation = &underWay{id: in.ID, admin: admin, returnDocuments: returnDocuments, stage: "restore"}
 		}
 	}
+}
+
+// remove deletes somebody who is not active, mostly.
+func (w *world) remove() {
+	left := w.who(func(m *modelMember) bool { return !m.active && !m.deleted })
+	member, admin := mostly(w, "member", left, w.who(func(m *modelMember) bool { return !m.active })), w.admin()
+	id := newID()
+	in := offboarding.BeginDeletionInput{
+		Step:    offboarding.Step{CaseID: id, Name: "begin", At: w.m.now},
+		Request: offboarding.DeletionRequest{MemberID: w.ids[member], RequestedBy: w.ids[admin]},
+	}
+	w.do("delete", member+" by "+admin, func() string {
+		if _, err := w.store.BeginDeletion(w.Context(), in); err != nil {
+			return w.refusal(err)
+		}
+		erase := in
+		erase.Name = "erase"
+		out, err := w.store.EraseMember(w.Context(), erase)
+		if err != nil {
+			return w.refusal(err)
+		}
+		return fmt.Sprintf("deleted, %d documents stay", out.Documents)
+	}, func() string { return w.m.remove(member, admin) })
 }
 
 func (w *world) reactivateOn(d *driver) {
@@ -684,9 +712,15 @@ func (w *world) parked(d *driver) bool {
 	return parked && d.reactivation == nil && len(d.transfers) == 0
 }
 
+// repeatable are steps of the past, but for those of a deleted member's cases, whose
+// records are gone.
+func (w *world) repeatable() []pastStep {
+	return slices.DeleteFunc(slices.Clone(w.past), func(p pastStep) bool { return p.of != nil && w.m.members[p.of.leaver].deleted })
+}
+
 // repeat runs a step of the past: it answers as it did, and changes nothing.
 func (w *world) repeat() {
-	p := pick(w, "step", w.past)
+	p := pick(w, "step", w.repeatable())
 	if again := p.run(); again != p.answer {
 		w.fail("%s, run again later, came to:\n  %s\nand at first to:\n  %s", p.what, again, p.answer)
 	}

@@ -64,7 +64,7 @@ var reached = []string{
 	"claim: claimed", "claim: requested", "claim: refused", "decide: approved", "decide: rejected", "decide: refused",
 	"authorize transfer: to", "transfer message: 1", "extend: extended", "reschedule: rescheduled", "cancel: canceled",
 	"authorize reactivation: allowed", "authorize reactivation: refused", "reactivate: reactivated", "restore: 1", "return: 1", "grant: 1",
-	"rehire: reopens", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
+	"rehire: reopens", "delete: deleted", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
 }
 
 // tally counts what the steps came to.
@@ -115,12 +115,14 @@ type world struct {
 	folders   int // that were there at the start
 	tally     tally
 	story     []string
+	stepOf    *modelCase // whose step was named last
 	holds     int
 	rude      bool // messages go to cases in any phase
 }
 
 // pastStep is a step that can be run again, and what it came to.
 type pastStep struct {
+	of           *modelCase // nil for none
 	what, answer string
 	run          func() string
 }
@@ -280,7 +282,8 @@ func (w *world) do(kind, what string, run, predict func() string) string {
 		}
 		w.matches()
 	}
-	w.past = append(w.past, pastStep{what: kind + " " + what, answer: answer, run: run})
+	w.past = append(w.past, pastStep{of: w.stepOf, what: kind + " " + what, answer: answer, run: run})
+	w.stepOf = nil
 	return answer
 }
 
@@ -422,7 +425,11 @@ func (w *world) lines() []string {
 	lines := []string{"folders made without an event: 0"}
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	for _, who := range m.members {
-		add("member %s %s, %d live", who.name, map[bool]string{true: "active", false: "inactive"}[who.active], who.live)
+		status := map[bool]string{true: "active", false: "inactive"}[who.active]
+		if who.deleted {
+			status = "deleted"
+		}
+		add("member %s %s, %d live", who.name, status, who.live)
 	}
 	nameOf := func(c *modelCase) string {
 		if c == nil {
