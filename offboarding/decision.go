@@ -12,7 +12,7 @@ type DecisionFacts struct {
 
 // JudgeDecision judges rule C3.
 func JudgeDecision(a AdminApproval, f DecisionFacts) error {
-	violations := renamed(JudgeAdmin(f.Admin), "admin_id")
+	violations := ofAdmin(JudgeAdmin(f.Admin))
 	if !f.Found || f.Status != RequestPending {
 		violations = append(violations, Violation{
 			Rule: "C3", Code: CodeRequestNotPending, Field: "request_id", Message: "there is no such pending request in this case",

@@ -65,11 +65,11 @@ func JudgeProvidersCase(caseProvider, provider string) []Violation {
 	}}
 }
 
-// renamed calls requested_by what the message calls it.
-func renamed(violations []Violation, field string) []Violation {
+// ofAdmin calls requested_by what messages call it.
+func ofAdmin(violations []Violation) []Violation {
 	for i := range violations {
 		if violations[i].Field == "requested_by" {
-			violations[i].Field = field
+			violations[i].Field = "admin_id"
 		}
 	}
 	return violations

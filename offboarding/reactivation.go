@@ -11,7 +11,7 @@ type ReactivationFacts struct {
 
 // JudgeReactivation judges rules A1, A2, A4, E5, R1 and X1.
 func JudgeReactivation(f ReactivationFacts) error {
-	violations := renamed(JudgeAsker(f.Admin, f.Provider, f.Organization, f.Leaver), "admin_id")
+	violations := ofAdmin(JudgeAsker(f.Admin, f.Provider, f.Organization, f.Leaver))
 	if f.Leaver.Status == MemberDeleted {
 		violations = append(violations, Violation{
 			Rule: "X1", Code: CodeMemberNotFound, Message: "the member has been deleted",

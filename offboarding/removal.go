@@ -75,7 +75,7 @@ type RestorationFacts struct {
 
 // JudgeRestoration judges rules A1, A2, A4 and W1.
 func JudgeRestoration(f RestorationFacts) error {
-	violations := renamed(JudgeAuthority(f.Admin, f.Leaver), "admin_id")
+	violations := ofAdmin(JudgeAuthority(f.Admin, f.Leaver))
 	if !f.Leaver.Active() {
 		violations = append(violations, Violation{
 			Rule: "W1", Code: CodeAlreadyInactive, Field: "member_id", Message: "the member is not active in the organization",

@@ -55,10 +55,13 @@ type setting struct {
 }
 
 var settings = []setting{
-	{"claim_policy", "who may take an unowned document: self_serve or admin_approval",
+	{
+		"claim_policy", "who may take an unowned document: self_serve or admin_approval",
 		func(o *Organization) string { return string(o.ClaimPolicy) },
-		choice(func(o *Organization) *ClaimPolicy { return &o.ClaimPolicy }, PolicySelfServe, PolicyApproval)},
-	{"grace_period", "how long unowned documents stay editable, such as 7d or 36h",
+		choice(func(o *Organization) *ClaimPolicy { return &o.ClaimPolicy }, PolicySelfServe, PolicyApproval),
+	},
+	{
+		"grace_period", "how long unowned documents stay editable, such as 7d or 36h",
 		func(o *Organization) string { return FormatGrace(o.GracePeriod) },
 		func(o *Organization, text string) string {
 			if strings.TrimSpace(text) == "" {
@@ -70,25 +73,39 @@ var settings = []setting{
 			grace, _ := ParseGrace(text, 0) // checked
 			o.GracePeriod = grace.Truncate(time.Second)
 			return ""
-		}},
-	{"default_disposition", "what happens to documents unless a start says so: transfer, archive or retain",
+		},
+	},
+	{
+		"default_disposition", "what happens to documents unless a start says so: transfer, archive or retain",
 		func(o *Organization) string { return string(o.DefaultDisposition) },
-		choice(func(o *Organization) *Disposition { return &o.DefaultDisposition }, Dispositions...)},
-	{"attribution", "whose name the content of a deleted member keeps: name or anonymous",
+		choice(func(o *Organization) *Disposition { return &o.DefaultDisposition }, Dispositions...),
+	},
+	{
+		"attribution", "whose name the content of a deleted member keeps: name or anonymous",
 		func(o *Organization) string { return string(o.Attribution) },
-		choice(func(o *Organization) *Attribution { return &o.Attribution }, AttributionName, AttributionAnonymous)},
-	{"sso_sessions", "what becomes of a leaver's SSO sessions: revoke or wait",
+		choice(func(o *Organization) *Attribution { return &o.Attribution }, AttributionName, AttributionAnonymous),
+	},
+	{
+		"sso_sessions", "what becomes of a leaver's SSO sessions: revoke or wait",
 		func(o *Organization) string { return string(o.SSOSessions) },
-		choice(func(o *Organization) *SSOSessions { return &o.SSOSessions }, SSORevoke, SSOWait)},
-	{settingSeats, "active members at most, 0 for no limit",
+		choice(func(o *Organization) *SSOSessions { return &o.SSOSessions }, SSORevoke, SSOWait),
+	},
+	{
+		settingSeats, "active members at most, 0 for no limit",
 		func(o *Organization) string { return strconv.Itoa(o.SeatLimit) },
-		number(func(o *Organization) *int { return &o.SeatLimit }, checkSeatLimit)},
-	{"bulk_limit_percent", "share of the active members that one bulk offboarding may remove unconfirmed, 1 to 100",
+		number(func(o *Organization) *int { return &o.SeatLimit }, checkSeatLimit),
+	},
+	{
+		"bulk_limit_percent", "share of the active members that one bulk offboarding may remove unconfirmed, 1 to 100",
 		func(o *Organization) string { return strconv.Itoa(o.BulkLimitPercent) },
-		number(func(o *Organization) *int { return &o.BulkLimitPercent }, checkPercent)},
-	{"domains", "whose members can be offboarded, separated by commas",
-		func(o *Organization) string { return strings.Join(o.Domains, ",") }, writeDomains},
-	{"time_zone", "in which dates are meant for members without one, an IANA name",
+		number(func(o *Organization) *int { return &o.BulkLimitPercent }, checkPercent),
+	},
+	{
+		"domains", "whose members can be offboarded, separated by commas",
+		func(o *Organization) string { return strings.Join(o.Domains, ",") }, writeDomains,
+	},
+	{
+		"time_zone", "in which dates are meant for members without one, an IANA name",
 		func(o *Organization) string { return o.TimeZone },
 		func(o *Organization, text string) string {
 			o.TimeZone = text
@@ -96,8 +113,10 @@ var settings = []setting{
 				return "is empty"
 			}
 			return checkZone(text)
-		}},
-	{settingProvisioning, "owner or admin who set up provisioning and inherits by it; empty for nobody",
+		},
+	},
+	{
+		settingProvisioning, "owner or admin who set up provisioning and inherits by it; empty for nobody",
 		func(o *Organization) string { return o.ProvisioningAdminID },
 		func(o *Organization, text string) string {
 			o.ProvisioningAdminID = text
@@ -105,13 +124,16 @@ var settings = []setting{
 				return "is empty; an organization that " + o.IdentityProvider + " provisions has one"
 			}
 			return ""
-		}},
-	{"enterprise_plan_manager", "whether the admins act in the organizations below too: true or false",
+		},
+	},
+	{
+		"enterprise_plan_manager", "whether the admins act in the organizations below too: true or false",
 		func(o *Organization) string { return strconv.FormatBool(o.EnterprisePlanManager) },
 		func(o *Organization, text string) string {
 			o.EnterprisePlanManager = text == "true"
 			return among("true", "false")(text)
-		}},
+		},
+	},
 }
 
 // choice writes one of some words.
@@ -168,7 +190,7 @@ func (o *Organization) Settings() []Setting {
 // returns the organization as it is then and what has really changed, or a
 // Refusal with all that is wrong.
 func ChangeSettings(c SettingsChange, f SettingsFacts) (Organization, []SettingChanged, error) {
-	violations := append(renamed(JudgeAdmin(f.Admin), "admin_id"), CheckOrigin(c.Origin)...)
+	violations := append(ofAdmin(JudgeAdmin(f.Admin)), CheckOrigin(c.Origin)...)
 	wrong := func(rule string, code Code, name, message string) {
 		violations = append(violations, Violation{Rule: rule, Code: code, Field: name, Message: name + " " + message})
 	}

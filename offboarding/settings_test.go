@@ -116,8 +116,10 @@ invalid_argument time_zone`), "\n"), got)
 	_, changed, err = offboarding.ChangeSettings(offboarding.SettingsChange{Changes: map[string]string{"provisioning_admin": "", "seat_limit": "0"}}, f)
 	require.NoError(t, err)
 	require.Len(t, changed, 2, "nobody provisions there, and 0 is no limit")
-	for _, m := range []*offboarding.Member{nil, member("admin"), member("admin", role(offboarding.RoleAdmin), elsewhere),
-		member("admin", role(offboarding.RoleOwner), status(offboarding.MemberInactive))} {
+	for _, m := range []*offboarding.Member{
+		nil, member("admin"), member("admin", role(offboarding.RoleAdmin), elsewhere),
+		member("admin", role(offboarding.RoleOwner), status(offboarding.MemberInactive)),
+	} {
 		f = policies()
 		f.ProvisioningAdmin = m
 		_, _, err = offboarding.ChangeSettings(offboarding.SettingsChange{Changes: map[string]string{"provisioning_admin": "admin"}}, f)

@@ -12,7 +12,7 @@ type TransferFacts struct {
 
 // JudgeTransfer judges rules A1, N1 and T1 (seed 002).
 func JudgeTransfer(f TransferFacts) error {
-	violations := renamed(JudgeAdmin(f.Admin), "admin_id")
+	violations := ofAdmin(JudgeAdmin(f.Admin))
 	if f.Leaver.Active() && !f.Removed {
 		violations = append(violations, Violation{
 			Rule: "T1", Code: CodeMemberStillActive, Field: "member_id", Message: "documents are transferred only from a member who is not active",

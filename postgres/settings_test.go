@@ -150,8 +150,10 @@ func TestImportedParents(t *testing.T) {
 	load("team", "division", false, 3)
 	load("stranger", "", true, 0)
 	start := func(by, leaver string) error {
-		_, err := store.Admit(t.Context(), offboarding.AdmitInput{CaseID: newID(), WorkflowID: newID(), At: importTime.Add(time.Hour),
-			Request: offboarding.Request{MemberID: "external:" + leaver, RequestedBy: "external:" + by}})
+		_, err := store.Admit(t.Context(), offboarding.AdmitInput{
+			CaseID: newID(), WorkflowID: newID(), At: importTime.Add(time.Hour),
+			Request: offboarding.Request{MemberID: "external:" + leaver, RequestedBy: "external:" + by},
+		})
 		return err
 	}
 	refused(t, offboarding.CodeNotAuthorized, start("division-owner", "team-one"))
