@@ -16,13 +16,12 @@ import (
 )
 
 // admitted opens the run of a list.
-func (l *listed) admitted(bulkID string) (offboarding.BulkRun, error) {
-	return l.store.AdmitBulk(l.ctx(), offboarding.BulkAdmitInput{
+func (l *listed) admitted(t *testing.T, bulkID string) (offboarding.BulkRun, error) {
+	t.Helper()
+	return l.store.AdmitBulk(t.Context(), offboarding.BulkAdmitInput{
 		BulkID: bulkID, WorkflowID: offboarding.BulkWorkflowID(bulkID), At: l.at, Request: l.request,
 	})
 }
-
-func (l *listed) ctx() context.Context { return context.Background() }
 
 // code is why a row was refused.
 func code(row offboarding.BulkMemberRow) offboarding.Code {
@@ -91,20 +90,20 @@ func TestBulkGuard(t *testing.T) {
 	for range 11 {
 		l.add(l.Maker(), offboarding.BulkPlan{})
 	}
-	_, err := l.admitted("run")
+	_, err := l.admitted(t, "run")
 	refused(t, offboarding.CodeBulkLimitExceeded, err)
 	require.Contains(t, err.Error(), "remove 11 of 15 active members, and more than 10 have to be confirmed")
 	require.Zero(t, l.Count(`SELECT count(*) FROM bulk_runs`), "a refused run has left nothing")
 
 	l.Exec(`UPDATE organizations SET bulk_limit_percent = 80 WHERE id = $1`, l.ID)
-	run, err := l.admitted("run")
+	run, err := l.admitted(t, "run")
 	require.NoError(t, err)
 	require.Equal(t, 11, run.Counts.Pending)
 
 	// Ten may always be removed.
 	l.Exec(`UPDATE organizations SET bulk_limit_percent = 1 WHERE id = $1`, l.ID)
 	l.request.Members = l.request.Members[:10]
-	_, err = l.admitted("ten")
+	_, err = l.admitted(t, "ten")
 	require.NoError(t, err)
 }
 
@@ -113,11 +112,11 @@ func TestBulkIDOfAnotherTenant(t *testing.T) {
 	t.Parallel()
 	l := newListed(t)
 	l.add(l.Maker(), offboarding.BulkPlan{})
-	_, err := l.admitted("run")
+	_, err := l.admitted(t, "run")
 	require.NoError(t, err)
 	stranger := fixture.New(t, l.DB)
 	l.request = offboarding.BulkRequest{RequestedBy: stranger.Owner, Members: []offboarding.BulkMember{{MemberID: stranger.Leaver}}}
-	_, err = l.admitted("run")
+	_, err = l.admitted(t, "run")
 	refused(t, offboarding.CodeInvalidArgument, err)
 }
 
@@ -159,7 +158,7 @@ func TestBulkTroubleFailsNobody(t *testing.T) {
 	t.Parallel()
 	l := newListed(t)
 	l.add(l.Maker(), offboarding.BulkPlan{})
-	_, err := l.admitted("run")
+	_, err := l.admitted(t, "run")
 	require.NoError(t, err)
 	l.Exec(`ALTER TABLE sessions RENAME TO sessions_away`)
 	_, err = l.store.OffboardBatch(t.Context(), offboarding.BulkStep{BulkID: "run", At: l.at})
@@ -180,7 +179,7 @@ func TestBulkAllOrNothingJudgesTwoLastOwners(t *testing.T) {
 	l.add(l.Owner, offboarding.BulkPlan{})
 	l.add(l.Member(offboarding.RoleOwner, offboarding.AccountMaker), offboarding.BulkPlan{})
 	l.add(l.Maker(), offboarding.BulkPlan{})
-	_, err := l.admitted("run")
+	_, err := l.admitted(t, "run")
 	require.NoError(t, err)
 	run, err := l.store.JudgeBulk(t.Context(), offboarding.BulkStep{BulkID: "run", At: l.at})
 	require.NoError(t, err)
