@@ -84,6 +84,7 @@ func recordTakenOver(_ *testing.T, s *stand, leaver string) *live {
 func (s *stand) breakTable(table string) {
 	s.Exec(`ALTER TABLE ` + table + ` RENAME TO ` + table + `_away`)
 }
+
 func (s *stand) repairTable(table string) {
 	s.Exec(`ALTER TABLE ` + table + `_away RENAME TO ` + table)
 }
