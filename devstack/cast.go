@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+
+	"handover/offboarding"
 
 	"github.com/lib/pq"
 )
@@ -28,6 +31,47 @@ func (s *story) castAdmin(ctx context.Context, leaving []string) error {
 		return errNobody
 	}
 	return err
+}
+
+// castLastOwner finds the only active owner and an admin who would offboard them;
+// nobody where there are more owners, or no such admin.
+func (s *story) castLastOwner(ctx context.Context) (owner, admin person, err error) {
+	var found []person
+	err = s.store.DB().SelectContext(ctx, &found, `SELECT id, display_name FROM (
+		SELECT id, display_name, role, row_number() OVER (PARTITION BY role ORDER BY external_id) AS n,
+			count(*) FILTER (WHERE role = 'owner') OVER () AS owners
+		FROM members WHERE status = 'active' AND role IN ('owner', 'admin')) m
+		WHERE n = 1 AND owners = 1 ORDER BY role = 'owner' DESC`)
+	if err != nil || len(found) < 2 {
+		return owner, admin, err
+	}
+	return found[0], found[1], nil
+}
+
+// castForgotten finds an inactive leaver whose case has closed, nobody where there is none.
+func (s *story) castForgotten(ctx context.Context) (leaver person, err error) {
+	err = s.store.DB().GetContext(ctx, &leaver, `SELECT m.id, m.display_name FROM members m JOIN cases c ON c.member_id = m.id
+		WHERE m.status = 'inactive' AND c.phase = 'completed' AND m.id <> $1
+		ORDER BY (SELECT count(*) FROM audit_events e WHERE e.member_id = m.id) DESC, m.external_id LIMIT 1`, s.admin.ID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return leaver, nil
+	}
+	return leaver, err
+}
+
+// largest is the place in the list of who owns most, -1 where nobody owns anything.
+func (s *story) largest(ctx context.Context, list offboarding.BulkRequest) (int, error) {
+	var id string
+	ids := make([]string, len(list.Members))
+	for i, m := range list.Members {
+		ids[i] = m.MemberID
+	}
+	err := s.store.DB().GetContext(ctx, &id, `SELECT owner_id FROM documents WHERE owner_id = ANY ($1::uuid[])
+		GROUP BY owner_id ORDER BY count(*) DESC, owner_id LIMIT 1`, pq.Array(ids))
+	if errors.Is(err, sql.ErrNoRows) {
+		return -1, nil
+	}
+	return slices.Index(ids, id), err
 }
 
 // asking is a document without an owner and a colleague who asks for it.

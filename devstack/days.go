@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -78,6 +79,9 @@ func (s *story) claims(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if all, err = s.holdOne(ctx, all); err != nil {
+		return err
+	}
 	var chosen []asking
 	for i, a := range all {
 		if i%2 == 0 {
@@ -135,6 +139,34 @@ func (s *story) claims(ctx context.Context) error {
 		s.say("This organization lets an admin decide: %s wait for a decision.", count(requested, "request"))
 	}
 	return nil
+}
+
+// holdOne places a legal hold on one of the documents, and leaves it out of them.
+func (s *story) holdOne(ctx context.Context, all []asking) ([]asking, error) {
+	if len(all) < 2 {
+		return all, nil
+	}
+	a := all[len(all)-1]
+	hold, err := s.store.PlaceHold(ctx, offboarding.Hold{DocumentID: a.DocumentID, Reason: "matter 12"}, s.admin.ID, time.Now().UTC())
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.cases.Claim(ctx, a.WorkflowID, offboarding.ClaimRequest{DocumentID: a.DocumentID, MemberID: a.MemberID})
+	switch offboarding.CodeOf(err) {
+	case offboarding.CodeLegalHold:
+		s.say("%s is evidence: %s puts a legal hold on it, and when %s wants to claim it the answer is %q.",
+			a.Title, s.admin.Name, a.Name, offboarding.CodeLegalHold)
+	case "":
+		if err != nil {
+			return nil, err
+		}
+		s.say("%s is evidence: %s puts a legal hold on it. It can be asked for, and is given to nobody.", a.Title, s.admin.Name)
+	default:
+		return nil, err
+	}
+	s.hold, s.held = hold, a
+	s.figures.Held++
+	return all[:len(all)-1], nil
 }
 
 // requests: colleagues who may not claim ask; an admin approves or rejects.
@@ -282,11 +314,20 @@ func (s *story) lateClaim(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.hold != "" {
+		if err := s.store.LiftHold(ctx, s.hold, s.admin.ID, time.Now().UTC()); err != nil {
+			return err
+		}
+		s.say("The matter is closed, and the hold on %s is lifted.", s.held.Title)
+	}
 	if len(all) == 0 {
 		s.say("No locked document can be claimed.")
 		return nil
 	}
 	a := all[0]
+	if i := slices.IndexFunc(all, func(other asking) bool { return other.DocumentID == s.held.DocumentID }); i >= 0 {
+		a = all[i]
+	}
 	out, err := s.cases.Claim(ctx, a.WorkflowID, offboarding.ClaimRequest{DocumentID: a.DocumentID, MemberID: a.MemberID})
 	if err != nil {
 		return err
@@ -298,5 +339,25 @@ func (s *story) lateClaim(ctx context.Context) error {
 	}
 	s.figures.Claimed++
 	s.say("%s claims %q. It has an owner again, and is editable at once.", a.Name, a.Title)
+	return nil
+}
+
+// forget deletes a leaver for good.
+func (s *story) forget(ctx context.Context) error {
+	leaver, err := s.castForgotten(ctx)
+	if leaver.ID == "" || err != nil {
+		return err
+	}
+	s.chapter(fmt.Sprintf("Day %d: a former member asks to be forgotten", s.day))
+	result, err := s.cases.Delete(ctx, offboarding.DeletionRequest{MemberID: leaver.ID, RequestedBy: s.admin.ID})
+	if err != nil {
+		return err
+	}
+	s.figures.Deleted++
+	e := result.Erased
+	s.say("%s deletes %s for good: address, external ID and all that was written about them are erased (%s,", s.admin.Name, leaver.Name,
+		count(e.Credentials, "credential"))
+	s.say("%s, %s). Documents, grants of others and every audit event stay; nobody can bring the account back.",
+		count(e.Requests, "request"), count(e.Steps, "record"))
 	return nil
 }

@@ -30,10 +30,11 @@ func demoCommand() *cobra.Command {
 		Short: "Tell the story of an organization's leavers, on a throw-away state",
 		Long: `Tell the story of an organization's leavers, on a throw-away state.
 
-Imports the organization, starts a case for everybody on its list of leavers, lets
-nine days pass on the Temporal server's own clock while colleagues claim, admins
-decide and a leaver comes back, and checks what was promised. A promise that does
-not hold makes the exit status 1.`,
+Imports the organization, previews the largest estate, offboards everybody on its
+list of leavers in one run, lets nine days pass on the Temporal server's own clock
+while colleagues claim, admins decide, a document is held, a leaver comes back and
+another is deleted, and checks what was promised. A promise that does not hold makes
+the exit status 1.`,
 		Example: "  devstack demo --data data/devdocs --json demo.json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -62,6 +63,8 @@ type figures struct {
 	Rejected           int             `json:"rejected"`
 	Transferred        int             `json:"transferred"`
 	Reactivated        int             `json:"reactivated"`
+	Held               int             `json:"held"`
+	Deleted            int             `json:"deleted"`
 	ReadOnly           int             `json:"read_only"`
 	StillUnowned       int             `json:"still_unowned"`
 	AuditEvents        int             `json:"audit_events"`
@@ -86,8 +89,10 @@ type story struct {
 	open      []string  // workflow IDs of the cases whose clock is moved
 	skipped   time.Duration
 	admin     person
-	histories int // the longest history of a case, in events
-	kept      int // documents that are theirs again who came back
+	histories int    // the longest history of a case, in events
+	kept      int    // documents that are theirs again who came back
+	hold      string // the legal hold that is in force, "" for none
+	held      asking // the document that it is on
 }
 
 func demo(ctx context.Context, o demoOptions, out, stderr io.Writer) (err error) {
@@ -118,7 +123,7 @@ func demo(ctx context.Context, o demoOptions, out, stderr io.Writer) (err error)
 	for _, chapter := range []func(context.Context) error{
 		func(ctx context.Context) error { return s.importOrganization(ctx, in) },
 		func(ctx context.Context) error { return s.leave(ctx, leavers) },
-		s.claims, s.requests, s.transfer, s.rehire, s.graceEnds, s.lateClaim, s.check,
+		s.lastOwner, s.claims, s.requests, s.transfer, s.rehire, s.graceEnds, s.lateClaim, s.forget, s.check,
 	} {
 		if err := chapter(ctx); err != nil {
 			return err

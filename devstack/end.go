@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"go.temporal.io/api/serviceerror"
 
 	"handover/internal/terminal"
 )
@@ -90,6 +92,10 @@ func (s *story) longestHistory(ctx context.Context) error {
 	var mu sync.Mutex
 	return s.each(ctx, "reading histories", len(all), func(ctx context.Context, i int) error {
 		d, err := s.stack.Client().DescribeWorkflowExecution(ctx, all[i], "")
+		var none *serviceerror.NotFound
+		if errors.As(err, &none) {
+			return nil // closed by the run that opened it
+		}
 		if err != nil {
 			return fmt.Errorf("describe a case: %w", err)
 		}
@@ -125,6 +131,8 @@ func (s *story) table() {
 		{"  theirs again who came back", s.kept},
 		{"  read-only, waiting for an owner", f.ReadOnly},
 		{"leavers hired again", f.Reactivated},
+		{"documents held for a while", f.Held},
+		{"leavers deleted for good", f.Deleted},
 		{"audit events", f.AuditEvents},
 		{"seconds", fmt.Sprintf("%.1f", f.Seconds)},
 	} {

@@ -29,6 +29,8 @@ type figures struct {
 	Rejected           int             `json:"rejected"`
 	Transferred        int             `json:"transferred"`
 	Reactivated        int             `json:"reactivated"`
+	Held               int             `json:"held"`
+	Deleted            int             `json:"deleted"`
 	ReadOnly           int             `json:"read_only"`
 	StillUnowned       int             `json:"still_unowned"`
 	AuditEvents        int             `json:"audit_events"`
@@ -57,7 +59,7 @@ func demo(t *testing.T, data string) (result, figures) {
 	require.NoError(t, decoder.Decode(&f))
 	var keys object
 	require.NoError(t, json.Unmarshal(raw, &keys))
-	require.Len(t, keys, 18, "a key is missing: %v", keys)
+	require.Len(t, keys, 20, "a key is missing: %v", keys)
 	require.Len(t, f.Invariants, 9)
 	for name, holds := range f.Invariants {
 		require.True(t, holds, name)
@@ -99,7 +101,10 @@ func TestDemo(t *testing.T) {
 	const archived, waiting = 5, 2 // l3's, and those of l8, who is still there
 	require.Equal(t, 41, f.DocumentsOfLeavers)
 	require.Equal(t, f.DocumentsOfLeavers, f.Claimed+f.Approved+f.Transferred+kept+archived+waiting+f.StillUnowned, "%+v", f)
-	require.Equal(t, 1, f.Reactivated)
+	require.Equal(t, []int{1, 1, 1}, []int{f.Reactivated, f.Held, f.Deleted})
+	require.Contains(t, r.out, "the answer is \"legal_hold\"")
+	require.Contains(t, r.out, "last_owner: ")
+	require.Regexp(t, `Who could own them all: .+ \(.+\)`, r.out)
 	require.Positive(t, f.Claimed)
 	require.Positive(t, f.Approved)
 	require.GreaterOrEqual(t, f.Requested, f.Approved+f.Rejected)
