@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
-	"handover/internal/terminal"
 	"handover/offboarding"
 )
 
@@ -93,20 +90,11 @@ func auditRun(ctx context.Context, opts *auditOptions) error {
 	if err != nil {
 		return err
 	}
-	err = opts.answer(page, func(w *strings.Builder) {
-		if len(page.Items) == 0 {
-			fmt.Fprintln(w, "No events.")
-			return
+	header := table.Row{"no", "time", "event", "actor", "member", "document", "before", "after"}
+	return answerPage(opts.factory, page, "events", header, func(e offboarding.AuditRow) table.Row {
+		return table.Row{
+			e.ID, shortTime(e.At), e.Event, short(first(e.ActorName, e.ActorID), 30), short(first(e.MemberName, e.MemberID), 30),
+			short(first(e.DocumentTitle, e.DocumentID), 30), short(string(e.Before), 40), short(string(e.After), 40),
 		}
-		t := terminal.NewTable(w, "no", "time", "event", "actor", "member", "document", "before", "after")
-		for _, e := range page.Items {
-			t.AppendRow(table.Row{
-				e.ID, shortTime(e.At), e.Event, short(first(e.ActorName, e.ActorID), 30), short(first(e.MemberName, e.MemberID), 30),
-				short(first(e.DocumentTitle, e.DocumentID), 30), short(string(e.Before), 40), short(string(e.After), 40),
-			})
-		}
-		t.Render()
 	})
-	opts.nextPage(page.Next)
-	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"handover/client"
@@ -143,21 +144,12 @@ func bulkListRun(ctx context.Context, opts *bulkListOptions) error {
 	if err != nil {
 		return err
 	}
-	err = opts.answer(page, func(w *strings.Builder) {
-		if len(page.Items) == 0 {
-			fmt.Fprintln(w, "No bulk runs.")
-			return
+	header := table.Row{"bulk run", "organization", "started", "phase", "members", "accepted", "refused", "stuck at"}
+	return answerPage(opts.factory, page, "bulk runs", header, func(r offboarding.BulkRunRow) table.Row {
+		return table.Row{
+			short(r.ID, 40), r.OrganizationSlug, shortTime(r.CreatedAt), r.Phase, r.Counts.Total, r.Counts.Accepted(), r.Counts.Refused, r.TroubleStep,
 		}
-		t := terminal.NewTable(w, "bulk run", "organization", "started", "phase", "members", "accepted", "refused", "stuck at")
-		for _, r := range page.Items {
-			t.AppendRow([]any{
-				short(r.ID, 40), r.OrganizationSlug, shortTime(r.CreatedAt), r.Phase, r.Counts.Total, r.Counts.Accepted(), r.Counts.Refused, r.TroubleStep,
-			})
-		}
-		t.Render()
 	})
-	opts.nextPage(page.Next)
-	return err
 }
 
 type bulkCancelOptions struct {

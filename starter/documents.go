@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
-	"handover/internal/terminal"
 	"handover/offboarding"
 )
 
@@ -63,17 +60,8 @@ func documentsRun(ctx context.Context, opts *documentsOptions) error {
 	if err != nil {
 		return err
 	}
-	err = opts.answer(page, func(w *strings.Builder) {
-		if len(page.Items) == 0 {
-			fmt.Fprintln(w, "No documents.")
-			return
-		}
-		t := terminal.NewTable(w, "document", "title", "kind", "access", "owner", "owner is")
-		for _, d := range page.Items {
-			t.AppendRow(table.Row{short(d.ExternalID, 30), short(d.Title, 50), d.Kind, d.Access, short(d.OwnerName, 30), d.OwnerStatus})
-		}
-		t.Render()
+	header := table.Row{"document", "title", "kind", "access", "owner", "owner is"}
+	return answerPage(opts.factory, page, "documents", header, func(d offboarding.DocumentRow) table.Row {
+		return table.Row{short(d.ExternalID, 30), short(d.Title, 50), d.Kind, d.Access, short(d.OwnerName, 30), d.OwnerStatus}
 	})
-	opts.nextPage(page.Next)
-	return err
 }

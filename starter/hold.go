@@ -172,19 +172,10 @@ func holdListRun(ctx context.Context, opts *holdOptions) error {
 	if err != nil {
 		return err
 	}
-	err = opts.answer(page, func(w *strings.Builder) {
-		if len(page.Items) == 0 {
-			fmt.Fprintln(w, "No legal holds.")
-			return
+	header := table.Row{"on", "reason", "placed", "lifted", "hold"}
+	return answerPage(opts.factory, page, "legal holds", header, func(h offboarding.HoldRow) table.Row {
+		return table.Row{
+			short(first(h.DocumentTitle, h.MemberName), 50), short(h.Reason, 40), shortTime(h.PlacedAt), shortTimeOf(h.LiftedAt), h.ID,
 		}
-		t := terminal.NewTable(w, "on", "reason", "placed", "lifted", "hold")
-		for _, h := range page.Items {
-			t.AppendRow(table.Row{
-				short(first(h.DocumentTitle, h.MemberName), 50), short(h.Reason, 40), shortTime(h.PlacedAt), shortTimeOf(h.LiftedAt), h.ID,
-			})
-		}
-		t.Render()
 	})
-	opts.nextPage(page.Next)
-	return err
 }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
-	"handover/internal/terminal"
 	"handover/offboarding"
 )
 
@@ -77,22 +75,13 @@ func listRun(ctx context.Context, opts *listOptions) error {
 	if err != nil {
 		return err
 	}
-	err = opts.answer(page, func(w *strings.Builder) {
-		if len(page.Items) == 0 {
-			fmt.Fprintln(w, "No cases.")
-			return
+	header := table.Row{"member", "phase", "effective", "grace ends", "unowned", "requests", "note", "case"}
+	return answerPage(opts.factory, page, "cases", header, func(c offboarding.CaseRow) table.Row {
+		return table.Row{
+			short(c.MemberEmail, 40), c.Phase, shortTime(c.EffectiveAt), shortTimeOf(c.GraceEndsAt), c.Unowned, c.PendingRequests,
+			caseNote(c), c.ID,
 		}
-		t := terminal.NewTable(w, "member", "phase", "effective", "grace ends", "unowned", "requests", "note", "case")
-		for _, c := range page.Items {
-			t.AppendRow(table.Row{
-				short(c.MemberEmail, 40), c.Phase, shortTime(c.EffectiveAt), shortTimeOf(c.GraceEndsAt), c.Unowned, c.PendingRequests,
-				caseNote(c), c.ID,
-			})
-		}
-		t.Render()
 	})
-	opts.nextPage(page.Next)
-	return err
 }
 
 // caseNote is what somebody should look at.

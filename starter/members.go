@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
-	"handover/internal/terminal"
 	"handover/offboarding"
 )
 
@@ -68,20 +65,10 @@ func membersRun(ctx context.Context, opts *membersOptions) error {
 	if err != nil {
 		return err
 	}
-	err = opts.answer(page, func(w *strings.Builder) {
-		if len(page.Items) == 0 {
-			fmt.Fprintln(w, "No members.")
-			return
+	header := table.Row{"member", "name", "role", "account", "status", "documents", "unowned", "open case in"}
+	return answerPage(opts.factory, page, "members", header, func(m offboarding.MemberRow) table.Row {
+		return table.Row{
+			short(m.Email, 40), short(m.DisplayName, 30), m.Role, m.AccountType, m.Status, m.Documents, m.Unowned, m.CasePhase,
 		}
-		t := terminal.NewTable(w, "member", "name", "role", "account", "status", "documents", "unowned", "open case in")
-		for _, m := range page.Items {
-			t.AppendRow(table.Row{
-				short(m.Email, 40), short(m.DisplayName, 30), m.Role, m.AccountType, m.Status, m.Documents, m.Unowned, m.CasePhase,
-			})
-		}
-		t.Render()
-		fmt.Fprintf(w, "\n%d of %s\n", len(page.Items), count(*page.Total, "member", "members"))
 	})
-	opts.nextPage(page.Next)
-	return err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"handover/internal/terminal"
+	"handover/offboarding"
 )
 
 // The formats of an answer.
@@ -84,6 +85,27 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
+}
+
+// answerPage prints a page of a list: a row for each item, how many there are of
+// how many where the list counts, and how to go on. what is what is listed.
+func answerPage[T any](f *factory, page offboarding.Page[T], what string, header table.Row, row func(T) table.Row) error {
+	err := f.answer(page, func(w *strings.Builder) {
+		if len(page.Items) == 0 {
+			fmt.Fprintf(w, "No %s.\n", what)
+			return
+		}
+		t := terminal.NewTable(w, header...)
+		for _, item := range page.Items {
+			t.AppendRow(row(item))
+		}
+		t.Render()
+		if page.Total != nil {
+			fmt.Fprintf(w, "\n%d of %d %s.\n", len(page.Items), *page.Total, what)
+		}
+	})
+	f.nextPage(page.Next)
+	return err
 }
 
 // nextPage tells people how to go on.

@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
-	"handover/internal/terminal"
 	"handover/offboarding"
 )
 
@@ -76,21 +73,12 @@ func requestsRun(ctx context.Context, opts *requestsOptions) error {
 	if err != nil {
 		return err
 	}
-	err = opts.answer(page, func(w *strings.Builder) {
-		if len(page.Items) == 0 {
-			fmt.Fprintln(w, "No requests.")
-			return
+	header := table.Row{"asked", "by", "document", "status", "note", "request"}
+	return answerPage(opts.factory, page, "requests", header, func(r offboarding.RequestRow) table.Row {
+		return table.Row{
+			shortTime(r.CreatedAt), short(r.MemberEmail, 40), short(r.DocumentTitle, 40), requestStatus(r), short(r.Note, 40), r.ID,
 		}
-		t := terminal.NewTable(w, "asked", "by", "document", "status", "note", "request")
-		for _, r := range page.Items {
-			t.AppendRow(table.Row{
-				shortTime(r.CreatedAt), short(r.MemberEmail, 40), short(r.DocumentTitle, 40), requestStatus(r), short(r.Note, 40), r.ID,
-			})
-		}
-		t.Render()
 	})
-	opts.nextPage(page.Next)
-	return err
 }
 
 // requestStatus says of a request that still waits that the owners know of it.
