@@ -21,7 +21,8 @@ func Register(r worker.Registry, a *activities.Activities) {
 // RegisterWorkflows is Register for who replays histories and runs no activity.
 func RegisterWorkflows(r interface {
 	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
-}) {
+},
+) {
 	r.RegisterWorkflowWithOptions(Offboarding, workflow.RegisterOptions{Name: offboarding.WorkflowOffboarding})
 	r.RegisterWorkflowWithOptions(WorkspaceRemoval, workflow.RegisterOptions{Name: offboarding.WorkflowWorkspaceRemoval})
 	r.RegisterWorkflowWithOptions(MemberArchival, workflow.RegisterOptions{Name: offboarding.WorkflowMemberArchival})
