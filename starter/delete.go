@@ -35,7 +35,7 @@ their case goes on and finds owners for the documents.
 The member's email address has to be typed as confirmation: with --confirm-email,
 or when the command asks for it on a terminal.`,
 		Example: `  starter delete ada@example.com --as admin@example.com --confirm-email ada@example.com
-  starter delete ada@example.com --as admin@example.com --new-owner manager`,
+  starter delete ada@example.com --as admin@example.com --confirm-email ada@example.com --new-owner manager`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "MEMBER")

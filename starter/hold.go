@@ -19,6 +19,9 @@ func newHoldCmd(f *factory) *cobra.Command {
 		Long: `Place, lift and list legal holds. What is held, a document or all that a member
 owns, is not claimed, transferred or archived until the hold is lifted. A hold
 does not keep anybody's access open: who leaves, leaves.`,
+		Example: `  starter hold place --member ada@example.com --reason "matter 2026-12" --as admin@example.com
+  starter hold list
+  starter hold lift 01a1ffde-c038-72a2-abd3-2ee046c7cc2d --as admin@example.com`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return &usageError{problems: []string{fmt.Sprintf("there is no command %q", "hold "+args[0])}}
@@ -139,6 +142,8 @@ func newHoldListCmd(f *factory, runF func(*holdOptions) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List legal holds, the newest first",
+		Example: `  starter hold list
+  starter hold list --lifted --output json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,7 +38,7 @@ func TestExamplesParse(t *testing.T) {
 	for _, cmd := range newRootCmd(silent()).Commands() {
 		for line := range strings.Lines(cmd.Example) {
 			args := split(line)
-			if len(args) == 0 || args[1] == "import" || args[1] == "bulk" {
+			if len(args) == 0 || args[1] == "import" || args[1] == "bulk" || slices.Contains(args, "--file") {
 				continue // they look for their files first
 			}
 			f := silent()
