@@ -97,7 +97,7 @@ var invariants = []invariant{
 	WHERE m.status <> 'active' AND d.access <> 'archived'
 	AND NOT EXISTS (SELECT 1 FROM cases c WHERE c.member_id = m.id AND c.closed_at IS NULL
 		AND (c.phase <> 'read_only' OR d.access = 'read_only' OR EXISTS (SELECT 1 FROM cases r
-			WHERE r.member_id = m.id AND r.workspace_id = d.workspace_id AND r.closed_at IS NULL)))
+			WHERE r.member_id = m.id AND r.workspace_id = d.workspace_id AND r.deactivated_at IS NOT NULL AND r.closed_at IS NULL)))
 	UNION ALL
 	SELECT 'schedule ' || s.id FROM schedules s JOIN documents d ON d.id = s.document_id WHERE s.status = 'paused' AND d.access <> 'read_only'`},
 

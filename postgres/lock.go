@@ -28,10 +28,11 @@ func scheduleChange(event, set, where, before, after string) string {
 		'{"status": "` + before + `"}', '{"status": "` + after + `"}', $7 FROM changed`
 }
 
-// notOfRemoval leaves documents of a workspace that the leaver is being removed
-// from to that case: it locks them when its own grace has ended.
+// notOfRemoval leaves documents of a workspace that the leaver has been removed
+// from to that case: it locks them when its own grace has ended. A removal that has
+// not begun may never do so.
 const notOfRemoval = ` AND NOT EXISTS (SELECT 1 FROM cases r
-	WHERE r.member_id = $1 AND r.workspace_id = d.workspace_id AND r.id <> $4 AND r.closed_at IS NULL)`
+	WHERE r.member_id = $1 AND r.workspace_id = d.workspace_id AND r.id <> $4 AND r.deactivated_at IS NOT NULL AND r.closed_at IS NULL)`
 
 var (
 	archiveDocuments = accessChange(offboarding.EventArchiveDocs,

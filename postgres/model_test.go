@@ -36,11 +36,13 @@ type modelMember struct {
 	outside  bool // on a domain that is not the organization's
 	provider bool // managed by an identity provider
 	deleted  bool
-	live     int // credentials and sessions that work
+	live     int                       // credentials and sessions that work
+	team     offboarding.WorkspaceRole // in the one workspace
 }
 
 type modelDocument struct {
 	name, owner string
+	team        bool // in the workspace
 	access      offboarding.Access
 	by          *modelCase // that locked or archived it
 	place       place
@@ -72,6 +74,8 @@ type modelRequest struct {
 
 type modelCase struct {
 	name, leaver, by string
+	removal          bool                      // from the workspace only (rule W1)
+	team             offboarding.WorkspaceRole // of the leaver, until the removal
 	phase            offboarding.Phase
 	disposition      offboarding.Disposition
 	newOwner         string
@@ -123,12 +127,21 @@ func (m *model) admin(name string) bool {
 }
 
 // authority is rules A1, A2 and A4.
-func (m *model) authority(actor, member string) (broken codes) {
-	broken.add(!m.admin(actor), offboarding.CodeNotAuthorized)
+func (m *model) authority(actor, member string) codes { return m.authorityOn(actor, member, false) }
+
+// authorityOn counts the workspace's admin too where it is about a removal (rule W1),
+// who acts on nobody with a role in the organization.
+func (m *model) authorityOn(actor, member string, removal bool) (broken codes) {
+	broken.add(!m.adminOn(actor, removal), offboarding.CodeNotAuthorized)
 	broken.add(actor == member, offboarding.CodeSelfOffboarding)
-	broken.add(len(broken) == 0 && m.members[actor].role == offboarding.RoleAdmin && m.members[member].role == offboarding.RoleOwner,
-		offboarding.CodeNotAuthorized)
+	a, l := m.members[actor].role, m.members[member].role
+	broken.add(len(broken) == 0 && (a != offboarding.RoleOwner && l == offboarding.RoleOwner ||
+		!m.admin(actor) && l == offboarding.RoleAdmin), offboarding.CodeNotAuthorized)
 	return broken
+}
+
+func (m *model) adminOn(name string, removal bool) bool {
+	return m.admin(name) || removal && m.members[name].active && m.members[name].team == offboarding.WorkspaceAdmin
 }
 
 // eligibility is rules A3 and E2 to E5. A start counts out the owners whose time has come.
@@ -161,13 +174,21 @@ func (m *model) eligibleOwner(name, leaver string) bool {
 	return ok && o.active && o.account == offboarding.AccountMaker && name != leaver
 }
 
-func (m *model) openCase(member string) *modelCase {
+// openCase is the member's case of the whole organization.
+func (m *model) openCase(member string) *modelCase { return m.open(member, false) }
+
+func (m *model) open(member string, removal bool) *modelCase {
 	for _, c := range m.cases {
-		if c.leaver == member && !c.closed {
+		if c.leaver == member && c.removal == removal && !c.closed {
 			return c
 		}
 	}
 	return nil
+}
+
+// left reports whether the leaver is gone from where the case is about.
+func (m *model) left(c *modelCase) bool {
+	return c.inactive() && c.phase != offboarding.PhaseReactivated
 }
 
 // owned are a member's documents, in the order in which they were made.
@@ -186,9 +207,18 @@ func (m *model) documentsWhere(holds func(*modelDocument) bool) []*modelDocument
 	return found
 }
 
+// concerns are the leaver's documents, of a removal those in the workspace.
+func (m *model) concerns(c *modelCase, d *modelDocument) bool {
+	return d.owner == c.leaver && (!c.removal || d.team)
+}
+
+func (m *model) of(c *modelCase) []*modelDocument {
+	return m.documentsWhere(func(d *modelDocument) bool { return m.concerns(c, d) })
+}
+
 // unowned counts the leaver's documents that wait for an owner.
 func (m *model) unowned(c *modelCase) int {
-	return len(m.documentsWhere(func(d *modelDocument) bool { return d.owner == c.leaver && d.access != offboarding.AccessArchived }))
+	return len(m.documentsWhere(func(d *modelDocument) bool { return m.concerns(c, d) && d.access != offboarding.AccessArchived }))
 }
 
 func (m *model) pending(holds func(*modelRequest) bool) []*modelRequest {
@@ -302,6 +332,7 @@ func (m *model) documentOr(name string) string {
 // start is a request for an offboarding.
 type start struct {
 	leaver, by       string
+	removal          bool
 	disposition      offboarding.Disposition
 	newOwner         string // "manager" for the leaver's
 	archiveSchedules bool
@@ -312,7 +343,8 @@ type start struct {
 // admit judges a start: the open case of the member (rule E2), a new one, or all
 // that is broken.
 func (m *model) admit(s start) (answer string, opened *modelCase) {
-	if open := m.openCase(s.leaver); open != nil && !m.members[s.leaver].deleted && len(m.authority(s.by, s.leaver)) == 0 {
+	authority := m.authorityOn(s.by, s.leaver, s.removal)
+	if open := m.open(s.leaver, s.removal); open != nil && !m.members[s.leaver].deleted && len(authority) == 0 {
 		if open.reopened {
 			return "waits", nil
 		}
@@ -331,8 +363,12 @@ func (m *model) admit(s start) (answer string, opened *modelCase) {
 	var broken codes
 	broken.add(newOwner != "" && disposition != offboarding.DispositionTransfer, offboarding.CodeInvalidArgument)
 	broken.add(s.archiveSchedules && disposition != offboarding.DispositionTransfer, offboarding.CodeInvalidArgument) // rule D3
-	broken = append(broken, m.authority(s.by, s.leaver)...)
-	broken = append(broken, m.eligibility(s.leaver, true)...)
+	broken = append(broken, authority...)
+	if s.removal {
+		broken = append(broken, m.removable(s.leaver)...)
+	} else {
+		broken = append(broken, m.eligibility(s.leaver, true)...)
+	}
 	if disposition == offboarding.DispositionTransfer { // rules N1 and N2
 		switch newOwner {
 		case "":
@@ -346,7 +382,7 @@ func (m *model) admit(s start) (answer string, opened *modelCase) {
 		return broken.String(), nil
 	}
 	c := &modelCase{
-		name: fmt.Sprintf("case%d", len(m.cases)+1), leaver: s.leaver, by: s.by, phase: offboarding.PhaseScheduled,
+		name: fmt.Sprintf("case%d", len(m.cases)+1), leaver: s.leaver, by: s.by, removal: s.removal, phase: offboarding.PhaseScheduled,
 		disposition: disposition, newOwner: newOwner, archiveSchedules: s.archiveSchedules,
 		effectiveAt: s.effectiveAt, grace: s.grace, gave: map[string]bool{},
 	}
@@ -358,6 +394,13 @@ func (m *model) admit(s start) (answer string, opened *modelCase) {
 	return "opened " + c.name + " to " + string(disposition) + " " + newOwner, c
 }
 
+// removable is rule W1: an active member of the workspace.
+func (m *model) removable(member string) (broken codes) {
+	broken.add(!m.members[member].active, offboarding.CodeAlreadyInactive)
+	broken.add(len(broken) == 0 && m.members[member].team == offboarding.WorkspaceNone, offboarding.CodeNotInWorkspace)
+	return broken
+}
+
 // nobody is what is wrong with a request about a member who is none, besides its form.
 func (m *model) nobody(by string) (broken codes) {
 	broken.add(!m.admin(by), offboarding.CodeNotAuthorized)
@@ -367,7 +410,11 @@ func (m *model) nobody(by string) (broken codes) {
 // revoke is step 3, after a second look where the case has waited.
 func (m *model) revoke(c *modelCase, secondLook bool) string {
 	if secondLook {
-		if broken := m.eligibility(c.leaver, false); len(broken) > 0 {
+		broken := m.eligibility(c.leaver, false)
+		if c.removal {
+			broken = m.removable(c.leaver)
+		}
+		if len(broken) > 0 {
 			return broken.String()
 		}
 		if c.disposition == offboarding.DispositionTransfer && !m.eligibleOwner(c.newOwner, c.leaver) {
@@ -376,7 +423,11 @@ func (m *model) revoke(c *modelCase, secondLook bool) string {
 	}
 	c.phase = offboarding.PhaseRevoking
 	m.event(offboarding.EventAdvanceOffboarding, c.by, "")
-	return fmt.Sprintf("revoked %d, to %s %s", m.revokeAll(c), c.disposition, c.newOwner)
+	revoked := 0
+	if !c.removal { // the account stays as it is
+		revoked = m.revokeAll(c)
+	}
+	return fmt.Sprintf("revoked %d, to %s %s", revoked, c.disposition, c.newOwner)
 }
 
 func (m *model) revokeAll(c *modelCase) int {
@@ -404,6 +455,9 @@ func (m *model) fallBack(c *modelCase) {
 // admitted long before.
 func (m *model) deactivate(c *modelCase) string {
 	l := m.members[c.leaver]
+	if c.removal {
+		return m.removeFrom(c, l)
+	}
 	owners := 0
 	for _, o := range m.members {
 		if o.active && o.role == offboarding.RoleOwner && o != l {
@@ -419,6 +473,18 @@ func (m *model) deactivate(c *modelCase) string {
 	c.phase, c.deactivatedAt = offboarding.PhaseDeactivated, m.now
 	m.event(offboarding.EventDeactivateMember, c.by, "")
 	return fmt.Sprintf("deactivated, %d documents, %d unowned", len(m.owned(c.leaver)), m.unowned(c))
+}
+
+// removeFrom takes the leaver out of the workspace, and nothing else (rule W1).
+func (m *model) removeFrom(c *modelCase, l *modelMember) string {
+	if l.team == offboarding.WorkspaceNone {
+		return codes{offboarding.CodeNotInWorkspace}.String()
+	}
+	c.team, l.team = l.team, offboarding.WorkspaceNone
+	m.settleRequests(offboarding.RequestWithdrawn, c.by, func(r *modelRequest) bool { return r.member == c.leaver && m.documents[r.document].team })
+	c.phase, c.deactivatedAt = offboarding.PhaseDeactivated, m.now
+	m.event(offboarding.EventRemoveFromWorkspace, c.by, "")
+	return fmt.Sprintf("deactivated, %d documents, %d unowned", len(m.of(c)), m.unowned(c))
 }
 
 func (m *model) fail(c *modelCase) {
@@ -453,7 +519,7 @@ func (m *model) transferBatch(c *modelCase, newOwner, actor string, archiveSched
 		return codes{offboarding.CodeNewOwnerNotEligible}.String()
 	}
 	documents, schedules := 0, 0
-	for _, d := range m.owned(c.leaver) {
+	for _, d := range m.of(c) {
 		if !batch(d) || m.held(d) {
 			continue
 		}
@@ -492,8 +558,12 @@ func (m *model) archiveBatch(c *modelCase, batch func(*modelDocument) bool) stri
 // lockBatch makes read-only what is still the leaver's (step 7); its schedules
 // pause.
 func (m *model) lockBatch(c *modelCase, batch func(*modelDocument) bool) string {
+	removal := m.open(c.leaver, true)
+	if removal != nil && !removal.inactive() {
+		removal = nil // it has not begun
+	}
 	return m.each(c, batch, func(d *modelDocument) (bool, int) {
-		if d.access != offboarding.AccessEditable {
+		if d.access != offboarding.AccessEditable || !c.removal && removal != nil && d.team { // the removal locks it in its own time
 			return false, 0
 		}
 		d.access, d.by = offboarding.AccessReadOnly, c
@@ -522,7 +592,7 @@ func (m *model) restoreBatch(c *modelCase, actor string, batch func(*modelDocume
 
 func (m *model) each(c *modelCase, batch func(*modelDocument) bool, change func(*modelDocument) (bool, int)) string {
 	documents, schedules := 0, 0
-	for _, d := range m.owned(c.leaver) {
+	for _, d := range m.of(c) {
 		if !batch(d) {
 			continue
 		}
@@ -541,11 +611,11 @@ func (m *model) claim(c *modelCase, document, member, request string) string {
 	switch {
 	case who.deleted:
 		return codes{offboarding.CodeNoAccess}.String()
-	case d.owner == member && d.movedBy == c:
+	case d.owner == member && d.movedBy == c && (!c.removal || d.team):
 		return "claimed" // sent twice
-	case !who.active || level == "" || member == c.leaver:
+	case !who.active || level == "" || member == c.leaver || c.removal && !d.team:
 		return codes{offboarding.CodeNoAccess}.String()
-	case d.owner != c.leaver || m.members[c.leaver].active:
+	case d.owner != c.leaver || !m.left(c):
 		return codes{offboarding.CodeAlreadyOwned}.String()
 	case d.access == offboarding.AccessArchived:
 		return codes{offboarding.CodeNotEligibleToClaim}.String()
@@ -567,7 +637,7 @@ func (m *model) claim(c *modelCase, document, member, request string) string {
 func (m *model) decide(c *modelCase, r *modelRequest, admin string, approve bool, newOwner string) string {
 	var broken codes
 	found := r.of == c
-	broken.add(!m.admin(admin), offboarding.CodeNotAuthorized)
+	broken.add(!m.adminOn(admin, c.removal), offboarding.CodeNotAuthorized)
 	broken.add(!found || r.status != offboarding.RequestPending, offboarding.CodeRequestNotPending)
 	to := newOwner
 	if to == "" {
@@ -598,11 +668,11 @@ func (m *model) authorizeTransfer(c *modelCase, admin, newOwner string, document
 		newOwner = m.members[c.leaver].manager
 	}
 	var broken codes
-	broken.add(!m.admin(admin), offboarding.CodeNotAuthorized)
-	broken.add(m.members[c.leaver].active, offboarding.CodeMemberStillActive)
+	broken.add(!m.adminOn(admin, c.removal), offboarding.CodeNotAuthorized)
+	broken.add(m.members[c.leaver].active && !(c.removal && c.inactive()), offboarding.CodeMemberStillActive)
 	broken.add(!m.eligibleOwner(newOwner, c.leaver), offboarding.CodeNewOwnerNotEligible)
 	for _, name := range documents {
-		broken.add(m.documents[name].owner != c.leaver, offboarding.CodeAlreadyOwned)
+		broken.add(!m.concerns(c, m.documents[name]), offboarding.CodeAlreadyOwned)
 		broken.add(m.documents[name].owner == c.leaver && m.onHold(name), offboarding.CodeLegalHold)
 	}
 	broken.add(m.onHold(c.leaver), offboarding.CodeLegalHold)
@@ -614,7 +684,7 @@ func (m *model) authorizeTransfer(c *modelCase, admin, newOwner string, document
 
 func (m *model) extend(c *modelCase, admin string, until time.Time) string {
 	switch {
-	case !m.admin(admin):
+	case !m.adminOn(admin, c.removal):
 		return codes{offboarding.CodeNotAuthorized}.String()
 	case c.phase != offboarding.PhaseGrace:
 		return codes{offboarding.CodeWrongPhase}.String()
@@ -628,7 +698,7 @@ func (m *model) extend(c *modelCase, admin string, until time.Time) string {
 
 // waiting judges what only a case that waits for its effective time allows.
 func (m *model) waiting(c *modelCase, admin string) codes {
-	broken := m.authority(admin, c.leaver)
+	broken := m.authorityOn(admin, c.leaver, c.removal)
 	broken.add(len(broken) == 0 && c.phase != offboarding.PhaseScheduled, offboarding.CodeWrongPhase)
 	return broken
 }
@@ -655,6 +725,11 @@ func (m *model) cancel(c *modelCase, admin string) string {
 func (m *model) judgeReactivation(c *modelCase, admin string) codes {
 	if !c.inactive() || c.phase.Closed() {
 		return codes{offboarding.CodeWrongPhase}
+	}
+	if c.removal {
+		broken := m.authorityOn(admin, c.leaver, true)
+		broken.add(!m.members[c.leaver].active, offboarding.CodeAlreadyInactive)
+		return broken
 	}
 	return m.judgeReturn(c.leaver, admin)
 }
@@ -716,7 +791,7 @@ func (m *model) rehire(member, admin string) (string, *modelCase) {
 	m.members[member].active = true
 	m.event(offboarding.EventReactivateMember, admin, "")
 	for _, c := range slices.Backward(m.cases) {
-		if c.leaver == member && c.phase == offboarding.PhaseCompleted {
+		if c.leaver == member && !c.removal && c.phase == offboarding.PhaseCompleted {
 			c.phase, c.closed, c.reopened = offboarding.PhaseReactivated, false, true
 			return "reopens " + c.name, c
 		}
@@ -728,10 +803,15 @@ func (m *model) reactivate(c *modelCase, admin string) string {
 	if broken := m.judgeReactivation(c, admin); len(broken) > 0 {
 		return broken.String()
 	}
-	m.members[c.leaver].active = true
 	m.settleRequests(offboarding.RequestWithdrawn, admin, func(r *modelRequest) bool { return r.of == c })
 	c.phase = offboarding.PhaseReactivated
-	m.event(offboarding.EventReactivateMember, admin, "")
+	if c.removal {
+		m.members[c.leaver].team = c.team
+		m.event(offboarding.EventReturnToWorkspace, admin, "")
+	} else {
+		m.members[c.leaver].active = true
+		m.event(offboarding.EventReactivateMember, admin, "")
+	}
 	return "reactivated"
 }
 

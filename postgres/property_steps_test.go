@@ -28,6 +28,7 @@ var actions = []action{
 	{"decide", 6, (*world).decide, (*world).undecided},
 	{"reactivate", 2, (*world).reactivate, inPhase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)},
 	{"rehire", 2, (*world).rehire, func(w *world) bool { return len(w.gone()) > 0 }},
+	{"leave the workspace", 2, (*world).leaveWorkspace, func(w *world) bool { return len(w.cases(func(d *driver) bool { return d.removal })) < 2 }},
 	{"delete", 1, (*world).remove, func(w *world) bool { return len(w.who(func(m *modelMember) bool { return !m.active })) > 0 }},
 	{"transfer", 3, (*world).transfer, inPhase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)},
 	{"extend", 2, (*world).extend, inPhase(offboarding.PhaseGrace)},
@@ -107,8 +108,10 @@ func (w *world) everybody() []string { return w.who(func(m *modelMember) bool { 
 // anybody are those too who have been deleted.
 func (w *world) anybody() []string { return w.who(func(*modelMember) bool { return true }) }
 
-func (w *world) admin() string {
-	return mostly(w, "admin", w.who(func(m *modelMember) bool { return w.m.admin(m.name) }), w.everybody())
+func (w *world) admin() string { return w.adminOn(false) }
+
+func (w *world) adminOn(removal bool) string {
+	return mostly(w, "admin", w.who(func(m *modelMember) bool { return w.m.adminOn(m.name, removal) }), w.everybody())
 }
 
 // newOwner is a new owner by the words of a request, "" for nobody in particular.
@@ -173,7 +176,18 @@ func (w *world) free() []string {
 }
 
 func (w *world) start() {
-	s := start{leaver: mostly(w, "leaver", w.free(), w.anybody()), by: w.admin()}
+	w.admit(start{leaver: mostly(w, "leaver", w.free(), w.anybody()), by: w.admin()})
+}
+
+// leaveWorkspace asks for a removal from the workspace.
+func (w *world) leaveWorkspace() {
+	members := w.who(func(m *modelMember) bool {
+		return m.active && m.team != offboarding.WorkspaceNone && w.m.open(m.name, true) == nil
+	})
+	w.admit(start{leaver: mostly(w, "leaver", members, w.anybody()), by: w.adminOn(true), removal: true})
+}
+
+func (w *world) admit(s start) {
 	s.disposition = pick(w, "disposition", []offboarding.Disposition{"retain", "retain", "transfer", "archive", ""})
 	if s.disposition == offboarding.DispositionTransfer || rapid.IntRange(0, 9).Draw(w.T, "with a new owner") == 9 {
 		s.newOwner = w.newOwner(s.leaver)
@@ -186,6 +200,10 @@ func (w *world) start() {
 	r := offboarding.Request{
 		MemberID: w.ids[s.leaver], RequestedBy: w.ids[s.by], Disposition: s.disposition, NewOwnerID: w.ref(s.newOwner),
 		ArchiveSchedules: s.archiveSchedules, GracePeriod: s.grace.String(),
+	}
+	kind := "admit"
+	if s.removal {
+		kind, r.WorkspaceID = "removal", w.workspace
 	}
 	if !s.effectiveAt.IsZero() {
 		r.EffectiveAt = s.effectiveAt.Format(time.RFC3339)
@@ -207,7 +225,7 @@ func (w *world) start() {
 		return fmt.Sprintf("opened case%d to %s %s", len(w.drivers)+1, a.Plan.Disposition, nameOf(a.Plan.NewOwnerID))
 	})
 	what := fmt.Sprintf("%s by %s, %s %s, schedules archived %v, at %s", s.leaver, s.by, s.disposition, s.newOwner, s.archiveSchedules, r.EffectiveAt)
-	w.do("admit", what, run, func() (answer string) {
+	w.do(kind, what, run, func() (answer string) {
 		if answer, opened = w.m.admit(s); opened != nil {
 			w.ids[opened.name] = id
 		}
@@ -435,7 +453,7 @@ func (w *world) someCase(phases ...offboarding.Phase) *driver {
 func (w *world) claim() {
 	d := w.someCase(offboarding.PhaseGrace, offboarding.PhaseReadOnly)
 	unowned := w.documentNames(func(doc *modelDocument) bool {
-		return doc.owner == d.leaver && doc.access != offboarding.AccessArchived
+		return w.m.concerns(d.modelCase, doc) && doc.access != offboarding.AccessArchived
 	})
 	document := mostly(w, "document", unowned, w.documentNames(func(*modelDocument) bool { return true }))
 	granted := w.who(func(m *modelMember) bool { return m.active && w.m.grant(document, m.name) != "" })
@@ -473,7 +491,7 @@ func (w *world) decide() {
 	if newOwner == offboarding.NewOwnerManager {
 		newOwner = "" // not a word of this message
 	}
-	admin := w.admin()
+	admin := w.adminOn(d.removal)
 	m := offboarding.AdminApproval{
 		RequestID: w.ids[r.name], AdminID: w.ids[admin], NewOwnerID: w.ids[newOwner],
 		Decision: map[bool]string{true: offboarding.DecisionApprove, false: offboarding.DecisionReject}[approve],
@@ -491,8 +509,8 @@ func (w *world) decide() {
 // transfer authorizes a transfer; its batches follow as the case goes on.
 func (w *world) transfer() {
 	d := w.someCase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)
-	admin, newOwner := w.admin(), w.newOwner(d.leaver)
-	owned := w.documentNames(func(doc *modelDocument) bool { return doc.owner == d.leaver })
+	admin, newOwner := w.adminOn(d.removal), w.newOwner(d.leaver)
+	owned := w.documentNames(func(doc *modelDocument) bool { return w.m.concerns(d.modelCase, doc) })
 	var documents []string
 	for range rapid.IntRange(0, 2).Draw(w.T, "named") {
 		documents = append(documents, mostly(w, "document", owned, w.documentNames(func(*modelDocument) bool { return true })))

@@ -64,7 +64,7 @@ var reached = []string{
 	"claim: claimed", "claim: requested", "claim: refused", "decide: approved", "decide: rejected", "decide: refused",
 	"authorize transfer: to", "transfer message: 1", "extend: extended", "reschedule: rescheduled", "cancel: canceled",
 	"authorize reactivation: allowed", "authorize reactivation: refused", "reactivate: reactivated", "restore: 1", "return: 1", "grant: 1",
-	"rehire: reopens", "delete: deleted", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
+	"rehire: reopens", "removal: opened", "delete: deleted", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
 }
 
 // tally counts what the steps came to.
@@ -117,6 +117,7 @@ type world struct {
 	story     []string
 	stepOf    *modelCase // whose step was named last
 	holds     int
+	workspace string
 	rude      bool // messages go to cases in any phase
 }
 
@@ -197,29 +198,40 @@ func newWorld(t *testing.T, rt *rapid.T, db *sqlx.DB, ta tally) *world {
 	w.m.members["out"].outside, w.m.members["out"].provider = true, true
 	w.o.Exec(`UPDATE members SET email = 'out@elsewhere.example', managed_by = 'okta' WHERE id = $1`, w.ids["out"])
 
+	w.workspace = w.o.Workspace()
+	for member, role := range map[string]offboarding.WorkspaceRole{
+		"ann": "member", "ben": "member", "cat": "admin", "admin": "member", "owner": "member", "ed": "member",
+	} {
+		w.o.Join(w.workspace, w.ids[member], role)
+		w.m.members[member].team = role
+	}
 	team := w.o.Folder("", "", "Team")
 	drafts := w.o.Folder(w.ids["ann"], "", "Drafts")
 	for i, d := range []struct {
 		owner, folder, path string
 		schedules           int
+		workspace           bool
 	}{
-		{"ann", "", "", 1},
-		{"ann", drafts, "Drafts", 2},
-		{"ann", team, "Team", 0},
-		{"ann", "", "", 1},
-		{"ann", drafts, "Drafts", 0},
-		{"ben", "", "", 1},
-		{"ben", team, "Team", 0},
-		{"ben", "", "", 0},
-		{"cat", "", "", 0},
-		{"cat", team, "Team", 1},
-		{"cat", "", "", 1},
-		{"owner", team, "Team", 1},
+		{"ann", "", "", 1, true},
+		{"ann", drafts, "Drafts", 2, false},
+		{"ann", team, "Team", 0, true},
+		{"ann", "", "", 1, false},
+		{"ann", drafts, "Drafts", 0, false},
+		{"ben", "", "", 1, true},
+		{"ben", team, "Team", 0, false},
+		{"ben", "", "", 0, true},
+		{"cat", "", "", 0, true},
+		{"cat", team, "Team", 1, false},
+		{"cat", "", "", 1, false},
+		{"owner", team, "Team", 1, true},
 	} {
 		name := fmt.Sprintf("d%02d", i+1)
 		w.ids[name] = w.o.Document(w.ids[d.owner], d.folder)
 		w.m.documents[name] = &modelDocument{
-			name: name, owner: d.owner, access: offboarding.AccessEditable, place: place{shared: d.folder == team, path: d.path},
+			name: name, owner: d.owner, team: d.workspace, access: offboarding.AccessEditable, place: place{shared: d.folder == team, path: d.path},
+		}
+		if d.workspace {
+			w.o.Exec(`UPDATE documents SET workspace_id = $2 WHERE id = $1`, w.ids[name], w.workspace)
 		}
 		for n := range d.schedules {
 			schedule := fmt.Sprintf("%s/s%d", name, n+1)
@@ -405,6 +417,7 @@ const asItIs = `WITH RECURSIVE path AS (
 		UNION ALL SELECT f.id, f.owner_id, p.path || '/' || f.name FROM folders f JOIN path p ON f.parent_id = p.id)
 	SELECT format('member %s %s, %s live', id, status, (SELECT count(*) FROM credentials c WHERE c.member_id = m.id AND c.status = 'active')
 		+ (SELECT count(*) FROM sessions s WHERE s.member_id = m.id AND s.status = 'active')) FROM members m
+	UNION ALL SELECT format('in the workspace %s %s', member_id, role) FROM workspace_members
 	UNION ALL SELECT format('document %s of %s, %s by %s, in %s, moved by %s to %s', d.id, d.owner_id, access, access_case_id,
 		CASE WHEN p.id IS NULL THEN 'theirs ' WHEN p.owner_id IS NULL THEN 'shared ' || path WHEN p.owner_id = d.owner_id THEN 'theirs ' || path
 			ELSE 'somebody''s ' || path END, moved_by_case_id, moved_to_id) FROM documents d LEFT JOIN path p ON p.id = d.folder_id
@@ -436,6 +449,11 @@ func (w *world) lines() []string {
 			return ""
 		}
 		return c.name
+	}
+	for _, who := range m.members {
+		if who.team != offboarding.WorkspaceNone {
+			add("in the workspace %s %s", who.name, who.team)
+		}
 	}
 	for _, d := range m.documents {
 		add("document %s of %s, %s by %s, in %s %s, moved by %s to %s", d.name, d.owner, d.access, nameOf(d.by),

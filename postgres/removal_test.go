@@ -216,6 +216,37 @@ func TestRemovalAndOffboardingTogether(t *testing.T) {
 	invariantsHold(t, r.store)
 }
 
+// A removal that waits for its time leaves nothing editable behind it: it may be
+// canceled, or refused at its second look because the member has left.
+func TestARemovalThatHasNotBegunKeepsNothingOpen(t *testing.T) {
+	t.Parallel()
+	for name, ends := range map[string]func(*removing){
+		"canceled": func(r *removing) {
+			in := offboarding.CancelInput{Step: r.step("cancel"), Message: offboarding.Cancel{AdminID: r.Admin}}
+			_, err := r.store.Cancel(t.Context(), in)
+			require.NoError(t, err)
+		},
+		"refused at the second look": func(r *removing) {
+			_, err := r.store.Revoke(t.Context(), offboarding.RevokeInput{Step: r.step("revoke"), SecondLook: true})
+			refused(t, offboarding.CodeAlreadyInactive, err)
+			require.NoError(t, r.store.Fail(t.Context(), offboarding.FailInput{Step: r.step("fail")}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRemoving(t)
+			in := r.request()
+			in.EffectiveAt = "2026-05-01"
+			r.admit(in)
+			whole := r.of(r.Leaver)
+			whole.inGrace().readOnly()
+			require.Equal(t, r.Leaver+" read_only", r.DocumentState(r.inside))
+			ends(r)
+			invariantsHold(t, r.store)
+		})
+	}
+}
+
 // Rule E2, of a removal: one is open for a member and a workspace.
 func TestTwoRemovals(t *testing.T) {
 	race(t, func(l *leaving) (call, call, func(a, b error)) {
