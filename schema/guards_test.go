@@ -160,12 +160,14 @@ func TestTheDatabaseRefuses(t *testing.T) {
 			"case_steps_pkey", `INSERT INTO case_steps SELECT $1::uuid, 'revoke', '{}', $2::timestamptz FROM generate_series(1, 2)`, []any{w.caseID, now},
 		},
 	} {
-		_, err := w.DB.Exec(test.query, test.args...)
-		var refused *pq.Error
-		require.Truef(t, errors.As(err, &refused), "%s: %v", name, err)
-		require.Equal(t, "23", string(refused.Code.Class()), "%s: %v", name, err)
-		// A prefix: a table's checks have numbers.
-		require.True(t, strings.HasPrefix(refused.Constraint, test.constraint), "%s: %v (%s)", name, err, refused.Constraint)
+		t.Run(name, func(t *testing.T) {
+			_, err := w.DB.Exec(test.query, test.args...)
+			var refused *pq.Error
+			require.Truef(t, errors.As(err, &refused), "%v", err)
+			require.Equal(t, "23", string(refused.Code.Class()), "%v", err)
+			// A prefix: a table's checks have numbers.
+			require.True(t, strings.HasPrefix(refused.Constraint, test.constraint), "%v (%s)", err, refused.Constraint)
+		})
 	}
 }
 
