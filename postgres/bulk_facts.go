@@ -15,7 +15,7 @@ type bulkFacts struct {
 	at        time.Time
 	members   map[string]*offboarding.Member // leavers, new owners and managers, by ID
 	externals map[[2]string]*offboarding.Member
-	open      map[string]string   // open cases by member
+	open      map[string]openCase // by member
 	owners    map[string][]string // active owners who stay, by organization
 	leaving   map[string]bool     // new owners and managers who leave at once in this run
 	left      map[string]bool     // owners whom this run has let go
@@ -215,11 +215,13 @@ func (f *bulkFacts) judge(row bulkRow) (judged, error) {
 	}
 	reason := ""
 	if j.facts.Leaver != nil {
-		j.existing = f.open[leaver.ID]
-		if j.existing != "" && len(offboarding.JudgeAuthority(j.facts.Actor, leaver)) == 0 {
+		if open := f.open[leaver.ID]; open.ID != "" && len(offboarding.JudgeAuthority(j.facts.Actor, leaver)) == 0 {
+			if open.Phase == offboarding.PhaseReactivated { // nobody who leaves
+				return j, offboarding.Refuse("E2", offboarding.CodeTryAgain, "member_id", "the member has come back, and the documents are still being settled")
+			}
+			j.existing = open.ID
 			return j, nil
 		}
-		j.existing = ""
 		var err error
 		if j.facts.Organization, err = f.organization(leaver.OrganizationID); err != nil {
 			return j, err

@@ -194,21 +194,25 @@ func (w within) reachOf(id string) (offboarding.Reach, error) {
 }
 
 const (
-	selectOpenCases = `SELECT id, member_id FROM cases WHERE member_id = ANY ($1::uuid[]) AND closed_at IS NULL AND workspace_id IS NULL`
+	selectOpenCases = `SELECT id, member_id, phase FROM cases WHERE member_id = ANY ($1::uuid[]) AND closed_at IS NULL AND workspace_id IS NULL`
 	countActive     = `SELECT organization_id AS id, count(*) AS n FROM members
 	WHERE organization_id = ANY ($1::uuid[]) AND status = 'active' GROUP BY organization_id`
 )
 
+// openCase is an open case of a member.
+type openCase struct {
+	ID       string            `db:"id"`
+	MemberID string            `db:"member_id"`
+	Phase    offboarding.Phase `db:"phase"`
+}
+
 // openCases are the open cases of members, by member.
-func (t *tx) openCases(members []string) (map[string]string, error) {
-	var rows []struct {
-		ID       string `db:"id"`
-		MemberID string `db:"member_id"`
-	}
-	open := map[string]string{}
+func (t *tx) openCases(members []string) (map[string]openCase, error) {
+	var rows []openCase
+	open := map[string]openCase{}
 	err := t.list(&rows, selectOpenCases, uuidArray(members))
 	for _, row := range rows {
-		open[row.MemberID] = row.ID
+		open[row.MemberID] = row
 	}
 	return open, err
 }
@@ -227,7 +231,7 @@ func (t *tx) shares(members []*offboarding.Member) ([]offboarding.BulkShare, err
 	removed := map[string]int{}
 	var organizations []string
 	for _, m := range members {
-		if open[m.ID] == "" {
+		if open[m.ID].ID == "" {
 			if removed[m.OrganizationID]++; removed[m.OrganizationID] == 1 {
 				organizations = append(organizations, m.OrganizationID)
 			}

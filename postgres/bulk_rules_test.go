@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -79,6 +80,25 @@ func TestBulkMemberNamedTwice(t *testing.T) {
 		[]offboarding.BulkOutcome{rows[0].Outcome, rows[1].Outcome, rows[2].Outcome, rows[3].Outcome})
 	require.Equal(t, "the member is on the list already, at place 1", rows[2].Violations[0].Message)
 	require.Equal(t, 1, l.Count(`SELECT count(*) FROM cases WHERE member_id = $1`, member))
+}
+
+// A case whose leaver has come back offboards nobody: the row must not pass for one
+// who is leaving.
+func TestBulkMemberWhoIsComingBack(t *testing.T) {
+	t.Parallel()
+	l := newListed(t)
+	back := newLeavingOn(t, l.Organization, l.store).of(l.add(l.Maker(), offboarding.BulkPlan{}))
+	back.Document(back.member, "")
+	back.inGrace()
+	_, err := l.store.ReactivateMember(t.Context(), offboarding.ReactivateInput{
+		Step: back.step("reactivate"), Message: offboarding.Reactivate{AdminID: l.Owner},
+	})
+	require.NoError(t, err)
+	l.at = back.at.Add(time.Hour)
+	rows := l.bulk(t)
+	require.Equal(t, offboarding.BulkMemberRefused, rows[0].Outcome)
+	require.Equal(t, offboarding.CodeTryAgain, code(rows[0]))
+	require.Equal(t, "active", l.Text(`SELECT status FROM members WHERE id = $1`, back.member))
 }
 
 // The guard counts active members of the list, by organization, and says both
