@@ -149,7 +149,7 @@ func (s *story) preview(ctx context.Context, list offboarding.BulkRequest) error
 	if err != nil || !p.Allowed {
 		return err
 	}
-	next, err := s.store.Successors(ctx, r.MemberID, "", 1)
+	next, err := s.store.Successors(ctx, r.MemberID, "", "", 1)
 	if err != nil {
 		return err
 	}

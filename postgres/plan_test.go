@@ -63,7 +63,7 @@ func TestNoStepReadsWholeTables(t *testing.T) {
 	require.NoError(t, err)
 	check("an approval")
 	for range 8 { // the later ones with a plan made for any member
-		_, err = l.store.Successors(t.Context(), l.member, "", 0)
+		_, err = l.store.Successors(t.Context(), l.member, "", "", 0)
 		require.NoError(t, err)
 		check("a suggestion")
 		_, err = l.store.Remind(t.Context(), l.remindInput("remind/"+newID()))

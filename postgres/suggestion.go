@@ -15,7 +15,7 @@ const (
 	selectCandidates = `WITH estate AS (
 		SELECT g.member_id, count(*) AS edit_grants, max(g.last_edited_at) AS last_edited_at FROM documents d
 		CROSS JOIN LATERAL (SELECT member_id, last_edited_at FROM grants WHERE document_id = d.id AND level = 'edit' OFFSET 0) g
-		WHERE d.owner_id = $1 AND d.access <> 'archived' GROUP BY g.member_id),
+		WHERE d.owner_id = $1 AND d.access <> 'archived' AND ($2 = '' OR d.workspace_id::text = $2) GROUP BY g.member_id),
 	manager AS (SELECT manager_id AS id FROM members WHERE id = $1),
 	candidates AS (
 		SELECT member_id, edit_grants, last_edited_at FROM estate
@@ -28,9 +28,10 @@ const (
 
 	// A page of the leaver's documents, each with the candidates ($4, the best first)
 	// who edited it latest. What the ranking would not choose is not read.
-	// $1 leaver, $2 after, $3 how many documents, $4 candidates, $5 how many for each.
+	// $1 leaver, $2 after, $3 how many documents, $4 candidates, $5 how many for each, $6 workspace.
 	selectEditors = `WITH page AS MATERIALIZED (
-		SELECT id, external_id, title, kind, held FROM documents WHERE owner_id = $1 AND access <> 'archived' AND id > $2 ORDER BY id LIMIT $3),
+		SELECT id, external_id, title, kind, held OR EXISTS (SELECT 1 FROM legal_holds WHERE member_id = $1 AND lifted_at IS NULL) AS held
+		FROM documents WHERE owner_id = $1 AND access <> 'archived' AND id > $2 AND ($6 = '' OR workspace_id::text = $6) ORDER BY id LIMIT $3),
 	ranked AS (
 		SELECT p.id, g.member_id, g.last_edited_at, row_number() OVER (PARTITION BY p.id ORDER BY g.last_edited_at DESC NULLS LAST, c.place) AS n
 		FROM page p
@@ -39,15 +40,15 @@ const (
 	SELECT p.id, p.external_id, p.title, p.kind, p.held, coalesce(r.member_id::text, '') AS member_id, r.last_edited_at
 	FROM page p LEFT JOIN ranked r ON r.id = p.id AND r.n <= $5 ORDER BY p.id, r.n`
 
-	countEstate = `SELECT count(*) FROM documents WHERE owner_id = $1 AND access <> 'archived'`
+	countEstate = `SELECT count(*) FROM documents WHERE owner_id = $1 AND access <> 'archived' AND ($2 = '' OR workspace_id::text = $2)`
 
 	selectBeingOffboarded = `SELECT EXISTS (SELECT 1 FROM cases WHERE member_id = $1 AND closed_at IS NULL AND workspace_id IS NULL)`
 )
 
 // Successors suggests who could own a member's documents: for all of them, and for
-// each of a page of them in the order of their IDs. It changes nothing. The
-// cursor is the ID of the last document seen, limit 0 is offboarding.DefaultLimit.
-func (s *Store) Successors(ctx context.Context, memberID, cursor string, limit int) (offboarding.Successors, error) {
+// each of a page of them in the order of their IDs; workspaceID narrows, "" for all
+// (rule W1). It changes nothing. The cursor is the ID of the last document seen, limit 0 is offboarding.DefaultLimit.
+func (s *Store) Successors(ctx context.Context, memberID, workspaceID, cursor string, limit int) (offboarding.Successors, error) {
 	out := offboarding.Successors{Suggestions: []offboarding.Suggestion{}, Notes: []string{}}
 	out.Documents.Items = []offboarding.DocumentSuggestions{}
 	limit = pageSize(limit)
@@ -61,19 +62,19 @@ func (s *Store) Successors(ctx context.Context, memberID, cursor string, limit i
 		if err != nil || leaver == nil {
 			return err
 		}
-		if err := t.get(&out.DocumentCount, countEstate, leaver.ID); err != nil {
+		if err := t.get(&out.DocumentCount, countEstate, leaver.ID, workspaceID); err != nil {
 			return err
 		}
 		if out.DocumentCount > 0 {
 			var candidates []offboarding.Candidate
-			if err := t.list(&candidates, selectCandidates, leaver.ID); err != nil {
+			if err := t.list(&candidates, selectCandidates, leaver.ID, workspaceID); err != nil {
 				return err
 			}
 			for i := range candidates {
 				utc([]*time.Time{candidates[i].LastEditedAt})
 			}
 			out.Suggestions = offboarding.SuggestForEstate(candidates, out.DocumentCount)
-			if err := t.suggestForDocuments(&out, leaver, candidates, cursor, limit); err != nil {
+			if err := t.suggestForDocuments(&out, leaver, workspaceID, candidates, cursor, limit); err != nil {
 				return err
 			}
 		}
@@ -88,7 +89,9 @@ func (s *Store) Successors(ctx context.Context, memberID, cursor string, limit i
 	return out, err
 }
 
-func (t *tx) suggestForDocuments(out *offboarding.Successors, leaver *offboarding.Member, all []offboarding.Candidate, cursor string, limit int) error {
+func (t *tx) suggestForDocuments(
+	out *offboarding.Successors, leaver *offboarding.Member, workspaceID string, all []offboarding.Candidate, cursor string, limit int,
+) error {
 	var rows []struct {
 		offboarding.DocumentSuggestions
 		MemberID     string     `db:"member_id"`
@@ -103,7 +106,7 @@ func (t *tx) suggestForDocuments(out *offboarding.Successors, leaver *offboardin
 	for i, c := range all {
 		ids[i], byID[c.MemberID] = c.MemberID, c
 	}
-	err := t.list(&rows, selectEditors, leaver.ID, cursor, limit+1, uuidArray(ids), offboarding.SuggestedForDocument)
+	err := t.list(&rows, selectEditors, leaver.ID, cursor, limit+1, uuidArray(ids), offboarding.SuggestedForDocument, workspaceID)
 	if err != nil {
 		return err
 	}

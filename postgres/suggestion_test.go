@@ -56,7 +56,7 @@ func TestSuccessors(t *testing.T) {
 	r.MemberID, r.EffectiveAt = leaving, "2026-12-31"
 	l.of(leaving).admit(r)
 
-	s, err := store.Successors(t.Context(), o.Leaver, "", 0)
+	s, err := store.Successors(t.Context(), o.Leaver, "", "", 0)
 	require.NoError(t, err)
 	require.Equal(t, 3, s.DocumentCount)
 	require.Empty(t, s.Notes)
@@ -77,7 +77,7 @@ func TestSuccessors(t *testing.T) {
 
 	o.Exec(`UPDATE members SET account_type = 'editor' WHERE id = $1`, o.Manager)
 	o.Exec(`UPDATE documents SET held = true WHERE id = $1`, lonely)
-	s, err = store.Successors(t.Context(), o.Leaver, "", 0)
+	s, err = store.Successors(t.Context(), o.Leaver, "", "", 0)
 	require.NoError(t, err)
 	require.Len(t, s.Notes, 1)
 	require.Contains(t, s.Notes[0], "manager is not eligible")
@@ -86,12 +86,12 @@ func TestSuccessors(t *testing.T) {
 	require.NotNil(t, s.Documents.Items[2].Suggestions, "a list that is empty, not null")
 	require.True(t, s.Documents.Items[2].Held)
 
-	s, err = store.Successors(t.Context(), reader, "", 0)
+	s, err = store.Successors(t.Context(), reader, "", "", 0)
 	require.NoError(t, err)
 	require.Equal(t, []string{"the member owns no documents that would need a new owner"}, s.Notes)
 	require.Empty(t, s.Suggestions)
 	require.Empty(t, s.Documents.Items)
-	_, err = store.Successors(t.Context(), o.Leaver, "nonsense", 0)
+	_, err = store.Successors(t.Context(), o.Leaver, "", "nonsense", 0)
 	refused(t, offboarding.CodeInvalidArgument, err)
 }
 
@@ -141,7 +141,7 @@ func TestTheDatabaseChoosesAsTheRankingDoes(t *testing.T) {
 
 	seen, cursor := 0, ""
 	for {
-		s, err := store.Successors(t.Context(), o.Leaver, cursor, 7)
+		s, err := store.Successors(t.Context(), o.Leaver, "", cursor, 7)
 		require.NoError(t, err)
 		require.Equal(t, offboarding.SuggestForEstate(all[""], 30), s.Suggestions)
 		for _, d := range s.Documents.Items {
@@ -179,7 +179,7 @@ func TestSuggestionsAndRemindersOfAHundredThousandDocuments(t *testing.T) {
 	o.Exec(`ANALYZE`)
 	for cursor, i := "", 0; i < 8; i++ { // the later ones with a plan made for any member
 		began := time.Now()
-		s, err := l.store.Successors(t.Context(), o.Leaver, cursor, 0)
+		s, err := l.store.Successors(t.Context(), o.Leaver, "", cursor, 0)
 		require.NoError(t, err)
 		require.Len(t, s.Suggestions, offboarding.SuggestedForEstate)
 		require.Len(t, s.Documents.Items, offboarding.DefaultLimit)
@@ -192,4 +192,22 @@ func TestSuggestionsAndRemindersOfAHundredThousandDocuments(t *testing.T) {
 	require.NoError(t, err)
 	t.Logf("reminder: %.2f s", time.Since(began).Seconds())
 	require.Equal(t, offboarding.Reminded{Unowned: 100_000, Notices: 5001}, r)
+}
+
+// Of a removal only what is in the workspace counts (rule W1), and what a hold on
+// the member keeps is said of each document (rule H1).
+func TestSuccessorsInAWorkspace(t *testing.T) {
+	t.Parallel()
+	r := newRemoving(t)
+	there, elsewhere := r.Maker(), r.Maker()
+	edited(r.Organization, r.inside, there, 1)
+	edited(r.Organization, r.outside, elsewhere, 1)
+	r.hold(offboarding.Hold{MemberID: r.Leaver})
+	s, err := r.store.Successors(t.Context(), r.Leaver, r.workspace, "", 0)
+	require.NoError(t, err)
+	require.Equal(t, 1, s.DocumentCount)
+	require.Equal(t, []string{r.Manager, there}, suggested(s.Suggestions))
+	require.Len(t, s.Documents.Items, 1)
+	require.Equal(t, r.inside, s.Documents.Items[0].DocumentID)
+	require.True(t, s.Documents.Items[0].Held)
 }

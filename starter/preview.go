@@ -84,7 +84,7 @@ func previewRun(ctx context.Context, opts *previewOptions) error {
 		return err
 	}
 	if preview.MemberID != "" {
-		successors, err := n.store.Successors(ctx, preview.MemberID, opts.cursor, opts.limit)
+		successors, err := n.store.Successors(ctx, preview.MemberID, preview.WorkspaceID, opts.cursor, opts.limit)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"handover/internal/terminal"
 	"handover/offboarding"
 )
 
@@ -74,11 +75,11 @@ func removeRun(ctx context.Context, opts *removeOptions) error {
 		return err
 	}
 	return opts.answer(status, func(w *strings.Builder) {
-		name := person(leaver.DisplayName, leaver.Email)
+		name, from := person(leaver.DisplayName, leaver.Email), terminal.Clear(workspace.Name)
 		if status.Phase == offboarding.PhaseScheduled {
-			fmt.Fprintf(w, "The removal of %s from %s is scheduled for %s (case %s).\n", name, workspace.Name, shortTimeOf(status.EffectiveAt), status.CaseID)
+			fmt.Fprintf(w, "The removal of %s from %s is scheduled for %s (case %s).\n", name, from, shortTimeOf(status.EffectiveAt), status.CaseID)
 			return
 		}
-		fmt.Fprintf(w, "%s does not belong to %s any more; the case is in phase %s (case %s).\n", name, workspace.Name, status.Phase, status.CaseID)
+		fmt.Fprintf(w, "%s does not belong to %s any more; the case is in phase %s (case %s).\n", name, from, status.Phase, status.CaseID)
 	})
 }
