@@ -473,9 +473,9 @@ func (w *world) claim() {
 	}), func() string { return w.m.claim(d.modelCase, document, member, request) })
 }
 
-// eagerness puts those who can claim before those who can only ask.
+// eagerness puts those who can edit before those who can only look.
 func eagerness(w *world, document, member string) int {
-	if w.m.members[member].account == offboarding.AccountMaker && w.m.grant(document, member) == offboarding.GrantEdit {
+	if w.m.grant(document, member) == offboarding.GrantEdit {
 		return 1
 	}
 	return 0
