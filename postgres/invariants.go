@@ -73,7 +73,7 @@ var invariants = []invariant{
 		WHERE n.net <> CASE WHEN m.status = 'active' THEN 0 ELSE 1 END
 	UNION ALL
 	SELECT 'document ' || x.document_id FROM (
-		SELECT document_id, count(*) FILTER (WHERE event IN ('MarkDocsReadOnly', 'ArchiveDocs'))
+		SELECT document_id, count(*) FILTER (WHERE event IN ('MarkDocsReadOnly', 'ArchiveDocs') AND before->>'access' = 'editable')
 			- count(*) FILTER (WHERE event IN ('MarkDocsEditable', 'UnarchiveDocs')
 				OR (event IN ` + ownership + ` AND before->>'access' = 'read_only' AND after->>'access' = 'editable')) AS net
 		FROM audit_events WHERE document_id IS NOT NULL GROUP BY document_id) x

@@ -37,6 +37,11 @@ const notOfRemoval = ` AND NOT EXISTS (SELECT 1 FROM cases r
 var (
 	archiveDocuments = accessChange(offboarding.EventArchiveDocs,
 		`access = 'archived', access_case_id = $4`, `d.access = 'editable' AND NOT d.held`, "editable", "archived")
+	// What a removal from a workspace has locked, and its paused schedules.
+	archiveLocked = accessChange(offboarding.EventArchiveDocs,
+		`access = 'archived', access_case_id = $4`, `d.access = 'read_only' AND NOT d.held`, "read_only", "archived")
+	archivePaused = scheduleChange(offboarding.EventArchiveSchedules,
+		`status = 'archived', paused_by_case_id = NULL, archived_by_case_id = $4`, `s.status = 'paused' AND d.access = 'archived'`, "paused", "archived")
 	archiveSchedules = scheduleChange(offboarding.EventArchiveSchedules,
 		`status = 'archived', archived_by_case_id = $4`, `s.status = 'active' AND NOT d.held`, "active", "archived")
 	lockDocuments = accessChange(offboarding.EventMarkDocsReadOnly,
@@ -58,13 +63,13 @@ var (
 // ArchiveBatch archives a batch of the leaver's documents and their schedules; what
 // is under legal hold stays as it is (rule H1).
 func (s *Store) ArchiveBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error) {
-	return s.accessBatch(ctx, in, cursor, offboarding.PhaseTransferring, archiveDocuments, archiveSchedules)
+	return s.accessBatch(ctx, in, cursor, offboarding.PhaseTransferring, []string{archiveDocuments, archiveLocked}, []string{archiveSchedules, archivePaused})
 }
 
 // LockBatch makes read-only a batch of what is still the leaver's, and pauses its
 // schedules.
 func (s *Store) LockBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error) {
-	return s.accessBatch(ctx, in, cursor, offboarding.PhaseReadOnly, lockDocuments, pauseSchedules)
+	return s.accessBatch(ctx, in, cursor, offboarding.PhaseReadOnly, []string{lockDocuments}, []string{pauseSchedules})
 }
 
 // RestoreBatch makes editable a batch of what the case locked or archived and is
@@ -75,30 +80,19 @@ func (s *Store) RestoreBatch(ctx context.Context, in offboarding.SweepInput, cur
 		if err != nil {
 			return offboarding.Sweep{}, err
 		}
-		total := 0
-		for _, statement := range []string{unlockDocuments, unarchiveDocuments} {
-			n, err := t.sweep(c, in, sp, statement)
-			if err != nil {
-				return offboarding.Sweep{}, err
-			}
-			total += n
+		documents, err := t.sweeps(c, in, sp, unlockDocuments, unarchiveDocuments)
+		if err != nil {
+			return offboarding.Sweep{}, err
 		}
-		schedules := 0
-		for _, statement := range []string{unarchiveSchedules, resumeSchedules} {
-			n, err := t.sweep(c, in, sp, statement)
-			if err != nil {
-				return offboarding.Sweep{}, err
-			}
-			schedules += n
-		}
-		return sp.swept(total, schedules), nil
+		schedules, err := t.sweeps(c, in, sp, unarchiveSchedules, resumeSchedules)
+		return sp.swept(documents, schedules), err
 	})
 }
 
-// accessBatch runs one statement over documents, and one over schedules where
-// given, in the only phase where it may happen.
+// accessBatch runs statements over documents, then over their schedules, in the
+// only phase where it may happen.
 func (s *Store) accessBatch(
-	ctx context.Context, in offboarding.SweepInput, cursor string, phase offboarding.Phase, documents, schedules string,
+	ctx context.Context, in offboarding.SweepInput, cursor string, phase offboarding.Phase, documents, schedules []string,
 ) (offboarding.Sweep, error) {
 	return s.batch(ctx, in, cursor, func(t *tx, c *caseRow) (offboarding.Sweep, error) {
 		if c.Phase != phase {
@@ -113,12 +107,12 @@ func (s *Store) accessBatch(
 				return sp.swept(0, 0), err
 			}
 		}
-		changed, err := t.sweep(c, in, sp, documents)
-		if err != nil || schedules == "" {
-			return sp.swept(changed, 0), err
+		changed, err := t.sweeps(c, in, sp, documents...)
+		if err != nil {
+			return offboarding.Sweep{}, err
 		}
-		paused, err := t.sweep(c, in, sp, schedules)
-		return sp.swept(changed, paused), err
+		stopped, err := t.sweeps(c, in, sp, schedules...)
+		return sp.swept(changed, stopped), err
 	})
 }
 
@@ -139,4 +133,16 @@ func (t *tx) accessSpan(c *caseRow, cursor string) (span, error) {
 func (t *tx) sweep(c *caseRow, in offboarding.SweepInput, sp span, statement string) (int, error) {
 	query, args := c.scoped(statement, []any{c.MemberID, sp.after, sp.upTo, c.ID, c.actor(in), c.Origin, in.At})
 	return t.exec(query, args...)
+}
+
+// sweeps runs statements one after the other, and adds up what they have changed.
+func (t *tx) sweeps(c *caseRow, in offboarding.SweepInput, sp span, statements ...string) (total int, err error) {
+	for _, statement := range statements {
+		n, err := t.sweep(c, in, sp, statement)
+		if err != nil {
+			return total, err
+		}
+		total += n
+	}
+	return total, nil
 }

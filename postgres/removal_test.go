@@ -247,6 +247,40 @@ func TestARemovalThatHasNotBegunKeepsNothingOpen(t *testing.T) {
 	}
 }
 
+// Who leaves the organization with everything archived leaves nothing behind that a
+// removal has locked.
+func TestOffboardingArchivesWhatARemovalLocked(t *testing.T) {
+	t.Parallel()
+	r := newRemoving(t)
+	schedule := r.Schedule(r.inside)
+	r.deactivated(r.request())
+	ends := r.at.Add(grace)
+	_, err := r.store.Settle(t.Context(), offboarding.SettleInput{Step: r.step("settle"), GraceEndsAt: &ends})
+	require.NoError(t, err)
+	r.readOnly()
+	require.Equal(t, r.Leaver+" read_only", r.DocumentState(r.inside))
+
+	whole := r.of(r.Leaver)
+	whole.at = r.at
+	in := whole.request()
+	in.Disposition = offboarding.DispositionArchive
+	whole.deactivated(in)
+	whole.advance(offboarding.PhaseTransferring)
+	swept := whole.sweep(r.store.ArchiveBatch, offboarding.SweepInput{Step: whole.step("archive")})
+	require.Equal(t, 2, swept.Documents)
+	require.Equal(t, 1, swept.Schedules)
+	for _, document := range []string{r.inside, r.outside} {
+		require.Equal(t, r.Leaver+" archived", r.DocumentState(document))
+	}
+	require.Equal(t, "archived", r.Text(`SELECT status FROM schedules WHERE id = $1`, schedule))
+	invariantsHold(t, r.store)
+
+	whole.reactivate(false)
+	require.Equal(t, r.Leaver+" editable", r.DocumentState(r.inside))
+	require.Equal(t, "active", r.Text(`SELECT status FROM schedules WHERE id = $1`, schedule))
+	invariantsHold(t, r.store)
+}
+
 // Rule E2, of a removal: one is open for a member and a workspace.
 func TestTwoRemovals(t *testing.T) {
 	race(t, func(l *leaving) (call, call, func(a, b error)) {
