@@ -41,6 +41,13 @@ CREATE UNIQUE INDEX cases_one_open_per_member ON cases (member_id) WHERE closed_
 CREATE UNIQUE INDEX cases_one_open_per_workspace ON cases (workspace_id, member_id) WHERE closed_at IS NULL AND workspace_id IS NOT NULL;
 
 -- +goose Down
+-- The older schema takes every case for an offboarding: open removals end, and
+-- what they have locked is its owner's again.
+UPDATE ownership_requests r SET status = 'withdrawn', decided_at = r.created_at FROM cases c
+WHERE c.id = r.case_id AND c.workspace_id IS NOT NULL AND r.status = 'pending';
+UPDATE documents d SET access = 'editable', access_case_id = NULL FROM cases c
+WHERE c.id = d.access_case_id AND c.workspace_id IS NOT NULL AND d.access = 'read_only';
+UPDATE cases SET phase = 'canceled', closed_at = created_at, reactivation = NULL WHERE workspace_id IS NOT NULL AND closed_at IS NULL;
 DROP INDEX cases_one_open_per_workspace;
 DROP INDEX cases_one_open_per_member;
 CREATE UNIQUE INDEX cases_one_open_per_member ON cases (member_id) WHERE closed_at IS NULL;

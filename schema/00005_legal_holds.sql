@@ -42,6 +42,7 @@ ALTER TABLE schedules ADD CONSTRAINT schedules_paused_check CHECK ((status = 'pa
 CREATE INDEX schedules_paused_idx ON schedules (document_id) WHERE status = 'paused';
 
 -- +goose Down
+DROP INDEX schedules_paused_idx;
 ALTER TABLE schedules DROP CONSTRAINT schedules_paused_check;
 UPDATE schedules SET status = 'active', paused_by_case_id = NULL WHERE status = 'paused';
 ALTER TABLE schedules DROP CONSTRAINT schedules_status_check;
