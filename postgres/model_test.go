@@ -350,9 +350,6 @@ func (m *model) admit(s start) (answer string, opened *modelCase) {
 		}
 		return "existing " + open.name, nil
 	}
-	if m.members[s.leaver].deleted { // nobody (rule X1)
-		return m.nobody(s.by).String(), nil
-	}
 	disposition, newOwner := s.disposition, s.newOwner
 	if disposition == "" {
 		disposition = offboarding.DispositionRetain // the organization's
@@ -363,6 +360,9 @@ func (m *model) admit(s start) (answer string, opened *modelCase) {
 	var broken codes
 	broken.add(newOwner != "" && disposition != offboarding.DispositionTransfer, offboarding.CodeInvalidArgument)
 	broken.add(s.archiveSchedules && disposition != offboarding.DispositionTransfer, offboarding.CodeInvalidArgument) // rule D3
+	if m.members[s.leaver].deleted {                                                                                  // nobody (rule X1)
+		return append(broken, m.nobody(s.by)...).String(), nil
+	}
 	broken = append(broken, authority...)
 	if s.removal {
 		broken = append(broken, m.removable(s.leaver)...)
@@ -669,7 +669,7 @@ func (m *model) authorizeTransfer(c *modelCase, admin, newOwner string, document
 	}
 	var broken codes
 	broken.add(!m.adminOn(admin, c.removal), offboarding.CodeNotAuthorized)
-	broken.add(m.members[c.leaver].active && !(c.removal && c.inactive()), offboarding.CodeMemberStillActive)
+	broken.add(m.members[c.leaver].active && (!c.removal || !c.inactive()), offboarding.CodeMemberStillActive)
 	broken.add(!m.eligibleOwner(newOwner, c.leaver), offboarding.CodeNewOwnerNotEligible)
 	for _, name := range documents {
 		broken.add(!m.concerns(c, m.documents[name]), offboarding.CodeAlreadyOwned)
