@@ -2,6 +2,7 @@ package offboarding
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -57,17 +58,16 @@ func CheckReactivation(r ReactivationRequest) []Violation {
 }
 
 // JudgeBulkReactivation judges rule R2 (seed 000): several members at once only
-// where nobody's identity provider authenticates them.
-func JudgeBulkReactivation(organizations []Organization) []Violation {
-	for _, o := range organizations {
-		if o.IdentityProvider != IdentityProviderNone {
-			return []Violation{{
-				Rule: "R2", Code: CodeIDPAuthentication, Field: "member_ids",
-				Message: "several members are reactivated at once only where no identity provider authenticates the organization",
-			}}
-		}
+// where nobody's identity provider authenticates them, and so never on its behalf.
+func JudgeBulkReactivation(r ReactivationRequest, organizations []Organization) []Violation {
+	authenticated := func(o Organization) bool { return o.IdentityProvider != IdentityProviderNone }
+	if r.Provider == "" && !slices.ContainsFunc(organizations, authenticated) {
+		return nil
 	}
-	return nil
+	return []Violation{{
+		Rule: "R2", Code: CodeIDPAuthentication, Field: "member_ids",
+		Message: "several members are reactivated at once only where no identity provider authenticates the organization",
+	}}
 }
 
 // JudgeReopening judges the reactivation of a member whose case may have closed:

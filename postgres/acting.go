@@ -18,10 +18,10 @@ func (t *tx) asking(c *caseRow, adminRef, provider string) (acting, error) {
 	if err != nil {
 		return acting{}, err
 	}
-	if adminRef == "" && provider != "" {
-		adminRef = o.ProvisioningAdminID
-	}
 	a, err := t.actingOn(c, adminRef)
+	if err == nil && adminRef == "" && provider != "" {
+		a.Actor, err = t.provisioningAdmin(o)
+	}
 	a.organization = o
 	return a, err
 }

@@ -18,8 +18,8 @@ const (
 	VALUES ($1, $2, $3, $4, $5, $6, $7, 'scheduled', $8, nullif($9, '')::uuid, $10, $11, $12, $13, nullif($14, '')::uuid, $15, $16)`
 )
 
-// errSettling says that a workflow Reactivation still settles the documents of a
-// member who is active again. A start waits for that, and opens a case of its own.
+// errSettling says that the documents of a member who is active again are still
+// being settled. A start waits for that, and opens a case of its own.
 const errSettling = sentinel("the member's reactivation is still being settled")
 
 // errCaseOpened says that another start opened the member's case meanwhile.
@@ -66,7 +66,7 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 			return offboarding.Admission{}, err
 		} else if found {
 			a, err := t.admission(&c, in)
-			if a.Reactivation != nil && a.Reactivation.WorkflowID != "" {
+			if a.Reactivation != nil && (a.Existing || a.Reactivation.WorkflowID != "") {
 				err = errSettling
 			}
 			return a, err

@@ -132,12 +132,18 @@ func (t *tx) holdOn(h offboarding.Hold) (organizationID string, err error) {
 	case h.DocumentID != "" && h.MemberID == "" && isID(h.DocumentID):
 		_, err = t.find(&organizationID, selectHeldDoc, h.DocumentID)
 	case h.MemberID != "" && h.DocumentID == "":
-		m, findErr := t.memberByID(h.MemberID, selectMember)
-		if m == nil || findErr != nil {
+		if !isID(h.MemberID) {
+			return "", nil
+		}
+		if _, err = t.exec(lockCasesOf, h.MemberID); err != nil {
+			return "", err
+		}
+		// The account after the cases, as a deletion locks them; who is deleted is nobody.
+		m, findErr := t.sharedMember(h.MemberID)
+		if m == nil || m.Status == offboarding.MemberDeleted || findErr != nil {
 			return "", findErr
 		}
 		organizationID = m.OrganizationID
-		_, err = t.exec(lockCasesOf, h.MemberID)
 	}
 	return organizationID, err
 }

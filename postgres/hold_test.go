@@ -208,3 +208,23 @@ func TestHoldAndTransfer(t *testing.T) {
 		}
 	})
 }
+
+// Rule H1: a hold that is placed while the member is deleted comes before, and keeps
+// the member, or after, and finds nobody.
+func TestHoldAndDeletion(t *testing.T) {
+	race(t, func(l *leaving) (call, call, func(a, b error)) {
+		l.completed()
+		return l.places(offboarding.Hold{MemberID: l.member, Reason: "x"}), called(l.store.EraseMember, l.deletionInput(nil)), func(a, b error) {
+			held := l.Count(`SELECT count(*) FROM legal_holds WHERE member_id = $1`, l.member)
+			if a == nil {
+				refused(t, offboarding.CodeLegalHold, b)
+				require.Equal(t, "inactive true", l.memberState())
+				require.Equal(t, 1, held)
+				return
+			}
+			refused(t, offboarding.CodeMemberNotFound, a)
+			require.NoError(t, b)
+			require.Equal(t, 0, held)
+		}
+	})
+}

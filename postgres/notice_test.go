@@ -91,6 +91,9 @@ func TestWhoIsReminded(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, r, again)
 	require.Len(t, l.unsent(), 4)
+	l.Exec(`UPDATE members SET status = 'inactive', deactivated_at = $2 WHERE id = $1`, single, l.at)
+	require.Len(t, l.unsent(), 3, "who has left meanwhile is not told any more")
+	require.NotContains(t, l.unsent(), single)
 }
 
 // Nothing waits, or nobody is there: nobody is told, and the reminder is recorded.

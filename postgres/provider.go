@@ -13,7 +13,7 @@ const selectMemberOfProvider = `SELECT ` + memberColumns + ` FROM members m JOIN
 
 // providersLeaver resolves the references of a start on behalf of an identity
 // provider: it reaches the organizations that have it, and the audit names the
-// provisioning admin where the request names nobody, even one who has left.
+// provisioning admin where the request names nobody.
 func (t *tx) providersLeaver(r offboarding.Request) (actor offboarding.Actor, leaver *offboarding.Member, err error) {
 	if external, ok := strings.CutPrefix(r.MemberID, externalPrefix); ok {
 		leaver, err = t.memberByExternal(selectMemberOfProvider, external, r.Provider, "member_id")
@@ -23,17 +23,24 @@ func (t *tx) providersLeaver(r offboarding.Request) (actor offboarding.Actor, le
 	if err != nil || leaver == nil {
 		return actor, nil, err
 	}
-	named := r.RequestedBy
-	if named == "" {
+	if r.RequestedBy == "" {
 		o, err := t.organization(leaver.OrganizationID)
 		if err != nil {
 			return actor, leaver, err
 		}
-		named = o.ProvisioningAdminID
+		actor, err = t.provisioningAdmin(o)
+		return actor, leaver, err
 	}
-	actor, err = t.actor(named, leaver.OrganizationID, "requested_by")
+	actor, err = t.actor(r.RequestedBy, leaver.OrganizationID, "requested_by")
 	if actor.Reach == offboarding.ReachNone {
 		actor.Member = nil // another tenant's
 	}
 	return actor, leaver, err
+}
+
+// provisioningAdmin is whom the audit names where a provider names nobody: also one
+// who has left or was deleted, as what a provider takes away must be gone.
+func (t *tx) provisioningAdmin(o offboarding.Organization) (offboarding.Actor, error) {
+	m, err := t.memberByID(o.ProvisioningAdminID, selectMember)
+	return offboarding.Actor{Member: m, Reach: offboarding.ReachOwn}, err
 }

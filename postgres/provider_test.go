@@ -206,3 +206,25 @@ func TestReactivationFromAProvider(t *testing.T) {
 	refused(t, offboarding.CodeMemberNotFound, err)
 	require.Equal(t, "deleted", l.Text(`SELECT status FROM members WHERE id = $1`, l.Manager))
 }
+
+// Without the provisioning admin, who was deleted, what the provider takes away is
+// gone all the same: no leaver keeps access for want of a name in the audit.
+func TestAProviderOutlivesItsProvisioningAdmin(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	l.Provisioned("okta", l.Leaver)
+	l.Exec(`UPDATE organizations SET default_disposition = 'transfer'`)
+	admin := l.of(l.Admin)
+	admin.Exec(`UPDATE members SET status = 'inactive', deactivated_at = $2 WHERE id = $1`, l.Admin, fixture.Start)
+	in := admin.deletionInput(func(r *offboarding.DeletionRequest) { r.RequestedBy = l.Owner })
+	_, err := l.store.EraseMember(t.Context(), in)
+	require.NoError(t, err)
+
+	l.deactivated(l.providers("okta"))
+	require.Equal(t, l.Admin, l.Text(`SELECT requested_by FROM cases WHERE id = $1`, l.id))
+	require.Equal(t, l.Manager, l.Text(`SELECT new_owner_id FROM cases WHERE id = $1`, l.id))
+	_, err = l.store.AuthorizeReactivation(t.Context(), offboarding.ReactivateInput{
+		Step: l.step("back"), Message: offboarding.Reactivate{Provider: "okta"},
+	})
+	require.NoError(t, err)
+}

@@ -20,7 +20,7 @@ func (s *Store) CheckReactivation(ctx context.Context, in offboarding.BeginReact
 		if err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, offboarding.RefusalOf(append(violations, offboarding.JudgeBulkReactivation(organizations)...))
+		return struct{}{}, offboarding.RefusalOf(append(violations, offboarding.JudgeBulkReactivation(in.Request, organizations)...))
 	})
 	return err
 }

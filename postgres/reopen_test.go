@@ -377,4 +377,49 @@ func TestBulkReactivationNeedsNoIdentityProvider(t *testing.T) {
 		refused(t, offboarding.CodeIDPAuthentication, check(l.member, l.Manager))
 		refused(t, offboarding.CodeIDPAuthentication, check("external:m4", "external:m3"))
 	}
+	// Who asks for the provider need not name anybody, who would say whose external IDs are meant.
+	for _, member := range []string{l.member, "external:m4"} {
+		in := l.beginInput(func(r *offboarding.ReactivationRequest) {
+			r.MemberID, r.MemberIDs, r.RequestedBy, r.Provider = "", []string{member}, "", "okta"
+		})
+		refused(t, offboarding.CodeIDPAuthentication, l.store.CheckReactivation(t.Context(), in))
+	}
+}
+
+// A list does not take a member for offboarded whose case is open only because the
+// documents of their return are being settled: the member is active.
+func TestBulkWhileAReactivationSettles(t *testing.T) {
+	t.Parallel()
+	for name, reactivate := range map[string]func(*leaving){
+		"after the case": func(l *leaving) {
+			l.completed()
+			_, err := l.store.BeginReactivation(t.Context(), l.beginInput(nil))
+			require.NoError(t, err)
+		},
+		"in the case": func(l *leaving) {
+			l.inGrace()
+			_, err := l.store.ReactivateMember(t.Context(), reactivateInput(l))
+			require.NoError(t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLeaving(t)
+			l.Document(l.member, "")
+			reactivate(l)
+			require.Equal(t, "active false", l.memberState())
+			list := &listed{Organization: l.Organization, store: l.store, actor: l.Owner, at: l.at,
+				request: offboarding.BulkRequest{RequestedBy: l.Owner, Confirmed: true}}
+			list.add(l.member, offboarding.BulkPlan{})
+			rows := list.bulk(t)
+			require.Equal(t, offboarding.BulkMemberRefused, rows[0].Outcome)
+			require.Equal(t, offboarding.CodeTryAgain, code(rows[0]))
+
+			single := l.of(l.member)
+			in := single.admitInput(single.request())
+			in.WorkflowID = "hr/" + single.id
+			_, err := l.store.Admit(t.Context(), in)
+			require.ErrorContains(t, err, "still being settled")
+		})
+	}
 }

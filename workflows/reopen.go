@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -146,11 +147,14 @@ func (w *reactivations) reactivate(ctx workflow.Context, i int) (offboarding.Mem
 	done := offboarding.MemberReactivation{Outcome: offboarding.OutcomeReactivated}
 	member := w.request.Members()[i]
 	name := "reactivate/" + member
+	if strings.HasPrefix(member, "external:") { // personal data, which is no matter for logs
+		name = fmt.Sprintf("reactivate/%d", i+1)
+	}
 	request := w.request
 	if request.Bulk() {
 		request.MemberIDs = nil // judged as a whole already
 	}
-	defer func() { w.resolved(ctx, "send/"+member) }()
+	defer func() { w.resolved(ctx, "send/"+done.MemberID) }()
 	pause := firstPause
 	for n := 1; ; n++ {
 		messages := fmt.Sprintf("reactivation/%s/%d/", w.id, i)
@@ -176,7 +180,7 @@ func (w *reactivations) reactivate(ctx workflow.Context, i int) (offboarding.Mem
 			return done, nil
 		}
 		if n > 1 { // it had not just closed
-			w.troubled(ctx, "send/"+member, errElsewhere)
+			w.troubled(ctx, "send/"+done.MemberID, errElsewhere)
 		}
 		if w.givesWay(ctx) {
 			return done, errRollover

@@ -230,3 +230,18 @@ func TestReactivationOnAServer(t *testing.T) {
 func (s *stand) live(id string) *live { return &live{stand: s, id: id} }
 
 var _ activities.Cases = (*cases.Client)(nil)
+
+// What is logged as failing does not name a member by external ID.
+func TestReactivationThatFailsNamesNobody(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	s.run(toManager(s))
+	s.breakTable("members")
+	s.comesBack(func(r *offboarding.ReactivationRequest) { r.MemberID = "external:m4" }, func() {
+		s.after(time.Minute, func() {
+			require.Equal(t, "reactivate/1", s.reactivationStatus().Trouble.Step)
+			s.repairTable("members")
+		})
+	})
+	require.Equal(t, s.Leaver, s.reactivated().MemberID)
+}
