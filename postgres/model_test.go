@@ -539,15 +539,19 @@ func sweptText(documents, schedules int) string {
 	return fmt.Sprintf("%d documents, %d schedules", documents, schedules)
 }
 
-// archiveBatch archives what is editable and not held, and all its schedules.
+// archiveBatch archives what is not held, and all its schedules; what another case
+// has locked, too.
 func (m *model) archiveBatch(c *modelCase, batch func(*modelDocument) bool) string {
 	return m.each(c, batch, func(d *modelDocument) (bool, int) {
 		if m.held(d) {
 			return false, 0
 		}
 		schedules := m.archiveSchedules(c, d, c.by)
-		if d.access != offboarding.AccessEditable {
+		if d.access == offboarding.AccessArchived {
 			return false, schedules
+		}
+		for _, other := range m.cases { // what another case has paused
+			schedules += m.changeSchedules(d, "paused", "archived", other, c, offboarding.EventArchiveSchedules, c.by)
 		}
 		d.access, d.by = offboarding.AccessArchived, c
 		m.event(offboarding.EventArchiveDocs, c.by, d.name)
