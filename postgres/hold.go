@@ -108,6 +108,10 @@ func (s *Store) LiftHold(ctx context.Context, holdID, by string, at time.Time) e
 // held writes what a placed or lifted hold means for its document, and the event.
 func (t *tx) held(organizationID, documentID string, at time.Time, ch change) error {
 	if documentID != "" {
+		var id string
+		if _, err := t.find(&id, selectHeldDoc, documentID); err != nil { // or markHeld would not see what it has waited for
+			return err
+		}
 		if _, err := t.exec(markHeld, documentID); err != nil {
 			return err
 		}
@@ -138,8 +142,12 @@ func (t *tx) holdOn(h offboarding.Hold) (organizationID string, err error) {
 		if _, err = t.exec(lockCasesOf, h.MemberID); err != nil {
 			return "", err
 		}
-		// The account after the cases, as a deletion locks them; who is deleted is nobody.
-		m, findErr := t.sharedMember(h.MemberID)
+		// The account after the cases, as a deletion locks them, and as a return shares
+		// that of who gives back; who is deleted is nobody.
+		if _, err = t.exec(lockMember, h.MemberID); err != nil {
+			return "", err
+		}
+		m, findErr := t.memberByID(h.MemberID, selectMember)
 		if m == nil || m.Status == offboarding.MemberDeleted || findErr != nil {
 			return "", findErr
 		}

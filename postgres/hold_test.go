@@ -228,3 +228,56 @@ func TestHoldAndDeletion(t *testing.T) {
 		}
 	})
 }
+
+// Two changes of the holds on one document at the same moment: it is held as long
+// as one of them is in force.
+func TestTwoHoldsOnADocument(t *testing.T) {
+	for name, held := range map[string]bool{"lifted and lifted": false, "lifted and placed": true} {
+		t.Run(name, func(t *testing.T) {
+			race(t, func(l *leaving) (call, call, func(a, b error)) {
+				document := l.Document(l.Leaver, "")
+				first, second := l.hold(offboarding.Hold{DocumentID: document}), l.hold(offboarding.Hold{DocumentID: document})
+				lift := func(hold string) call {
+					return func(ctx context.Context) (any, error) { return nil, l.store.LiftHold(ctx, hold, l.Admin, l.at) }
+				}
+				other := lift(second)
+				if held {
+					l.lift(second)
+					other = func(ctx context.Context) (any, error) {
+						return l.store.PlaceHold(ctx, offboarding.Hold{DocumentID: document, Reason: "x"}, l.Admin, l.at)
+					}
+				}
+				return lift(first), other, func(a, b error) {
+					require.NoError(t, a)
+					require.NoError(t, b)
+					require.Equal(t, map[bool]int{true: 1}[held], l.Count(`SELECT count(*) FROM documents WHERE id = $1 AND held`, document))
+				}
+			})
+		})
+	}
+}
+
+// A hold on the new owner and a return of what they were given: what the hold found
+// with them stays. The invariant looks at the order of the events.
+func TestHoldAndReturn(t *testing.T) {
+	race(t, func(l *leaving) (call, call, func(a, b error)) {
+		l.Documents(l.Leaver, 7)
+		r := l.request()
+		r.NewOwnerID = l.Manager
+		l.deactivated(r)
+		l.advance(offboarding.PhaseTransferring)
+		l.transfer(l.Manager)
+		_, err := l.store.ReactivateMember(t.Context(), offboarding.ReactivateInput{
+			Step: l.step("reactivate"), Message: offboarding.Reactivate{AdminID: l.Admin, ReturnDocuments: true},
+		})
+		require.NoError(t, err)
+		place := func(ctx context.Context) (any, error) {
+			return l.store.PlaceHold(ctx, offboarding.Hold{MemberID: l.Manager, Reason: "x"}, l.Admin, l.at)
+		}
+		back := all(l.store.ReturnBatch, offboarding.SweepInput{Step: l.step("return"), ActorID: l.Admin})
+		return place, back, func(a, b error) {
+			require.NoError(t, a)
+			require.NoError(t, b)
+		}
+	})
+}

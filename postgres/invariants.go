@@ -104,7 +104,7 @@ var invariants = []invariant{
 	{"what_is_held_stays", "a document under legal hold keeps its owner and is not archived", `
 	SELECT 'document ' || e.document_id FROM audit_events e WHERE e.event IN ('TransferDocs', 'ClaimDocOwnership', 'ReturnDocs', 'ArchiveDocs')
 	AND EXISTS (SELECT 1 FROM audit_events p WHERE p.event = 'PlaceLegalHold' AND p.id < e.id
-		AND (p.document_id = e.document_id OR p.member_id = e.member_id AND e.event <> 'ReturnDocs')
+		AND (p.document_id = e.document_id OR p.member_id::text = CASE e.event WHEN 'ReturnDocs' THEN e.before->>'owner_id' ELSE e.member_id::text END)
 		AND NOT EXISTS (SELECT 1 FROM audit_events l WHERE l.event = 'LiftLegalHold' AND l.subject_id = p.subject_id AND l.id < e.id))
 	UNION ALL
 	SELECT 'document ' || d.id FROM documents d

@@ -160,7 +160,12 @@ var (
 	WHERE` + returnWhere
 )
 
-var returnLock = lockBatch(returnWhere)
+// The owners first, so that no hold is placed on them meanwhile (rule H1).
+var (
+	returnOwners = `SELECT count(*) FROM (SELECT FROM members WHERE id IN (SELECT d.owner_id FROM documents d WHERE` + returnWhere + `)
+	ORDER BY id FOR SHARE) locked`
+	returnLock = lockBatch(returnWhere)
+)
 
 // ReturnBatch gives back to the reactivated member a batch of what the case
 // moved, with its place and schedules.
@@ -174,8 +179,10 @@ func (s *Store) ReturnBatch(ctx context.Context, in offboarding.SweepInput, curs
 		if err != nil {
 			return none, err
 		}
-		if _, err := t.exec(returnLock, c.ID, sp.after, sp.upTo, c.MemberID); err != nil {
-			return none, err
+		for _, lock := range []string{returnOwners, returnLock} {
+			if _, err := t.exec(lock, c.ID, sp.after, sp.upTo, c.MemberID); err != nil {
+				return none, err
+			}
 		}
 		args := []any{c.ID, sp.after, sp.upTo, c.MemberID, c.actor(in), c.Origin, in.At}
 		schedules, err := t.exec(returnSchedules, args...)
