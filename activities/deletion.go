@@ -14,7 +14,11 @@ func (a *Activities) BeginDeletion(ctx context.Context, in offboarding.BeginDele
 // OffboardFirst starts the case of a member who is to be deleted and waits until
 // the member is inactive; a start that the rules refuse is refused here too.
 func (a *Activities) OffboardFirst(ctx context.Context, in offboarding.OffboardFirstInput) error {
-	_, err := answer(a.cases.OffboardCase(ctx, in.UpdateID, in.Request))
+	_, err := a.cases.OffboardCase(ctx, in.UpdateID, in.Request)
+	if offboarding.CodeOf(err) == offboarding.CodeTryAgain {
+		return errUndecided
+	}
+	_, err = answer(struct{}{}, err)
 	return err
 }
 

@@ -140,7 +140,8 @@ func (c *offboardingCase) ready() bool {
 
 // awaitRevoked answers as soon as the leaver has no access, or the case waits: for
 // its effective time, or for SSO sessions once all else is revoked. A refused
-// start answers with what it breaks.
+// start answers with what it breaks, and one that met a case whose leaver is active
+// again is to be sent again.
 func (c *offboardingCase) awaitRevoked(ctx workflow.Context) (offboarding.Status, error) {
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	err := workflow.Await(ctx, func() bool {
@@ -152,6 +153,10 @@ func (c *offboardingCase) awaitRevoked(ctx workflow.Context) (offboarding.Status
 	}
 	if c.refusal != nil {
 		return offboarding.Status{}, activities.RefusalError(c.refusal)
+	}
+	if c.Phase == offboarding.PhaseReactivated { // nobody who leaves: an offboarding must not be lost with this answer
+		return offboarding.Status{}, activities.RefusalError(offboarding.Refuse("E2", offboarding.CodeTryAgain, "member_id",
+			"the member has come back, and the documents are still being settled; start again when the case has closed"))
 	}
 	return c.status(workflow.Now(ctx)), nil
 }

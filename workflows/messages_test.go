@@ -321,6 +321,21 @@ func TestAwaitRevokedAnswersWhenAccessIsGone(t *testing.T) {
 		require.Equal(t, offboarding.CodeNotAuthorized, a.code())
 		require.Equal(t, offboarding.CodeNotAuthorized, s.refusal().Code())
 	})
+	t.Run("somebody who has come back", func(t *testing.T) {
+		t.Parallel()
+		s := newScene(t)
+		s.Document(s.Leaver, "")
+		var a *answer
+		s.after(day, func() {
+			s.breakTable("grants") // the last part of a reactivation gives grants
+			s.signal(offboarding.MessageReactivate, offboarding.Reactivate{AdminID: s.Admin})
+		})
+		s.after(day+time.Minute, func() { a = s.awaitRevoked(nil) })
+		s.after(day+2*time.Minute, func() { s.repairTable("grants") })
+		s.run(nil)
+		require.Equal(t, offboarding.PhaseReactivated, s.result().Phase)
+		require.Equal(t, offboarding.CodeTryAgain, a.code(), "the member is active, and the case makes nobody inactive any more")
+	})
 }
 
 func TestStatusBeforeAdmissionAndAfterTheEnd(t *testing.T) {

@@ -207,7 +207,7 @@ func (w *reactivations) settle(ctx workflow.Context, begun offboarding.Reactivat
 		in := offboarding.SweepInput{
 			Step: offboarding.Step{CaseID: begun.CaseID, Name: r.ID + "/" + name, At: now(ctx)}, ActorID: r.AdminID, Origin: r.Origin,
 		}
-		out, err := do[offboarding.Sweep](ctx, w, name+"/"+begun.MemberID, sweeping(activity, in))
+		out, err := do[offboarding.Sweep](ctx, settling{w, begun.CaseID}, name+"/"+begun.MemberID, sweeping(activity, in))
 		return out.Documents, err
 	}
 	var err error
@@ -223,8 +223,34 @@ func (w *reactivations) settle(ctx workflow.Context, begun offboarding.Reactivat
 		return err
 	}
 	closing := offboarding.Step{CaseID: begun.CaseID, Name: r.ID + "/close", At: now(ctx)}
-	_, err = do[struct{}](ctx, w, "close/"+begun.MemberID, local(act.CloseReactivated, closing))
+	_, err = do[struct{}](ctx, settling{w, begun.CaseID}, "close/"+begun.MemberID, local(act.CloseReactivated, closing))
 	return err
+}
+
+// settling is a Reactivation while it works on a case. The lists show at the case
+// that it cannot go on, as they do while the case itself reactivates its leaver.
+type settling struct {
+	*reactivations
+	caseID string
+}
+
+func (s settling) troubled(ctx workflow.Context, step string, err error) {
+	s.reactivations.troubled(ctx, step, err)
+	i := slices.IndexFunc(s.Troubles, func(t offboarding.Trouble) bool { return t.Step == step })
+	failing := s.Troubles[i]
+	s.record(ctx, &failing)
+}
+
+func (s settling) resolved(ctx workflow.Context, step string) {
+	if s.Troubles.remove(step) {
+		s.record(ctx, nil)
+	}
+}
+
+func (s settling) record(ctx workflow.Context, failing *offboarding.Trouble) {
+	if workflow.GetVersion(ctx, "trouble of a reactivation in the lists", workflow.DefaultVersion, 1) == 1 {
+		recordTrouble(ctx, s.caseID, failing)
+	}
 }
 
 func (w *reactivations) step(ctx workflow.Context, name string) offboarding.Step {

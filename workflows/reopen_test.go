@@ -95,6 +95,9 @@ func TestReactivationThatFailsForAWhile(t *testing.T) {
 					if step != "" {
 						require.Equal(t, step+s.Leaver, s.reactivationStatus().Trouble.Step)
 						require.NotEmpty(t, s.reactivationStatus().Trouble.LastError)
+						if table != "members" { // nothing has begun, at no case
+							require.Equal(t, step+s.Leaver, s.Text(`SELECT trouble_step FROM cases`), "in the lists")
+						}
 					}
 					s.env.SetContinueAsNewSuggested(true)
 				})
@@ -111,6 +114,7 @@ func TestReactivationThatFailsForAWhile(t *testing.T) {
 			}
 			require.Equal(t, 1, s.reactivated().Returned)
 			require.Nil(t, s.reactivationStatus().Trouble)
+			require.Equal(t, "0", s.Text(`SELECT trouble_attempt FROM cases`))
 			require.Equal(t, s.Leaver+" editable", s.DocumentState(document))
 			require.Equal(t, 1, s.count(offboarding.EventReactivateMember))
 			require.Equal(t, 1, s.count(offboarding.EventReturnDocs))
