@@ -102,10 +102,13 @@ var invariants = []invariant{
 	SELECT 'schedule ' || s.id FROM schedules s JOIN documents d ON d.id = s.document_id WHERE s.status = 'paused' AND d.access <> 'read_only'`},
 
 	{"what_is_held_stays", "a document under legal hold keeps its owner and is not archived", `
-	SELECT 'document ' || e.document_id FROM audit_events e WHERE e.event IN ('TransferDocs', 'ClaimDocOwnership', 'ReturnDocs', 'ArchiveDocs')
-	AND EXISTS (SELECT 1 FROM audit_events p WHERE p.event = 'PlaceLegalHold' AND p.id < e.id
-		AND (p.document_id = e.document_id OR p.member_id::text = CASE e.event WHEN 'ReturnDocs' THEN e.before->>'owner_id' ELSE e.member_id::text END)
-		AND NOT EXISTS (SELECT 1 FROM audit_events l WHERE l.event = 'LiftLegalHold' AND l.subject_id = p.subject_id AND l.id < e.id))
+	WITH holds AS MATERIALIZED (
+		SELECT p.id AS placed, coalesce((SELECT min(l.id) FROM audit_events l WHERE l.event = 'LiftLegalHold' AND l.subject_id = p.subject_id),
+			9223372036854775807) AS lifted, p.document_id, p.member_id FROM audit_events p WHERE p.event = 'PlaceLegalHold')
+	SELECT 'document ' || e.document_id FROM holds h JOIN audit_events e ON e.id > h.placed AND e.id < h.lifted
+	AND e.event IN ('TransferDocs', 'ClaimDocOwnership', 'ReturnDocs', 'ArchiveDocs')
+	AND (e.document_id = h.document_id
+		OR h.member_id::text = CASE e.event WHEN 'ReturnDocs' THEN e.before->>'owner_id' ELSE e.member_id::text END)
 	UNION ALL
 	SELECT 'document ' || d.id FROM documents d
 	WHERE d.held <> EXISTS (SELECT 1 FROM legal_holds h WHERE h.document_id = d.id AND h.lifted_at IS NULL)`},
