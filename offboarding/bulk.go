@@ -126,7 +126,7 @@ func JudgeBulkLimit(confirmed bool, shares []BulkShare) []Violation {
 		}
 		return []Violation{{
 			Rule: "B1", Code: CodeBulkLimitExceeded, Field: "confirmed",
-			Message: fmt.Sprintf("this would remove %d of %d active members, and more than %d have to be confirmed",
+			Message: fmt.Sprintf("the list names %d of %d active members, and more than %d have to be confirmed",
 				s.Removed, s.Active, max(BulkLimitMembers, s.Active*s.Percent/100)),
 		}}
 	}
