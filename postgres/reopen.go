@@ -25,13 +25,14 @@ func (s *Store) CheckReactivation(ctx context.Context, in offboarding.BeginReact
 	return err
 }
 
-// Those of the actor and of all whom a request names by ID; external IDs are
-// those of the actor's organization or of one below it.
-const selectOrganizationsOf = `WITH RECURSIVE actor AS (
-		SELECT organization_id AS id FROM members WHERE id::text = $1 OR external_id = $2),
-	down AS (SELECT id FROM actor UNION SELECT o.id FROM organizations o JOIN down ON o.parent_id = down.id)
+// Those in the actor's reach (rule A1) of all whom a request names: other tenants'
+// members are nobody, and say nothing about their organizations.
+const selectOrganizationsOf = `WITH RECURSIVE down AS (
+		SELECT o.id, o.enterprise_plan_manager AS manager FROM members m JOIN organizations o ON o.id = m.organization_id
+		WHERE m.id = nullif($1, '')::uuid OR m.external_id = $2
+		UNION SELECT o.id, down.manager FROM organizations o JOIN down ON o.parent_id = down.id AND down.manager)
 	SELECT DISTINCT m.organization_id FROM members m
-	WHERE m.id = ANY ($3::uuid[]) OR m.external_id = ANY ($4::text[]) AND m.organization_id IN (SELECT id FROM down)`
+	WHERE (m.id = ANY ($3::uuid[]) OR m.external_id = ANY ($4::text[])) AND m.organization_id IN (SELECT id FROM down)`
 
 // organizationsOf are the organizations that the members of a request belong to.
 func (t *tx) organizationsOf(r offboarding.ReactivationRequest) ([]offboarding.Organization, error) {
@@ -46,6 +47,8 @@ func (t *tx) organizationsOf(r offboarding.ReactivationRequest) ([]offboarding.O
 	actor, external := r.RequestedBy, ""
 	if e, ok := strings.CutPrefix(actor, externalPrefix); ok {
 		actor, external = "", e
+	} else if !isID(actor) {
+		actor = "" // nobody
 	}
 	var found []string
 	if err := t.list(&found, selectOrganizationsOf, actor, external, pq.Array(ids), pq.Array(externals)); err != nil {

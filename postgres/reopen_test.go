@@ -2,11 +2,13 @@ package postgres_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"handover/internal/fixture"
 	"handover/offboarding"
 )
 
@@ -377,6 +379,24 @@ func TestBulkReactivationNeedsNoIdentityProvider(t *testing.T) {
 		refused(t, offboarding.CodeIDPAuthentication, check(l.member, l.Manager))
 		refused(t, offboarding.CodeIDPAuthentication, check("external:m4", "external:m3"))
 	}
+	// The actor's ID is an ID however it is written, and another tenant's members are nobody.
+	in := l.beginInput(func(r *offboarding.ReactivationRequest) {
+		r.MemberID, r.MemberIDs, r.RequestedBy = "", []string{"external:m4"}, strings.ToUpper(l.Admin)
+	})
+	refused(t, offboarding.CodeIDPAuthentication, l.store.CheckReactivation(t.Context(), in))
+	stranger := fixture.New(t, l.DB) // has no identity provider
+	byStranger := l.beginInput(func(r *offboarding.ReactivationRequest) {
+		r.MemberID, r.MemberIDs, r.RequestedBy = "", []string{l.member, stranger.Leaver, "external:m4"}, stranger.Admin
+	})
+	require.NoError(t, l.store.CheckReactivation(t.Context(), byStranger))
+	below := func(manager bool) error {
+		l.Exec(`UPDATE organizations SET parent_id = $2 WHERE id = $1`, l.ID, stranger.ID)
+		l.Exec(`UPDATE organizations SET enterprise_plan_manager = $2 WHERE id = $1`, stranger.ID, manager)
+		byStranger.Name += "/again"
+		return l.store.CheckReactivation(t.Context(), byStranger)
+	}
+	require.NoError(t, below(false))
+	refused(t, offboarding.CodeIDPAuthentication, below(true))
 	// Who asks for the provider need not name anybody, who would say whose external IDs are meant.
 	for _, member := range []string{l.member, "external:m4"} {
 		in := l.beginInput(func(r *offboarding.ReactivationRequest) {
