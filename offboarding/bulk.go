@@ -166,6 +166,12 @@ const (
 	BulkMemberNotStarted BulkOutcome = "not_started" // another was refused, with all_or_nothing
 )
 
+// BulkOutcomes lists every outcome of a member.
+var BulkOutcomes = []BulkOutcome{
+	BulkMemberPending, BulkMemberStarted, BulkMemberScheduled, BulkMemberExisting, BulkMemberRefused, BulkMemberFailed, BulkMemberCanceled,
+	BulkMemberNotStarted,
+}
+
 // BulkCounts are the members of a run by what became of them.
 type BulkCounts struct {
 	Total      int `db:"total" json:"total"`

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -32,6 +33,8 @@ func newBulkStatusCmd(f *factory, runF func(*bulkStatusOptions) error) *cobra.Co
 			var wrong problems
 			wrong.args(args, "BULK")
 			wrong.limit(opts.limit)
+			wrong.check(opts.outcome == "" || slices.Contains(offboarding.BulkOutcomes, offboarding.BulkOutcome(opts.outcome)),
+				"--outcome must be one of %v", offboarding.BulkOutcomes)
 			if err := wrong.err(); err != nil {
 				return err
 			}
@@ -147,7 +150,7 @@ func bulkListRun(ctx context.Context, opts *bulkListOptions) error {
 	header := table.Row{"bulk run", "organization", "started", "phase", "members", "accepted", "refused", "stuck at"}
 	return answerPage(opts.factory, page, "bulk runs", header, func(r offboarding.BulkRunRow) table.Row {
 		return table.Row{
-			short(r.ID, 40), r.OrganizationSlug, shortTime(r.CreatedAt), r.Phase, r.Counts.Total, r.Counts.Accepted(), r.Counts.Refused, r.TroubleStep,
+			short(r.ID, 40), r.OrganizationSlug, shortTime(r.CreatedAt), r.Phase, r.Counts.Total, r.Counts.Accepted(), r.Counts.Refused, r.Counts.Failed, r.TroubleStep,
 		}
 	})
 }

@@ -224,7 +224,7 @@ func (b *bulkRun) listen(ctx workflow.Context) error {
 			refusal := b.cancel(ctx, b.Inbox[0])
 			b.handling = false
 			if refusal != nil && refusal.Has(offboarding.CodeTryAgain) {
-				_ = workflow.Await(ctx, func() bool { return b.rollover }) // the next run goes on with it
+				_ = workflow.Await(ctx, func() bool { return b.rollover || b.ended }) // the next run goes on with it, unless this one ends first
 				continue
 			}
 			b.Inbox = b.Inbox[1:]
