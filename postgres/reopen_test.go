@@ -428,8 +428,10 @@ func TestBulkWhileAReactivationSettles(t *testing.T) {
 			l.Document(l.member, "")
 			reactivate(l)
 			require.Equal(t, "active false", l.memberState())
-			list := &listed{Organization: l.Organization, store: l.store, actor: l.Owner, at: l.at,
-				request: offboarding.BulkRequest{RequestedBy: l.Owner, Confirmed: true}}
+			list := &listed{
+				Organization: l.Organization, store: l.store, actor: l.Owner, at: l.at,
+				request: offboarding.BulkRequest{RequestedBy: l.Owner, Confirmed: true},
+			}
 			list.add(l.member, offboarding.BulkPlan{})
 			rows := list.bulk(t)
 			require.Equal(t, offboarding.BulkMemberRefused, rows[0].Outcome)
