@@ -112,7 +112,7 @@ func TestBulkGuard(t *testing.T) {
 	}
 	_, err := l.admitted(t, "run")
 	refused(t, offboarding.CodeBulkLimitExceeded, err)
-	require.Contains(t, err.Error(), "remove 11 of 15 active members, and more than 10 have to be confirmed")
+	require.Contains(t, err.Error(), "the list names 11 of 15 active members, and more than 10 have to be confirmed")
 	require.Zero(t, l.Count(`SELECT count(*) FROM bulk_runs`), "a refused run has left nothing")
 
 	l.Exec(`UPDATE organizations SET bulk_limit_percent = 80 WHERE id = $1`, l.ID)
