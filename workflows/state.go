@@ -144,10 +144,10 @@ func (c *offboardingCase) wait(ctx workflow.Context, deadline time.Time, changed
 		return errRollover
 	}
 	timed, cancel := workflow.WithCancel(ctx)
-	defer cancel() // the timer of a wait that ended early
 	_, err := workflow.AwaitWithTimeout(timed, deadline.Sub(now(ctx)), func() bool {
 		return changed() || c.Phase != phase || c.Reactivation != nil || c.Recount || c.historyLong(ctx)
 	})
+	cancel() // the timer of a wait that ended early; not deferred, or it would run when a worker lets go of the workflow
 	return err
 }
 
