@@ -304,8 +304,15 @@ func (m *model) onHold(name string) bool {
 
 // placeHold is rule H1, for an admin (rule A1).
 func (m *model) placeHold(name, on, admin string) string {
+	var broken codes
 	if !m.admin(admin) {
-		return codes{offboarding.CodeNotAuthorized}.String()
+		broken = append(broken, offboarding.CodeNotAuthorized)
+	}
+	if on, ok := m.members[on]; ok && on.deleted {
+		broken = append(broken, offboarding.CodeMemberNotFound)
+	}
+	if len(broken) > 0 {
+		return broken.String()
 	}
 	m.holds = append(m.holds, &modelHold{name: name, on: on})
 	m.event(offboarding.EventPlaceLegalHold, admin, m.documentOr(on))

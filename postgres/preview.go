@@ -73,14 +73,13 @@ const selectPreviewDocuments = `SELECT d.kind, d.folder_id IS NULL OR f.owner_id
 	EXISTS (SELECT 1 FROM grants g JOIN members c ON c.id = g.member_id WHERE g.document_id = d.id AND g.level = 'edit'
 		AND c.id <> d.owner_id AND c.status = 'active' AND c.account_type = 'maker') AS claimable,
 	count(*) AS documents
-	FROM documents d LEFT JOIN folders f ON f.id = d.folder_id WHERE d.owner_id = $1 AND ($2 = '' OR d.workspace_id::text = $2)
-	GROUP BY 1, 2, 3, 4, 5`
+	FROM documents d LEFT JOIN folders f ON f.id = d.folder_id WHERE d.owner_id = $1` + scope + `GROUP BY 1, 2, 3, 4, 5`
 
 const (
 	selectPreviewSchedules = `SELECT count(*) FILTER (WHERE s.status = 'active') AS active,
 	count(*) FILTER (WHERE s.status = 'archived') AS archived
 	FROM schedules s JOIN documents d ON d.id = s.document_id
-	WHERE d.owner_id = $1 AND ($2 = '' OR d.workspace_id::text = $2)`
+	WHERE d.owner_id = $1` + scope
 
 	selectPreviewCredentials = `SELECT kind, count(*) AS credentials FROM credentials
 	WHERE member_id = $1 AND status = 'active' GROUP BY kind`
@@ -92,7 +91,8 @@ func (t *tx) count(out *offboarding.Preview) error {
 	if err := t.countDocuments(out); err != nil {
 		return err
 	}
-	if err := t.get(&out.Schedules, selectPreviewSchedules, out.MemberID, out.WorkspaceID); err != nil {
+	query, args := scoped(out.WorkspaceID, selectPreviewSchedules, []any{out.MemberID})
+	if err := t.get(&out.Schedules, query, args...); err != nil {
 		return err
 	}
 	if out.WorkspaceID != "" {
@@ -120,7 +120,8 @@ func (t *tx) countDocuments(out *offboarding.Preview) error {
 		Claimable bool   `db:"claimable"`
 		Documents int    `db:"documents"`
 	}
-	if err := t.list(&groups, selectPreviewDocuments, out.MemberID, out.WorkspaceID); err != nil {
+	query, args := scoped(out.WorkspaceID, selectPreviewDocuments, []any{out.MemberID})
+	if err := t.list(&groups, query, args...); err != nil {
 		return err
 	}
 	d := &out.Documents

@@ -15,10 +15,14 @@ const scope = " /*scope*/ "
 
 // scoped is a statement and its values for a case.
 func (c *caseRow) scoped(query string, args []any) (string, []any) {
-	if c.WorkspaceID == "" || !strings.Contains(query, scope) {
+	return scoped(c.WorkspaceID, query, args)
+}
+
+func scoped(workspaceID, query string, args []any) (string, []any) {
+	if workspaceID == "" || !strings.Contains(query, scope) {
 		return strings.ReplaceAll(query, scope, " "), args
 	}
-	args = append(args[:len(args):len(args)], c.WorkspaceID)
+	args = append(args[:len(args):len(args)], workspaceID)
 	return strings.ReplaceAll(query, scope, " AND d.workspace_id = $"+strconv.Itoa(len(args))+"::uuid "), args
 }
 

@@ -15,7 +15,7 @@ const (
 	selectCandidates = `WITH estate AS (
 		SELECT g.member_id, count(*) AS edit_grants, max(g.last_edited_at) AS last_edited_at FROM documents d
 		CROSS JOIN LATERAL (SELECT member_id, last_edited_at FROM grants WHERE document_id = d.id AND level = 'edit' OFFSET 0) g
-		WHERE d.owner_id = $1 AND d.access <> 'archived' AND ($2 = '' OR d.workspace_id::text = $2) GROUP BY g.member_id),
+		WHERE d.owner_id = $1 AND d.access <> 'archived'` + scope + `GROUP BY g.member_id),
 	manager AS (SELECT manager_id AS id FROM members WHERE id = $1),
 	candidates AS (
 		SELECT member_id, edit_grants, last_edited_at FROM estate
@@ -28,10 +28,10 @@ const (
 
 	// A page of the leaver's documents, each with the candidates ($4, the best first)
 	// who edited it latest. What the ranking would not choose is not read.
-	// $1 leaver, $2 after, $3 how many documents, $4 candidates, $5 how many for each, $6 workspace.
+	// $1 leaver, $2 after, $3 how many documents, $4 candidates, $5 how many for each.
 	selectEditors = `WITH page AS MATERIALIZED (
 		SELECT id, external_id, title, kind, held OR EXISTS (SELECT 1 FROM legal_holds WHERE member_id = $1 AND lifted_at IS NULL) AS held
-		FROM documents WHERE owner_id = $1 AND access <> 'archived' AND id > $2 AND ($6 = '' OR workspace_id::text = $6) ORDER BY id LIMIT $3),
+		FROM documents d WHERE owner_id = $1 AND access <> 'archived' AND id > $2` + scope + `ORDER BY id LIMIT $3),
 	ranked AS (
 		SELECT p.id, g.member_id, g.last_edited_at, row_number() OVER (PARTITION BY p.id ORDER BY g.last_edited_at DESC NULLS LAST, c.place) AS n
 		FROM page p
@@ -40,7 +40,7 @@ const (
 	SELECT p.id, p.external_id, p.title, p.kind, p.held, coalesce(r.member_id::text, '') AS member_id, r.last_edited_at
 	FROM page p LEFT JOIN ranked r ON r.id = p.id AND r.n <= $5 ORDER BY p.id, r.n`
 
-	countEstate = `SELECT count(*) FROM documents WHERE owner_id = $1 AND access <> 'archived' AND ($2 = '' OR workspace_id::text = $2)`
+	countEstate = `SELECT count(*) FROM documents d WHERE owner_id = $1 AND access <> 'archived'` + scope
 
 	selectBeingOffboarded = `SELECT EXISTS (SELECT 1 FROM cases WHERE member_id = $1 AND closed_at IS NULL AND workspace_id IS NULL)`
 )
@@ -62,12 +62,14 @@ func (s *Store) Successors(ctx context.Context, memberID, workspaceID, cursor st
 		if err != nil || leaver == nil {
 			return err
 		}
-		if err := t.get(&out.DocumentCount, countEstate, leaver.ID, workspaceID); err != nil {
+		query, args := scoped(workspaceID, countEstate, []any{leaver.ID})
+		if err := t.get(&out.DocumentCount, query, args...); err != nil {
 			return err
 		}
 		if out.DocumentCount > 0 {
 			var candidates []offboarding.Candidate
-			if err := t.list(&candidates, selectCandidates, leaver.ID, workspaceID); err != nil {
+			query, args := scoped(workspaceID, selectCandidates, []any{leaver.ID})
+			if err := t.list(&candidates, query, args...); err != nil {
 				return err
 			}
 			for i := range candidates {
@@ -106,8 +108,8 @@ func (t *tx) suggestForDocuments(
 	for i, c := range all {
 		ids[i], byID[c.MemberID] = c.MemberID, c
 	}
-	err := t.list(&rows, selectEditors, leaver.ID, cursor, limit+1, uuidArray(ids), offboarding.SuggestedForDocument, workspaceID)
-	if err != nil {
+	query, args := scoped(workspaceID, selectEditors, []any{leaver.ID, cursor, limit + 1, uuidArray(ids), offboarding.SuggestedForDocument})
+	if err := t.list(&rows, query, args...); err != nil {
 		return err
 	}
 	page := &out.Documents
