@@ -54,11 +54,13 @@ var invariants = []invariant{
 	WHERE e.event = 'MarkDocsReadOnly' AND e.at < c.grace_ends_at`},
 
 	{"one_winner_for_each_document", "of competing claims exactly one wins", `
-	SELECT 'document ' || document_id FROM audit_events WHERE event IN ('TransferDocs', 'ClaimDocOwnership')
-	GROUP BY case_id, document_id HAVING count(*) > 1
+	SELECT 'document ' || document_id FROM (
+		SELECT document_id, event, case_id, lag(event) OVER w AS event_before, lag(case_id) OVER w AS case_before
+		FROM audit_events WHERE event IN ` + ownership + ` WINDOW w AS (PARTITION BY document_id ORDER BY id)) moves
+	WHERE case_id = case_before AND event <> 'ReturnDocs' AND event_before <> 'ReturnDocs' -- given twice, and not back in between
 	UNION ALL
-	SELECT 'document ' || document_id FROM ownership_requests WHERE status = 'approved'
-	GROUP BY case_id, document_id HAVING count(*) > 1`},
+	SELECT 'document ' || r.document_id FROM ownership_requests r WHERE r.status = 'approved' GROUP BY r.case_id, r.document_id HAVING count(*) >
+		(SELECT count(*) FROM audit_events e WHERE e.document_id = r.document_id AND e.case_id = r.case_id AND e.event = 'TransferDocs')`},
 
 	{"nothing_twice_and_nothing_skipped", "every change has exactly one audit event, and every step was done", `
 	SELECT 'credential ' || c.id FROM credentials c WHERE c.status = 'revoked'
