@@ -63,9 +63,7 @@ func MemberArchival(ctx workflow.Context, a archival) error {
 
 // troubled shows in the lists, at the case, that its leaver cannot be archived.
 func (a *archival) troubled(ctx workflow.Context, step string, err error) {
-	failing := a.Troubles.add(ctx, step, err)
-	workflow.GetLogger(ctx).Warn("a step fails and is tried again",
-		"case_id", a.CaseID, "step", step, "attempt", failing.Attempt, "error", failing.LastError)
+	failing := a.Troubles.add(ctx, step, err, "case_id", a.CaseID)
 	recordTrouble(ctx, a.CaseID, &failing)
 }
 
@@ -75,7 +73,4 @@ func (a *archival) resolved(ctx workflow.Context, step string) {
 	}
 }
 
-func (a *archival) givesWay(ctx workflow.Context) bool {
-	info := workflow.GetInfo(ctx)
-	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > historyLimit
-}
+func (a *archival) givesWay(ctx workflow.Context) bool { return historyLong(ctx) }

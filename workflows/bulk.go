@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/converter"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"handover/activities"
@@ -96,7 +95,8 @@ func setupBulk(ctx workflow.Context, in BulkInput) (*bulkRun, error) {
 func (b *bulkRun) run(ctx workflow.Context) error {
 	if !b.admitted {
 		in := offboarding.BulkAdmitInput{BulkID: b.Run.ID, WorkflowID: b.Run.WorkflowID, At: now(ctx), Request: b.request}
-		if err := b.do(ctx, "admit", admitting(act.AdmitBulk, in)); err != nil {
+		// In the workflow task, though it writes a whole list: its input would be in the history a second time.
+		if err := b.do(ctx, "admit", lasting(time.Minute, act.AdmitBulk, in)); err != nil {
 			return err
 		}
 		b.admitted, b.request = true, offboarding.BulkRequest{}
@@ -172,18 +172,6 @@ func (b *bulkRun) take(run offboarding.BulkRun) {
 
 func (b *bulkRun) at(ctx workflow.Context) offboarding.BulkStep {
 	return offboarding.BulkStep{BulkID: b.Run.ID, At: now(ctx)}
-}
-
-// admitting runs a step that writes a whole list in one transaction, in the
-// workflow task: its input would be in the history a second time.
-func admitting(activity any, in any) func(workflow.Context) workflow.Future {
-	return func(ctx workflow.Context) workflow.Future {
-		ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
-			StartToCloseTimeout: time.Minute,
-			RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: time.Second, MaximumAttempts: 4},
-		})
-		return workflow.ExecuteLocalActivity(ctx, activity, in)
-	}
 }
 
 // judging runs a step that reads a whole list in one transaction.
@@ -317,9 +305,7 @@ func (b *bulkRun) finish(ctx workflow.Context, err error) {
 }
 
 func (b *bulkRun) troubled(ctx workflow.Context, step string, err error) {
-	failing := b.Troubles.add(ctx, step, err)
-	workflow.GetLogger(ctx).Warn("a step fails and is tried again",
-		"bulk_id", b.Run.ID, "step", step, "attempt", failing.Attempt, "error", failing.LastError)
+	b.Troubles.add(ctx, step, err, "bulk_id", b.Run.ID)
 	b.recordTrouble(ctx)
 }
 
@@ -330,19 +316,11 @@ func (b *bulkRun) resolved(ctx workflow.Context, step string) {
 }
 
 func (b *bulkRun) givesWay(ctx workflow.Context) bool {
-	info := workflow.GetInfo(ctx)
-	return b.admitted && (b.rollover || info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > historyLimit)
+	return b.admitted && (b.rollover || historyLong(ctx))
 }
 
-// recordTrouble tries once; the query shows the trouble in any case.
 func (b *bulkRun) recordTrouble(ctx workflow.Context) {
-	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
-		StartToCloseTimeout: 5 * time.Second, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
-	})
-	in := offboarding.BulkTroubleInput{BulkID: b.Run.ID, Trouble: b.Troubles.worst()}
-	if err := workflow.ExecuteLocalActivity(ctx, act.RecordBulkTrouble, in).Get(ctx, nil); err != nil {
-		workflow.GetLogger(ctx).Warn("the trouble cannot be recorded in the database", "bulk_id", b.Run.ID)
-	}
+	tryOnce(ctx, act.RecordBulkTrouble, offboarding.BulkTroubleInput{BulkID: b.Run.ID, Trouble: b.Troubles.worst()}, "bulk_id", b.Run.ID)
 }
 
 // status is what the query shows.

@@ -125,13 +125,9 @@ func (d *deletion) status(at time.Time) offboarding.DeletionStatus {
 }
 
 func (d *deletion) troubled(ctx workflow.Context, step string, err error) {
-	failing := d.Troubles.add(ctx, step, err)
-	workflow.GetLogger(ctx).Warn("a step fails and is tried again", "step", step, "attempt", failing.Attempt, "error", failing.LastError)
+	d.Troubles.add(ctx, step, err)
 }
 
 func (d *deletion) resolved(_ workflow.Context, step string) { d.Troubles.remove(step) }
 
-func (d *deletion) givesWay(ctx workflow.Context) bool {
-	info := workflow.GetInfo(ctx)
-	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > historyLimit
-}
+func (d *deletion) givesWay(ctx workflow.Context) bool { return historyLong(ctx) }

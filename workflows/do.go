@@ -110,8 +110,8 @@ func (c *offboardingCase) sweepTogether(ctx workflow.Context, activity any, in o
 // troubles are the steps of a workflow that fail, the oldest first.
 type troubles []offboarding.Trouble
 
-// add takes note that a step failed once more.
-func (t *troubles) add(ctx workflow.Context, step string, err error) offboarding.Trouble {
+// add takes note, and logs, that a step failed once more; of says whose step it is.
+func (t *troubles) add(ctx workflow.Context, step string, err error, of ...any) offboarding.Trouble {
 	i := slices.IndexFunc(*t, func(t offboarding.Trouble) bool { return t.Step == step })
 	if i < 0 {
 		i = len(*t)
@@ -120,6 +120,8 @@ func (t *troubles) add(ctx workflow.Context, step string, err error) offboarding
 	failing := &(*t)[i]
 	failing.Attempt++
 	failing.LastError = reason(err)
+	workflow.GetLogger(ctx).Warn("a step fails and is tried again",
+		append(of, "step", step, "attempt", failing.Attempt, "error", failing.LastError)...)
 	return *failing
 }
 
@@ -142,9 +144,7 @@ func (t troubles) worst() *offboarding.Trouble {
 // troubled shows that the case cannot go on. The lists show it too where the
 // database can still be written.
 func (c *offboardingCase) troubled(ctx workflow.Context, step string, err error) {
-	failing := c.Troubles.add(ctx, step, err)
-	workflow.GetLogger(ctx).Warn("a step fails and is tried again",
-		"case_id", c.CaseID, "step", step, "attempt", failing.Attempt, "error", failing.LastError)
+	c.Troubles.add(ctx, step, err, "case_id", c.CaseID)
 	c.recordTrouble(ctx)
 }
 
@@ -162,14 +162,17 @@ func (c *offboardingCase) recordTrouble(ctx workflow.Context) {
 	recordTrouble(ctx, c.CaseID, c.Troubles.worst())
 }
 
-// recordTrouble tries once; the workflow knows the trouble in any case.
 func recordTrouble(ctx workflow.Context, caseID string, worst *offboarding.Trouble) {
+	tryOnce(ctx, act.RecordTrouble, offboarding.TroubleInput{CaseID: caseID, Trouble: worst}, "case_id", caseID)
+}
+
+// tryOnce records a trouble in the database; the workflow knows it in any case.
+func tryOnce(ctx workflow.Context, activity, in any, of ...any) {
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: 5 * time.Second, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
 	})
-	in := offboarding.TroubleInput{CaseID: caseID, Trouble: worst}
-	if err := workflow.ExecuteLocalActivity(ctx, act.RecordTrouble, in).Get(ctx, nil); err != nil {
-		workflow.GetLogger(ctx).Warn("the trouble cannot be recorded in the database", "case_id", caseID)
+	if err := workflow.ExecuteLocalActivity(ctx, activity, in).Get(ctx, nil); err != nil {
+		workflow.GetLogger(ctx).Warn("the trouble cannot be recorded in the database", of...)
 	}
 }
 

@@ -235,9 +235,7 @@ type settling struct {
 }
 
 func (s settling) troubled(ctx workflow.Context, step string, err error) {
-	s.reactivations.troubled(ctx, step, err)
-	i := slices.IndexFunc(s.Troubles, func(t offboarding.Trouble) bool { return t.Step == step })
-	failing := s.Troubles[i]
+	failing := s.Troubles.add(ctx, step, err)
 	s.record(ctx, &failing)
 }
 
@@ -284,13 +282,9 @@ func (w *reactivations) status(at time.Time) offboarding.ReactivationStatus {
 }
 
 func (w *reactivations) troubled(ctx workflow.Context, step string, err error) {
-	failing := w.Troubles.add(ctx, step, err)
-	workflow.GetLogger(ctx).Warn("a step fails and is tried again", "step", step, "attempt", failing.Attempt, "error", failing.LastError)
+	w.Troubles.add(ctx, step, err)
 }
 
 func (w *reactivations) resolved(_ workflow.Context, step string) { w.Troubles.remove(step) }
 
-func (w *reactivations) givesWay(ctx workflow.Context) bool {
-	info := workflow.GetInfo(ctx)
-	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > historyLimit
-}
+func (w *reactivations) givesWay(ctx workflow.Context) bool { return historyLong(ctx) }

@@ -6,7 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// historyLimit is the number of events after which a case continues as new. It
+// historyLimit is the number of events after which a workflow continues as new. It
 // decides what a replay does, so changing it needs a version.
 const historyLimit = 2000
 
@@ -19,6 +19,11 @@ func (c *offboardingCase) historyLong(ctx workflow.Context) bool {
 	if c.inboxBytes() > carriedAtMost {
 		return false
 	}
+	return historyLong(ctx)
+}
+
+// historyLong reports whether a workflow is to continue as new.
+func historyLong(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
 	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > historyLimit
 }
