@@ -1,6 +1,7 @@
 package offboarding
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -68,10 +69,10 @@ func BulkID(workflowID string) string { return strings.TrimPrefix(workflowID, Bu
 func (b *BulkRequest) Request(i int) Request {
 	m := b.Members[i]
 	r := Request{
-		MemberID: m.MemberID, RequestedBy: b.RequestedBy, Origin: b.Origin, Reason: or(m.Reason, b.Reason),
-		EffectiveAt: or(m.EffectiveAt, b.EffectiveAt), Disposition: or(m.Disposition, b.Disposition),
-		NewOwnerID: or(m.NewOwnerID, b.NewOwnerID), ArchiveSchedules: m.ArchiveSchedules || b.ArchiveSchedules,
-		GracePeriod: or(m.GracePeriod, b.GracePeriod),
+		MemberID: m.MemberID, RequestedBy: b.RequestedBy, Origin: b.Origin, Reason: cmp.Or(m.Reason, b.Reason),
+		EffectiveAt: cmp.Or(m.EffectiveAt, b.EffectiveAt), Disposition: cmp.Or(m.Disposition, b.Disposition),
+		NewOwnerID: cmp.Or(m.NewOwnerID, b.NewOwnerID), ArchiveSchedules: m.ArchiveSchedules || b.ArchiveSchedules,
+		GracePeriod: cmp.Or(m.GracePeriod, b.GracePeriod),
 	}
 	switch {
 	case m.Disposition == "" && m.NewOwnerID != "":
@@ -80,13 +81,6 @@ func (b *BulkRequest) Request(i int) Request {
 		r.NewOwnerID, r.ArchiveSchedules = m.NewOwnerID, m.ArchiveSchedules
 	}
 	return r
-}
-
-func or[T ~string](value, fallback T) T {
-	if value != "" {
-		return value
-	}
-	return fallback
 }
 
 // CheckBulk judges what can be seen in the run alone. What is wrong with a member

@@ -58,7 +58,8 @@ type bulkRun struct {
 const (
 	selectRun = `SELECT id, workflow_id, organization_id, requested_by, all_or_nothing, rate, phase, created_at, access_gone_at, canceled_at,
 	closed_at, origin FROM bulk_runs WHERE id = $1`
-	lockRun = selectRun + ` FOR NO KEY UPDATE`
+	lockRun    = selectRun + ` FOR NO KEY UPDATE`
+	countedRun = selectBulkRun + ` WHERE r.id = $1`
 )
 
 // run reads a run; a query that locks it keeps everybody else from working on it.
@@ -91,7 +92,7 @@ func (s *Store) AdmitBulk(ctx context.Context, in offboarding.BulkAdmitInput) (o
 	admit := func() error {
 		return s.inTx(ctx, "admit a bulk run", func(t *tx) (err error) {
 			if err = t.admitBulk(in); err == nil {
-				out, err = t.run(in.BulkID, selectBulkRun+` WHERE r.id = $1`)
+				out, err = t.run(in.BulkID, countedRun)
 			}
 			return err
 		})
@@ -160,13 +161,10 @@ func (t *tx) admitBulk(in offboarding.BulkAdmitInput) error {
 	})
 }
 
-const insertBulkAudit = `INSERT INTO audit_events (organization_id, event, actor_id, origin, subject_kind, subject_id, before, after, at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
-
 func (t *tx) auditBulk(r bulkRun, at time.Time, event, actor, origin string, before, after state) error {
-	_, err := t.exec(insertBulkAudit, r.OrganizationID, event, actor, origin, offboarding.SubjectBulk, r.ID,
-		string(mustJSON(before)), string(mustJSON(after)), at)
-	return err
+	return t.auditOf(r.OrganizationID, origin, at, change{
+		event: event, actor: actor, kind: offboarding.SubjectBulk, subject: r.ID, before: before, after: after,
+	})
 }
 
 // bulkActor finds who asks for a run. An external ID is looked up where the
@@ -245,7 +243,7 @@ func (s *Store) CompleteBulk(ctx context.Context, in offboarding.BulkStep) (offb
 		if run.ClosedAt != nil {
 			return nil
 		}
-		counted, err := t.run(run.ID, selectBulkRun+` WHERE r.id = $1`)
+		counted, err := t.run(run.ID, countedRun)
 		if err != nil {
 			return err
 		}
@@ -268,7 +266,7 @@ func (s *Store) bulkStep(ctx context.Context, op string, in offboarding.BulkStep
 			err = fn(t, run)
 		}
 		if err == nil {
-			out, err = t.run(in.BulkID, selectBulkRun+` WHERE r.id = $1`)
+			out, err = t.run(in.BulkID, countedRun)
 		}
 		return err
 	})
@@ -280,15 +278,7 @@ const updateBulkTrouble = `UPDATE bulk_runs SET trouble_step = $2, trouble_attem
 // RecordBulkTrouble shows in the list of runs that one cannot go on, or with nil
 // that it does again.
 func (s *Store) RecordBulkTrouble(ctx context.Context, in offboarding.BulkTroubleInput) error {
-	return s.inTx(ctx, "record trouble", func(t *tx) error {
-		var trouble offboarding.Trouble
-		var since *time.Time
-		if in.Trouble != nil {
-			trouble, since = *in.Trouble, &in.Trouble.Since
-		}
-		_, err := t.exec(updateBulkTrouble, in.BulkID, trouble.Step, trouble.Attempt, trouble.LastError, since)
-		return err
-	})
+	return s.recordTrouble(ctx, updateBulkTrouble, in.BulkID, in.Trouble)
 }
 
 // bulkCaseID is the ID of the case that a run opens for a member, the same however

@@ -42,15 +42,15 @@ var (
 	ON CONFLICT DO NOTHING`
 
 	openedAudit = caseEvents(`'`+offboarding.EventScheduleOffboarding+`', 'case', c.id, '{}', x.scheduled`,
-		`JOIN jsonb_to_recordset($3::jsonb) AS x (id uuid, scheduled jsonb) ON x.id = c.id`)
-	revokingAudit = caseEvents(`'`+offboarding.EventAdvanceOffboarding+`', 'case', c.id, '{"phase": "scheduled"}', '{"phase": "revoking"}'`, ``)
+		`JOIN jsonb_to_recordset($3::jsonb) AS x (id uuid, scheduled jsonb) ON x.id = c.id`, ``)
+	revokingAudit = caseEvents(`'`+offboarding.EventAdvanceOffboarding+`', 'case', c.id, '{"phase": "scheduled"}', '{"phase": "revoking"}'`, ``, ``)
 	leftAudit     = caseEvents(`'`+offboarding.EventDeactivateMember+`', 'member', c.member_id,
-		'{"status": "active", "phase": "revoking"}', '{"status": "inactive", "phase": "deactivated"}'`, ``)
+		'{"status": "active", "phase": "revoking"}', '{"status": "inactive", "phase": "deactivated"}'`, ``, ``)
 	// What has nothing to settle passes the phases that its disposition has.
 	transferringAudit = caseEvents(`'`+offboarding.EventAdvanceOffboarding+`', 'case', c.id, '{"phase": "deactivated"}', '{"phase": "transferring"}'`,
-		`AND c.disposition <> 'retain'`)
+		``, `AND c.disposition <> 'retain'`)
 	completedAudit = caseEvents(`'`+offboarding.EventCompleteOffboarding+`', 'case', c.id,
-		jsonb_build_object('phase', CASE c.disposition WHEN 'retain' THEN 'deactivated' ELSE 'transferring' END), '{"phase": "completed"}'`, ``)
+		jsonb_build_object('phase', CASE c.disposition WHEN 'retain' THEN 'deactivated' ELSE 'transferring' END), '{"phase": "completed"}'`, ``, ``)
 
 	revokeOfCases = `WITH credential AS (
 		UPDATE credentials k SET status = 'revoked', revoked_at = $2 FROM cases c
@@ -86,13 +86,7 @@ var (
 )
 
 // caseEvents writes an event for each case, in the order of the members.
-func caseEvents(event, where string) string {
-	join, and := "", ""
-	if strings.HasPrefix(where, "JOIN") {
-		join = where
-	} else {
-		and = where
-	}
+func caseEvents(event, join, and string) string {
 	return `INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT c.organization_id, e.event, c.requested_by, c.origin, c.member_id, c.id, e.kind, e.subject, e.before::jsonb, e.after::jsonb, $2
 	FROM cases c ` + join + ` CROSS JOIN LATERAL (SELECT ` + event + `) AS e (event, kind, subject, before, after)

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"strconv"
@@ -45,12 +46,9 @@ const (
 	selectMembersForChange = selectMembers + ` ORDER BY m.id FOR NO KEY UPDATE`
 	// By external ID in one organization, and in those below one that has
 	// enterprise plan manager on (rule A1).
-	selectExternals      = `SELECT ` + memberColumns + ` FROM members m WHERE m.organization_id = $1 AND m.external_id = ANY ($2) AND m.status <> 'deleted'`
-	selectExternalsBelow = `WITH RECURSIVE down AS (
-		SELECT id FROM organizations WHERE parent_id = $1 AND EXISTS (SELECT 1 FROM organizations WHERE id = $1 AND enterprise_plan_manager)
-		UNION SELECT o.id FROM organizations o JOIN down ON o.parent_id = down.id)
-	SELECT ` + memberColumns + ` FROM members m WHERE m.organization_id IN (SELECT id FROM down) AND m.external_id = ANY ($2)
-	AND m.status <> 'deleted'`
+	selectExternals      = `SELECT ` + memberColumns + ` FROM members m WHERE m.external_id = ANY ($1) AND m.status <> 'deleted' AND m.organization_id = $2`
+	selectExternalsBelow = organizationsBelow + `SELECT ` + memberColumns + ` FROM members m WHERE m.external_id = ANY ($1) AND m.status <> 'deleted'
+	AND m.organization_id IN (SELECT id FROM down)`
 )
 
 // resolve finds whom the list names: by ID, and by external ID in the actor's
@@ -91,18 +89,11 @@ func (t *tx) resolve(actor *offboarding.Member, r *offboarding.BulkRequest, at t
 			continue
 		}
 		first[member.ID] = row.Position
-		zone := or(member.TimeZone, organization.TimeZone)
+		zone := cmp.Or(member.TimeZone, organization.TimeZone)
 		effective, err := offboarding.EffectiveTime(start.EffectiveAt, zone, at)
 		row.AtOnce = err == nil && !effective.After(at)
 	}
 	return out, nil
-}
-
-func or(value, fallback string) string {
-	if value != "" {
-		return value
-	}
-	return fallback
 }
 
 func (row *listed) refuse(rule string, code offboarding.Code, message string) {
@@ -143,10 +134,10 @@ func (t *tx) named(actor *offboarding.Member, members []offboarding.BulkMember) 
 		return found, nil
 	}
 	var own, below []offboarding.Member
-	if err := t.list(&own, selectExternals, actor.OrganizationID, uuidArray(externals)); err != nil {
+	if err := t.list(&own, selectExternals, uuidArray(externals), actor.OrganizationID); err != nil {
 		return nil, err
 	}
-	if err := t.list(&below, selectExternalsBelow, actor.OrganizationID, uuidArray(externals)); err != nil {
+	if err := t.list(&below, selectExternalsBelow, uuidArray(externals), actor.OrganizationID); err != nil {
 		return nil, err
 	}
 	byExternal := map[string][]*offboarding.Member{}
@@ -337,8 +328,7 @@ func (s *Store) BulkMembers(ctx context.Context, bulkID string, f offboarding.Bu
 	return out, err
 }
 
-const selectMembersByEmail = `SELECT ` + memberColumns + ` FROM members m JOIN organizations o ON o.id = m.organization_id
-	WHERE ($2 = '' OR o.slug = $2 OR o.id::text = $2) AND lower(m.email) = ANY ($1)`
+const selectMembersByEmail = findMemberBy + `lower(m.email) = ANY ($1)`
 
 // MembersByEmail finds the members of a list by their addresses, all at once;
 // organization is a slug or an ID, "" for all. The keys are in lower case.

@@ -29,7 +29,7 @@ type documentRow struct {
 // may do with it.
 const selectDocument = `SELECT d.id, d.owner_id, coalesce(d.folder_id::text, '') AS folder_id, d.access,
 	coalesce(d.moved_by_case_id::text, '') AS moved_by,
-	d.held OR EXISTS (SELECT 1 FROM legal_holds h WHERE h.member_id = d.owner_id AND h.lifted_at IS NULL) AS held,
+	d.held OR ` + ownerHeld + ` AS held,
 	d.folder_id IS NULL OR EXISTS (SELECT 1 FROM folders f WHERE f.id = d.folder_id AND f.owner_id = $3) AS personal,
 	coalesce((SELECT g.level FROM grants g WHERE g.document_id = d.id AND g.member_id = $4), '') AS level,
 	EXISTS (SELECT 1 FROM ownership_requests r WHERE r.document_id = d.id AND r.member_id = $4 AND r.status = 'pending') AS pending

@@ -121,7 +121,7 @@ func (t *tx) erase(in offboarding.BeginDeletionInput, m *offboarding.Member, out
 		return err
 	}
 	out.Attribution = o.Attribution
-	actor, err := t.deleter(in.Request, m.OrganizationID, o)
+	actor, err := t.deleter(in.Request, o)
 	if err != nil {
 		return err
 	}
@@ -148,20 +148,20 @@ func (t *tx) erase(in offboarding.BeginDeletionInput, m *offboarding.Member, out
 	if _, err := t.find(&out.CaseID, selectOpenCaseID, m.ID, ""); err != nil {
 		return err
 	}
-	_, err = t.exec(insertMemberAudit, m.OrganizationID, offboarding.EventDeleteMember, actor, in.Request.Origin, m.ID,
-		string(mustJSON(state{"status": m.Status})),
-		string(mustJSON(state{"status": offboarding.MemberDeleted, "attribution": o.Attribution})), in.At)
-	return err
+	return t.auditOf(m.OrganizationID, in.Request.Origin, in.At, change{
+		event: offboarding.EventDeleteMember, actor: actor, member: m.ID, kind: offboarding.SubjectMember, subject: m.ID,
+		before: state{"status": m.Status}, after: state{"status": offboarding.MemberDeleted, "attribution": o.Attribution},
+	})
 }
 
 // deleter is whom the audit names: who was judged when the deletion began.
-func (t *tx) deleter(r offboarding.DeletionRequest, organizationID string, o offboarding.Organization) (any, error) {
+func (t *tx) deleter(r offboarding.DeletionRequest, o offboarding.Organization) (string, error) {
 	if r.RequestedBy == "" {
-		return orNull(o.ProvisioningAdminID), nil
+		return o.ProvisioningAdminID, nil
 	}
-	actor, err := t.actor(r.RequestedBy, organizationID, "requested_by")
+	actor, err := t.actor(r.RequestedBy, o.ID, "requested_by")
 	if err != nil || actor.Member == nil {
-		return nil, err // deleted meanwhile
+		return "", err // deleted meanwhile
 	}
 	return actor.Member.ID, nil
 }

@@ -40,9 +40,8 @@ func (e *Error) Raw() error { return e.raw }
 var guards = map[string]*offboarding.Refusal{
 	"members_last_owner": offboarding.Refuse("A3", offboarding.CodeLastOwner, "member_id",
 		"the last active owner of an organization cannot be offboarded"),
-	"documents_legal_hold": {Violations: []offboarding.Violation{{
-		Rule: "H1", Code: offboarding.CodeLegalHold, Field: "document_id", Message: "a legal hold keeps the documents with their owner",
-	}}},
+	"documents_legal_hold": offboarding.Refuse("H1", offboarding.CodeLegalHold, "document_id",
+		"a legal hold keeps the documents with their owner"),
 	"members_seat_limit": offboarding.Refuse("R1", offboarding.CodeSeatLimitExceeded, "", "no seat is free"),
 	"ownership_requests_one_pending": offboarding.Refuse("C2", offboarding.CodeAlreadyRequested, "document_id",
 		"the member already has a pending request on this document"),

@@ -19,10 +19,10 @@ const (
 	selectMemberByExternal = `SELECT ` + memberColumns + ` FROM members m
 	WHERE m.external_id = $1 AND ($2 = '' OR m.organization_id::text = $2) LIMIT 2`
 	// In the organizations below one that has enterprise plan manager on (rule A1).
-	selectMemberBelow = `WITH RECURSIVE down AS (
+	organizationsBelow = `WITH RECURSIVE down AS (
 		SELECT id FROM organizations WHERE parent_id = $2 AND EXISTS (SELECT 1 FROM organizations WHERE id = $2 AND enterprise_plan_manager)
-		UNION SELECT o.id FROM organizations o JOIN down ON o.parent_id = down.id)
-	SELECT ` + memberColumns + ` FROM members m WHERE m.external_id = $1 AND m.organization_id IN (SELECT id FROM down) LIMIT 2`
+		UNION SELECT o.id FROM organizations o JOIN down ON o.parent_id = down.id) `
+	selectMemberBelow = organizationsBelow + `SELECT ` + memberColumns + ` FROM members m WHERE m.external_id = $1 AND m.organization_id IN (SELECT id FROM down) LIMIT 2`
 	// In the organizations above one that have enterprise plan manager on.
 	selectMemberAbove = `WITH RECURSIVE up AS (
 		SELECT parent_id FROM organizations WHERE id = $2

@@ -9,6 +9,9 @@ import (
 	"handover/offboarding"
 )
 
+// ownerHeld says of a document d that a legal hold is on its owner.
+const ownerHeld = `EXISTS (SELECT 1 FROM legal_holds h WHERE h.member_id = d.owner_id AND h.lifted_at IS NULL)`
+
 const selectMemberHeld = `SELECT EXISTS (SELECT 1 FROM legal_holds WHERE member_id = $1 AND lifted_at IS NULL)`
 
 // memberHeld says whether a legal hold is on the member, and so on all that the

@@ -69,7 +69,7 @@ func (t *tx) judge(out *offboarding.Preview, r offboarding.Request, f offboardin
 // owner's My Documents.
 const selectPreviewDocuments = `SELECT d.kind, d.folder_id IS NULL OR f.owner_id IS NOT NULL AS personal,
 	d.access = 'archived' AS archived,
-	d.held OR EXISTS (SELECT 1 FROM legal_holds h WHERE h.member_id = d.owner_id AND h.lifted_at IS NULL) AS held,
+	d.held OR ` + ownerHeld + ` AS held,
 	EXISTS (SELECT 1 FROM grants g JOIN members c ON c.id = g.member_id WHERE g.document_id = d.id AND g.level = 'edit'
 		AND c.id <> d.owner_id AND c.status = 'active' AND c.account_type = 'maker') AS claimable,
 	count(*) AS documents

@@ -131,7 +131,7 @@ func (s *Store) CloseReactivated(ctx context.Context, in offboarding.Step) error
 
 // returnWhere is a batch of what the case moved and nobody has passed on.
 const returnWhere = ` d.moved_by_case_id = $1 AND d.id > $2 AND d.id <= $3 AND d.owner_id = d.moved_to_id AND d.owner_id <> $4
-	AND NOT d.held AND NOT EXISTS (SELECT 1 FROM legal_holds h WHERE h.member_id = d.owner_id AND h.lifted_at IS NULL) `
+	AND NOT d.held AND NOT ` + ownerHeld + ` `
 
 var (
 	returnEnd   = `SELECT id FROM documents WHERE moved_by_case_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1`

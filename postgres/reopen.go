@@ -167,10 +167,6 @@ func (t *tx) reopen(
 	return out, t.markReactivated(c, *out.Reactivation, in.At)
 }
 
-const insertMemberAudit = `INSERT INTO audit_events
-	(organization_id, event, actor_id, origin, member_id, subject_kind, subject_id, before, after, at)
-	VALUES ($1, $2, $3, $4, $5, 'member', $5::uuid::text, $6, $7, $8)`
-
 // activateAlone makes active a member whom no case has made inactive: one who was
 // imported so, or whom somebody else deactivated.
 func (t *tx) activateAlone(f offboarding.ReactivationFacts, in offboarding.BeginReactivationInput) error {
@@ -180,10 +176,11 @@ func (t *tx) activateAlone(f offboarding.ReactivationFacts, in offboarding.Begin
 		f.Leaver.Status = offboarding.MemberActive
 		return offboarding.JudgeReopening(in.Request, f)
 	}
-	_, err := t.exec(insertMemberAudit, f.Leaver.OrganizationID, offboarding.EventReactivateMember, f.Admin.Member.ID,
-		in.Request.Origin, f.Leaver.ID, string(mustJSON(state{"status": f.Leaver.Status})),
-		string(mustJSON(state{"status": offboarding.MemberActive})), in.At)
-	return err
+	return t.auditOf(f.Leaver.OrganizationID, in.Request.Origin, in.At, change{
+		event: offboarding.EventReactivateMember, actor: f.Admin.Member.ID, member: f.Leaver.ID,
+		kind: offboarding.SubjectMember, subject: f.Leaver.ID,
+		before: state{"status": f.Leaver.Status}, after: state{"status": offboarding.MemberActive},
+	})
 }
 
 // asker finds who asks and the member whom it is about; a member out of the
