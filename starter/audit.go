@@ -12,12 +12,11 @@ import (
 
 type auditOptions struct {
 	*factory
+	paging
 	event, member, document, caseID string
 	from, to                        string
 	since, until                    time.Time // from and to, read
 	oldestFirst                     bool
-	cursor                          string
-	limit                           int
 }
 
 func newAuditCmd(f *factory, runF func(*auditOptions) error) *cobra.Command {
@@ -38,7 +37,7 @@ last event seen: with --oldest-first, a script goes on where it stopped.`,
 			wrong.check(err == nil, "--from must be a date or an RFC 3339 time")
 			opts.until, err = moment(opts.to, 1)
 			wrong.check(err == nil, "--to must be a date or an RFC 3339 time")
-			wrong.limit(opts.limit)
+			wrong.limit(opts.paging)
 			if err := wrong.err(); err != nil {
 				return err
 			}
@@ -56,7 +55,7 @@ last event seen: with --oldest-first, a script goes on where it stopped.`,
 	flags.StringVar(&opts.from, "from", "", "only events since this `TIME`, or since the beginning of this day in UTC")
 	flags.StringVar(&opts.to, "to", "", "only events before this `TIME`, or until the end of this day in UTC")
 	flags.BoolVar(&opts.oldestFirst, "oldest-first", false, "begin with the oldest")
-	pageFlags(cmd, &opts.cursor, &opts.limit)
+	opts.registerPage(cmd)
 	return cmd
 }
 

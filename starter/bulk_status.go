@@ -16,10 +16,9 @@ import (
 
 type bulkStatusOptions struct {
 	*factory
+	paging
 	bulkID  string
 	outcome string
-	cursor  string
-	limit   int
 }
 
 func newBulkStatusCmd(f *factory, runF func(*bulkStatusOptions) error) *cobra.Command {
@@ -32,7 +31,7 @@ func newBulkStatusCmd(f *factory, runF func(*bulkStatusOptions) error) *cobra.Co
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args, "BULK")
-			wrong.limit(opts.limit)
+			wrong.limit(opts.paging)
 			wrong.check(opts.outcome == "" || slices.Contains(offboarding.BulkOutcomes, offboarding.BulkOutcome(opts.outcome)),
 				"--outcome must be one of %v", offboarding.BulkOutcomes)
 			if err := wrong.err(); err != nil {
@@ -46,7 +45,7 @@ func newBulkStatusCmd(f *factory, runF func(*bulkStatusOptions) error) *cobra.Co
 		},
 	}
 	cmd.Flags().StringVar(&opts.outcome, "outcome", "", "only members with this `OUTCOME`, such as refused")
-	pageFlags(cmd, &opts.cursor, &opts.limit)
+	opts.registerPage(cmd)
 	return cmd
 }
 
@@ -105,9 +104,8 @@ func printBulkRun(w *strings.Builder, r offboarding.BulkRunRow) {
 
 type bulkListOptions struct {
 	*factory
-	open   bool
-	cursor string
-	limit  int
+	paging
+	open bool
 }
 
 func newBulkListCmd(f *factory, runF func(*bulkListOptions) error) *cobra.Command {
@@ -119,7 +117,7 @@ func newBulkListCmd(f *factory, runF func(*bulkListOptions) error) *cobra.Comman
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args)
-			wrong.limit(opts.limit)
+			wrong.limit(opts.paging)
 			if err := wrong.err(); err != nil {
 				return err
 			}
@@ -130,7 +128,7 @@ func newBulkListCmd(f *factory, runF func(*bulkListOptions) error) *cobra.Comman
 		},
 	}
 	cmd.Flags().BoolVar(&opts.open, "open", false, "only runs that have not closed")
-	pageFlags(cmd, &opts.cursor, &opts.limit)
+	opts.registerPage(cmd)
 	return cmd
 }
 

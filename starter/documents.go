@@ -11,10 +11,9 @@ import (
 
 type documentsOptions struct {
 	*factory
+	paging
 	owner   string
 	unowned bool
-	cursor  string
-	limit   int
 }
 
 func newDocumentsCmd(f *factory, runF func(*documentsOptions) error) *cobra.Command {
@@ -27,7 +26,7 @@ func newDocumentsCmd(f *factory, runF func(*documentsOptions) error) *cobra.Comm
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args)
-			wrong.limit(opts.limit)
+			wrong.limit(opts.paging)
 			if err := wrong.err(); err != nil {
 				return err
 			}
@@ -40,7 +39,7 @@ func newDocumentsCmd(f *factory, runF func(*documentsOptions) error) *cobra.Comm
 	flags := cmd.Flags()
 	flags.StringVar(&opts.owner, "owner", "", "only documents of this `MEMBER`")
 	flags.BoolVar(&opts.unowned, "unowned", false, "only documents whose owner is not active; archived ones wait for nobody")
-	pageFlags(cmd, &opts.cursor, &opts.limit)
+	opts.registerPage(cmd)
 	return cmd
 }
 

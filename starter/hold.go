@@ -35,12 +35,11 @@ does not keep anybody's access open: who leaves, leaves.`,
 
 type holdOptions struct {
 	*factory
+	paging
 	hold             string
 	member, document string
 	reason           string
 	lifted           bool
-	cursor           string
-	limit            int
 }
 
 func newHoldPlaceCmd(f *factory, runF func(*holdOptions) error) *cobra.Command {
@@ -147,7 +146,7 @@ func newHoldListCmd(f *factory, runF func(*holdOptions) error) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args)
-			wrong.limit(opts.limit)
+			wrong.limit(opts.paging)
 			if err := wrong.err(); err != nil {
 				return err
 			}
@@ -158,7 +157,7 @@ func newHoldListCmd(f *factory, runF func(*holdOptions) error) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&opts.lifted, "lifted", false, "those that have been lifted too")
-	pageFlags(cmd, &opts.cursor, &opts.limit)
+	opts.registerPage(cmd)
 	return cmd
 }
 

@@ -13,10 +13,9 @@ import (
 
 type listOptions struct {
 	*factory
+	paging
 	phase                   string
 	open, troubled, overdue bool
-	cursor                  string
-	limit                   int
 }
 
 func newListCmd(f *factory, runF func(*listOptions) error) *cobra.Command {
@@ -31,7 +30,7 @@ func newListCmd(f *factory, runF func(*listOptions) error) *cobra.Command {
 			wrong.args(args)
 			wrong.check(opts.phase == "" || slices.Contains(offboarding.Phases, offboarding.Phase(opts.phase)),
 				"--phase must be one of %v", offboarding.Phases)
-			wrong.limit(opts.limit)
+			wrong.limit(opts.paging)
 			if err := wrong.err(); err != nil {
 				return err
 			}
@@ -46,17 +45,8 @@ func newListCmd(f *factory, runF func(*listOptions) error) *cobra.Command {
 	flags.BoolVar(&opts.open, "open", false, "only cases that have not closed")
 	flags.BoolVar(&opts.troubled, "troubled", false, "only cases that cannot go on")
 	flags.BoolVar(&opts.overdue, "overdue", false, "only cases whose next step was due and has not been done")
-	pageFlags(cmd, &opts.cursor, &opts.limit)
+	opts.registerPage(cmd)
 	return cmd
-}
-
-func pageFlags(cmd *cobra.Command, cursor *string, limit *int) {
-	cmd.Flags().StringVar(cursor, "cursor", "", "`CURSOR` of the next page, as the page before gave it out")
-	cmd.Flags().IntVar(limit, "limit", offboarding.DefaultLimit, "how many rows at most")
-}
-
-func (p *problems) limit(n int) {
-	p.check(n >= 1 && n <= offboarding.MaxLimit, "--limit must be from 1 to %d", offboarding.MaxLimit)
 }
 
 func listRun(ctx context.Context, opts *listOptions) error {

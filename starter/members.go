@@ -12,9 +12,8 @@ import (
 
 type membersOptions struct {
 	*factory
+	paging
 	status string
-	cursor string
-	limit  int
 }
 
 // memberStatuses are what --status takes.
@@ -34,7 +33,7 @@ func newMembersCmd(f *factory, runF func(*membersOptions) error) *cobra.Command 
 			var wrong problems
 			wrong.args(args)
 			wrong.check(slices.Contains(memberStatuses, opts.status), "--status must be one of %v", memberStatuses)
-			wrong.limit(opts.limit)
+			wrong.limit(opts.paging)
 			if err := wrong.err(); err != nil {
 				return err
 			}
@@ -45,7 +44,7 @@ func newMembersCmd(f *factory, runF func(*membersOptions) error) *cobra.Command 
 		},
 	}
 	cmd.Flags().StringVar(&opts.status, "status", string(offboarding.MemberActive), "`STATUS` of the members, or all")
-	pageFlags(cmd, &opts.cursor, &opts.limit)
+	opts.registerPage(cmd)
 	return cmd
 }
 

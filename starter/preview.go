@@ -17,11 +17,10 @@ type previewOptions struct {
 	*factory
 	planFlags
 	onBehalf
+	paging
 	member    string
 	workspace string
 	documents bool
-	cursor    string
-	limit     int
 }
 
 func newPreviewCmd(f *factory, runF func(*previewOptions) error) *cobra.Command {
@@ -43,7 +42,7 @@ The exit code is 4 when the start would be refused.`,
 			wrong.args(args, "MEMBER")
 			opts.checkWho(&wrong, f)
 			opts.check(&wrong)
-			wrong.limit(opts.limit)
+			wrong.limit(opts.paging)
 			if err := wrong.err(); err != nil {
 				return err
 			}
@@ -58,7 +57,7 @@ The exit code is 4 when the start would be refused.`,
 	opts.registerTimes(cmd)
 	cmd.Flags().StringVar(&opts.workspace, "workspace", "", "`WORKSPACE` to be removed from: what 'starter remove' would do")
 	cmd.Flags().BoolVar(&opts.documents, "documents", false, "show who could own each document")
-	pageFlags(cmd, &opts.cursor, &opts.limit)
+	opts.registerPage(cmd)
 	opts.registerProvider(cmd)
 	return cmd
 }
@@ -68,11 +67,8 @@ func previewRun(ctx context.Context, opts *previewOptions) error {
 	if err != nil {
 		return err
 	}
-	leaver := n.member(opts.member, "member_id")
-	request := opts.request()
-	request.MemberID, request.Provider = leaver.ID, opts.provider
-	request.RequestedBy = n.actor(opts.as, "requested_by", leaver.OrganizationID).ID
-	request.NewOwnerID = n.newOwner(opts.newOwner, leaver.OrganizationID)
+	leaver, request := n.request(&opts.planFlags, opts.member, opts.as)
+	request.Provider = opts.provider
 	if opts.workspace != "" {
 		request.WorkspaceID = n.workspace(opts.workspace, leaver.OrganizationID).ID
 	}

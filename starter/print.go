@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
 
 	"handover/internal/terminal"
 	"handover/offboarding"
@@ -106,6 +107,21 @@ func answerPage[T any](f *factory, page offboarding.Page[T], what string, header
 	})
 	f.nextPage(page.Next)
 	return err
+}
+
+// paging is which part of a list a command shows.
+type paging struct {
+	cursor string
+	limit  int
+}
+
+func (p *paging) registerPage(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&p.cursor, "cursor", "", "`CURSOR` of the next page, as the page before gave it out")
+	cmd.Flags().IntVar(&p.limit, "limit", offboarding.DefaultLimit, "how many rows at most")
+}
+
+func (p *problems) limit(shown paging) {
+	p.check(shown.limit >= 1 && shown.limit <= offboarding.MaxLimit, "--limit must be from 1 to %d", offboarding.MaxLimit)
 }
 
 // nextPage tells people how to go on.

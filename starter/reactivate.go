@@ -73,7 +73,7 @@ has an email (or another name of a member) on each line; - is standard input.`,
 		"also give back what the case moved, unless the new owner has passed it on")
 	flags.StringVar(&opts.file, "file", "", "`FILE` with a member on each line, or - for standard input")
 	flags.StringVar(&opts.id, "id", "", "`NAME` of a reactivation of many; the same again waits for the one that runs")
-	flags.StringVar(&opts.origin, "origin", "", "where this comes from: TYPE,OrgName,SourceName with TYPE AI, SCRIPT or APPLICATION")
+	originFlag(cmd, &opts.origin)
 	return cmd
 }
 
@@ -204,20 +204,15 @@ func reactivateMany(ctx context.Context, opts *reactivateOptions, n *names, requ
 }
 
 func (opts *reactivateOptions) answerMany(rows []reactivatedRow) error {
-	a := reactivatedAnswer{Result: offboarding.BulkSuccess, Total: len(rows), Members: rows}
-	for _, r := range rows {
-		if r.Outcome == offboarding.OutcomeReactivated {
-			a.Reactivated++
-		}
+	results := make([]offboarding.MemberReactivation, len(rows))
+	for i, r := range rows {
+		results[i] = r.MemberReactivation
 	}
-	a.Refused = a.Total - a.Reactivated
-	code := exitDone
-	switch {
-	case a.Reactivated == 0:
-		a.Result, code = offboarding.BulkRefused, exitRefused
-	case a.Refused > 0:
-		a.Result, code = offboarding.BulkPartialSuccess, exitPartly
+	counted := offboarding.NewBulkReactivation(results)
+	a := reactivatedAnswer{
+		Result: counted.Message, Total: counted.Total, Reactivated: counted.Reactivated, Refused: counted.Refused, Members: rows,
 	}
+	code := counted.ResultCode // the exit codes are those of a run
 	err := opts.answer(a, func(w *strings.Builder) {
 		t := terminal.NewTable(w, "member", "outcome", "restored", "returned", "granted", "case or reason")
 		for _, r := range rows {

@@ -54,11 +54,7 @@ func removeRun(ctx context.Context, opts *removeOptions) error {
 	if err != nil {
 		return err
 	}
-	leaver := n.member(opts.member, "member_id")
-	request := opts.request()
-	request.MemberID = leaver.ID
-	request.RequestedBy = n.actor(opts.as, "requested_by", leaver.OrganizationID).ID
-	request.NewOwnerID = n.newOwner(opts.newOwner, leaver.OrganizationID)
+	leaver, request := n.request(&opts.planFlags, opts.member, opts.as)
 	workspace := n.workspace(opts.workspace, leaver.OrganizationID)
 	request.WorkspaceID = workspace.ID
 	if err := n.err(); err != nil {

@@ -12,9 +12,8 @@ import (
 
 type requestsOptions struct {
 	*factory
+	paging
 	status, document, member, caseID string
-	cursor                           string
-	limit                            int
 }
 
 // requestStatuses are what --status takes.
@@ -34,7 +33,7 @@ func newRequestsCmd(f *factory, runF func(*requestsOptions) error) *cobra.Comman
 			var wrong problems
 			wrong.args(args)
 			wrong.check(slices.Contains(requestStatuses, opts.status), "--status must be one of %v", requestStatuses)
-			wrong.limit(opts.limit)
+			wrong.limit(opts.paging)
 			if err := wrong.err(); err != nil {
 				return err
 			}
@@ -49,7 +48,7 @@ func newRequestsCmd(f *factory, runF func(*requestsOptions) error) *cobra.Comman
 	flags.StringVar(&opts.document, "document", "", "only requests for this `DOCUMENT`")
 	flags.StringVar(&opts.member, "member", "", "only requests of this `MEMBER`")
 	flags.StringVar(&opts.caseID, "case", "", "only requests of the case with this `ID`")
-	pageFlags(cmd, &opts.cursor, &opts.limit)
+	opts.registerPage(cmd)
 	return cmd
 }
 

@@ -62,7 +62,7 @@ of its start. Claims, reactivations and sessions follow the settings as they are
 		flags.String(name, "", s.Help)
 		_ = flags.SetAnnotation(name, "setting", []string{s.Name}) // there is such a flag
 	}
-	flags.StringVar(&opts.origin, "origin", "", "where this comes from: TYPE,OrgName,SourceName with TYPE AI, SCRIPT or APPLICATION")
+	originFlag(cmd, &opts.origin)
 	return cmd
 }
 

@@ -30,7 +30,11 @@ func (p *planFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&p.newOwner, "new-owner", "", "`MEMBER` who gets the documents, or manager for the leaver's")
 	flags.BoolVar(&p.archiveSchedules, "archive-schedules", false, "archive the schedules of transferred documents")
 	flags.StringVar(&p.grace, "grace", "", "how long unowned documents stay editable, such as 7d or 36h")
-	flags.StringVar(&p.origin, "origin", "", "where this comes from: TYPE,OrgName,SourceName with TYPE AI, SCRIPT or APPLICATION")
+	originFlag(cmd, &p.origin)
+}
+
+func originFlag(cmd *cobra.Command, origin *string) {
+	cmd.Flags().StringVar(origin, "origin", "", "where this comes from: TYPE,OrgName,SourceName with TYPE AI, SCRIPT or APPLICATION")
 }
 
 func (p *planFlags) registerTimes(cmd *cobra.Command) {
@@ -47,6 +51,15 @@ func (p *planFlags) request() offboarding.Request {
 		Disposition: offboarding.Disposition(p.disposition), NewOwnerID: p.newOwner,
 		ArchiveSchedules: p.archiveSchedules, GracePeriod: p.grace,
 	}
+}
+
+// request is the start that the flags ask for, and the member whom it is about.
+func (n *names) request(p *planFlags, member, as string) (offboarding.Member, offboarding.Request) {
+	leaver, r := n.member(member, "member_id"), p.request()
+	r.MemberID = leaver.ID
+	r.RequestedBy = n.actor(as, "requested_by", leaver.OrganizationID).ID
+	r.NewOwnerID = n.newOwner(p.newOwner, leaver.OrganizationID)
+	return leaver, r
 }
 
 // check finds in the flags what no rule needs to be asked about.
@@ -121,11 +134,8 @@ func startRun(ctx context.Context, opts *startOptions) error {
 	if err != nil {
 		return err
 	}
-	leaver := n.member(opts.member, "member_id")
-	request := opts.request()
-	request.MemberID, request.Provider = leaver.ID, opts.provider
-	request.RequestedBy = n.actor(opts.as, "requested_by", leaver.OrganizationID).ID
-	request.NewOwnerID = n.newOwner(opts.newOwner, leaver.OrganizationID)
+	leaver, request := n.request(&opts.planFlags, opts.member, opts.as)
+	request.Provider = opts.provider
 	if err := n.err(); err != nil {
 		return err
 	}
