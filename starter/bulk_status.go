@@ -145,7 +145,7 @@ func bulkListRun(ctx context.Context, opts *bulkListOptions) error {
 	if err != nil {
 		return err
 	}
-	header := table.Row{"bulk run", "organization", "started", "phase", "members", "accepted", "refused", "stuck at"}
+	header := table.Row{"bulk run", "organization", "started", "phase", "members", "accepted", "refused", "failed", "stuck at"}
 	return answerPage(opts.factory, page, "bulk runs", header, func(r offboarding.BulkRunRow) table.Row {
 		return table.Row{
 			short(r.ID, 40), r.OrganizationSlug, shortTime(r.CreatedAt), r.Phase, r.Counts.Total, r.Counts.Accepted(), r.Counts.Refused, r.Counts.Failed, r.TroubleStep,
