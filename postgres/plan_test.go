@@ -55,6 +55,7 @@ func TestNoStepReadsWholeTables(t *testing.T) {
 	check := func(step string) {
 		t.Helper()
 		require.Equal(t, before, scans(), "%s reads a table from end to end", step)
+		l.Exec(`ANALYZE`) // as the database does by itself at any time: the next step is planned anew
 	}
 
 	l.claim(document, maker)

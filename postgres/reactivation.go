@@ -213,16 +213,17 @@ func (s *Store) ReturnBatch(ctx context.Context, in offboarding.SweepInput, curs
 }
 
 // grantEdit gives the reactivated member an edit grant on what the case gave to
-// somebody else. It walks the case's audit, which knows what was passed on too.
+// somebody else. It walks the case's audit, which knows what was passed on too. The
+// documents go as an array: joined with the audit, the plan may read all of them.
 // $1 case, $2 after, $3 up to, $4 member, $5 actor, $6 origin, $7 at.
 const (
 	grantEnd  = `SELECT id FROM audit_events WHERE case_id = $1 AND id > $2 ORDER BY id OFFSET $3 LIMIT 1`
 	grantEdit = `WITH moved AS (
-		SELECT DISTINCT d.id, d.organization_id, g.level FROM audit_events e
-		JOIN documents d ON d.id = e.document_id AND d.owner_id <> $4
+		SELECT d.id, d.organization_id, g.level FROM documents d
 		LEFT JOIN grants g ON g.document_id = d.id AND g.member_id = $4
-		WHERE e.case_id = $1 AND e.id > $2 AND e.id <= $3 AND e.event IN ('TransferDocs', 'ClaimDocOwnership')
-		AND g.level IS DISTINCT FROM 'edit'),
+		WHERE d.id = ANY (ARRAY(SELECT e.document_id FROM audit_events e
+			WHERE e.case_id = $1 AND e.id > $2 AND e.id <= $3 AND e.event IN ('TransferDocs', 'ClaimDocOwnership')))
+		AND d.owner_id <> $4 AND g.level IS DISTINCT FROM 'edit'),
 	granted AS (
 		INSERT INTO grants (organization_id, document_id, member_id, level) SELECT organization_id, id, $4, 'edit' FROM moved
 		ON CONFLICT (document_id, member_id) DO UPDATE SET level = 'edit')
