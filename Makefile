@@ -41,7 +41,7 @@ lint: $(GOLANGCI_LINT) $(WORKFLOWCHECK) ## check formatting, mistakes, the arrow
 .PHONY: build
 build: ## build the binaries into bin/
 	@mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -o bin/ ./worker ./starter ./devstack
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./worker ./server ./starter ./devstack
 
 # Go downloads a PostgreSQL where there is neither one nor apt-get; see internal/pgserver.
 # Debian's package would make and start a server of its own: nobody needs it here.

@@ -28,8 +28,8 @@ func upCommand() *cobra.Command {
 	options := app.StackOptions{}
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Run Temporal, PostgreSQL, migrations and a worker until interrupted",
-		Long: `Run Temporal, PostgreSQL, migrations and a worker in one process until interrupted.
+		Short: "Run Temporal, PostgreSQL, migrations, a worker and the HTTP server until interrupted",
+		Long: `Run Temporal, PostgreSQL, migrations, a worker and the HTTP server in one process until interrupted.
 
 The state is kept in .handover/; the next start goes on where this one was, however
 it ended. DATABASE_URL and TEMPORAL_ADDRESS name servers to use instead of own ones.`,
@@ -42,6 +42,7 @@ it ended. DATABASE_URL and TEMPORAL_ADDRESS name servers to use instead of own o
 	flags.StringVar(&options.TemporalAddress, "temporal-listen", "127.0.0.1:7233", "`host:port` of the Temporal server")
 	flags.StringVar(&options.UIAddress, "ui-listen", "127.0.0.1:8233", "`host:port` of Temporal's web UI; empty for none")
 	flags.StringVar(&options.HealthAddress, "health-address", "127.0.0.1:8081", "`host:port` of the worker's /livez and /readyz")
+	flags.StringVar(&options.ServerAddress, "listen-address", "127.0.0.1:8080", "`host:port` of the HTTP API; empty for none")
 	return cmd
 }
 
@@ -57,7 +58,7 @@ func up(cmd *cobra.Command, options app.StackOptions) error {
 	cmd.SetOut(cmd.OutOrStdout()) // Printf writes to the error stream otherwise
 	options.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	say := func(format string, args ...any) { cmd.Printf(format+"\n", args...) }
-	say("Starting PostgreSQL, Temporal and a worker; the state is in %s", options.Dir)
+	say("Starting PostgreSQL, Temporal, a worker and the HTTP server; the state is in %s", options.Dir)
 	stack, err := app.StartStack(ctx, options)
 	if ctx.Err() != nil && stack == nil {
 		say("Stopped before it was up.")
@@ -71,6 +72,9 @@ func up(cmd *cobra.Command, options app.StackOptions) error {
 	say("  Temporal   %s   (namespace %s, task queue offboarding)", stack.TemporalAddress(), stack.Namespace())
 	if ui := stack.UIAddress(); ui != "" {
 		say("  web UI     http://%s", ui)
+	}
+	if address := stack.ServerAddress(); address != "" {
+		say("  HTTP API   http://%s   (its description: /openapi.json)", address)
 	}
 	say("  health     http://%s/readyz", options.HealthAddress)
 	say("  starter    finds this stack by itself when it is run in this folder:")

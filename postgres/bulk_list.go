@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lib/pq"
+
 	"handover/offboarding"
 )
 
@@ -273,11 +275,12 @@ var selectBulkRuns = strings.Replace(selectBulkRun, "r.origin,", `o.slug AS orga
 	r.trouble_step, r.trouble_attempt, r.trouble_error, r.trouble_since,`, 1) + `
 	JOIN organizations o ON o.id = r.organization_id JOIN members m ON m.id = r.requested_by`
 
-// FindBulkRun finds one run. organization is a slug or an ID, "" for all.
-func (s *Store) FindBulkRun(ctx context.Context, bulkID, organization string) (offboarding.BulkRunRow, error) {
+// FindBulkRun finds one run. organizations are slugs or IDs, none for all.
+func (s *Store) FindBulkRun(ctx context.Context, bulkID string, organizations ...string) (offboarding.BulkRunRow, error) {
 	var row offboarding.BulkRunRow
 	err := s.inTx(ctx, "look up a bulk run", func(t *tx) error {
-		found, err := t.find(&row, selectBulkRuns+` WHERE r.id = $1 AND`+inOrganization, bulkID, organization)
+		query, args := narrowed(selectBulkRuns+` WHERE r.id = $1`, "r.organization_id", bulkID, organizations)
+		found, err := t.find(&row, query, args...)
 		if err == nil && !found {
 			err = offboarding.Refuse("B1", offboarding.CodeCaseNotFound, "bulk_id", "there is no such run")
 		}
@@ -331,14 +334,15 @@ func (s *Store) BulkMembers(ctx context.Context, bulkID string, f offboarding.Bu
 const selectMembersByEmail = findMemberBy + `lower(m.email) = ANY ($1)`
 
 // MembersByEmail finds the members of a list by their addresses, all at once;
-// organization is a slug or an ID, "" for all. The keys are in lower case.
-func (s *Store) MembersByEmail(ctx context.Context, emails []string, organization string) (map[string][]offboarding.Member, error) {
+// organizations are slugs or IDs, none for all. The keys are in lower case.
+func (s *Store) MembersByEmail(ctx context.Context, emails []string, organizations ...string) (map[string][]offboarding.Member, error) {
 	lower := make([]string, len(emails))
 	for i, email := range emails {
 		lower[i] = strings.ToLower(email)
 	}
 	var rows []offboarding.Member
-	err := s.inTx(ctx, "look up members", func(t *tx) error { return t.list(&rows, selectMembersByEmail, uuidArray(lower), organization) })
+	query, args := narrowed(selectMembersByEmail, "m.organization_id", pq.Array(lower), organizations)
+	err := s.inTx(ctx, "look up members", func(t *tx) error { return t.list(&rows, query, args...) })
 	found := map[string][]offboarding.Member{}
 	for _, m := range rows {
 		found[strings.ToLower(m.Email)] = append(found[strings.ToLower(m.Email)], m)

@@ -4,32 +4,31 @@ import (
 	"context"
 	"strings"
 
+	"github.com/lib/pq"
+
 	"handover/offboarding"
 )
 
 const (
 	emailPrefix = "email:"
 
-	// An organization is narrowed by slug or ID; "" means any.
-	inOrganization = ` ($2 = '' OR o.slug = $2 OR o.id::text = $2) `
-
-	findMemberBy = `SELECT ` + memberColumns + ` FROM members m JOIN organizations o ON o.id = m.organization_id WHERE` + inOrganization + `AND `
+	findMemberBy = `SELECT ` + memberColumns + ` FROM members m WHERE `
 
 	findMemberByID       = findMemberBy + `m.id = $1::uuid`
-	findMemberByEmail    = findMemberBy + `lower(m.email) = lower($1) LIMIT 2`
-	findMemberByExternal = findMemberBy + `m.external_id = $1 LIMIT 2`
+	findMemberByEmail    = findMemberBy + `lower(m.email) = lower($1)`
+	findMemberByExternal = findMemberBy + `m.external_id = $1`
 )
 
 // FindMember finds a member by ID, "external:<external id>", "email:<address>",
-// or any of the three without its prefix. organization is a slug or an ID, "" for
+// or any of the three without its prefix. organizations are slugs or IDs, none for
 // all. A reference that fits members of several organizations is refused with
 // ambiguous_member, one that fits nobody with member_not_found.
-func (s *Store) FindMember(ctx context.Context, ref, organization string) (offboarding.Member, error) {
+func (s *Store) FindMember(ctx context.Context, ref string, organizations ...string) (offboarding.Member, error) {
 	ref = strings.TrimSpace(ref)
 	var found []offboarding.Member
 	err := s.inTx(ctx, "look up a member", func(t *tx) error {
 		for _, try := range memberQueries(ref) {
-			if err := t.list(&found, try.query, try.value, organization); err != nil || len(found) > 0 {
+			if err := t.look(&found, try.query, "m.organization_id", try.value, organizations); err != nil || len(found) > 0 {
 				return err
 			}
 		}
@@ -48,6 +47,24 @@ func (s *Store) FindMember(ctx context.Context, ref, organization string) (offbo
 }
 
 type lookup struct{ query, value string }
+
+// narrowed narrows a query with one parameter to organizations, by slug or ID, where
+// there are any; column is the query's. Each form is a statement of its own, so
+// that the planner sees no dead branch.
+func narrowed(query, column string, value any, organizations []string) (text string, args []any) {
+	if len(organizations) == 0 || len(organizations) == 1 && organizations[0] == "" {
+		return query, []any{value}
+	}
+	return query + ` AND ` + column + ` IN (SELECT id FROM organizations WHERE slug = ANY ($2) OR id::text = ANY ($2))`,
+		[]any{value, pq.Array(organizations)}
+}
+
+// look runs a lookup within organizations. Two rows tell that a reference is
+// ambiguous.
+func (t *tx) look(dest any, query, column string, value any, organizations []string) error {
+	query, args := narrowed(query, column, value, organizations)
+	return t.list(dest, query+` LIMIT 2`, args...)
+}
 
 // memberQueries are the ways to read a reference, the likeliest first.
 func memberQueries(ref string) []lookup {
@@ -70,26 +87,25 @@ func memberQueries(ref string) []lookup {
 const (
 	findDocumentBy = `SELECT d.id, d.organization_id, d.external_id, d.title, d.kind, d.access, d.owner_id,
 	m.display_name AS owner_name, m.status AS owner_status
-	FROM documents d JOIN organizations o ON o.id = d.organization_id JOIN members m ON m.id = d.owner_id
-	WHERE` + inOrganization + `AND `
+	FROM documents d JOIN members m ON m.id = d.owner_id WHERE `
 
 	findDocumentByID       = findDocumentBy + `d.id = $1::uuid`
-	findDocumentByExternal = findDocumentBy + `d.external_id = $1 LIMIT 2`
+	findDocumentByExternal = findDocumentBy + `d.external_id = $1`
 )
 
 // FindDocument finds a document by ID or external ID, with or without the prefix
-// "external:". organization is a slug or an ID, "" for all. One that does not
+// "external:". organizations are slugs or IDs, none for all. One that does not
 // exist is refused as one that is out of reach: no_access.
-func (s *Store) FindDocument(ctx context.Context, ref, organization string) (offboarding.DocumentRow, error) {
+func (s *Store) FindDocument(ctx context.Context, ref string, organizations ...string) (offboarding.DocumentRow, error) {
 	external, prefixed := strings.CutPrefix(strings.TrimSpace(ref), externalPrefix)
 	var found []offboarding.DocumentRow
 	err := s.inTx(ctx, "look up a document", func(t *tx) error {
 		if isID(external) && !prefixed {
-			if err := t.list(&found, findDocumentByID, external, organization); err != nil || len(found) > 0 {
+			if err := t.look(&found, findDocumentByID, "d.organization_id", external, organizations); err != nil || len(found) > 0 {
 				return err
 			}
 		}
-		return t.list(&found, findDocumentByExternal, external, organization)
+		return t.look(&found, findDocumentByExternal, "d.organization_id", external, organizations)
 	})
 	switch {
 	case err != nil:
@@ -103,15 +119,14 @@ func (s *Store) FindDocument(ctx context.Context, ref, organization string) (off
 	return found[0], nil
 }
 
-const findWorkspaceBy = `SELECT w.id, w.external_id, w.name FROM workspaces w JOIN organizations o ON o.id = w.organization_id WHERE` + inOrganization +
-	`AND (w.external_id = $1 OR w.id::text = $1) LIMIT 2`
+const findWorkspaceBy = `SELECT w.id, w.external_id, w.name FROM workspaces w WHERE (w.external_id = $1 OR w.id::text = $1)`
 
 // FindWorkspace finds a workspace by ID or external ID, with or without the prefix
-// "external:". organization is a slug or an ID, "" for all.
-func (s *Store) FindWorkspace(ctx context.Context, ref, organization string) (offboarding.Workspace, error) {
+// "external:". organizations are slugs or IDs, none for all.
+func (s *Store) FindWorkspace(ctx context.Context, ref string, organizations ...string) (offboarding.Workspace, error) {
 	var found []offboarding.Workspace
 	err := s.inTx(ctx, "look up a workspace", func(t *tx) error {
-		return t.list(&found, findWorkspaceBy, strings.TrimPrefix(strings.TrimSpace(ref), externalPrefix), organization)
+		return t.look(&found, findWorkspaceBy, "w.organization_id", strings.TrimPrefix(strings.TrimSpace(ref), externalPrefix), organizations)
 	})
 	switch {
 	case err != nil:

@@ -1,6 +1,9 @@
 package app
 
 import (
+	"context"
+	"log/slog"
+
 	"github.com/spf13/cobra"
 
 	"handover/internal/config"
@@ -21,7 +24,44 @@ how it is.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	loader := config.Bind(cmd.Flags(), config.DatabaseGroup|config.TemporalGroup|config.LogGroup|config.WorkerGroup)
+	run(cmd, config.DatabaseGroup|config.TemporalGroup|config.LogGroup|config.WorkerGroup,
+		func(ctx context.Context, cfg *config.Config, log *slog.Logger) (process, error) {
+			return StartWorker(ctx, cfg, log, nil)
+		})
+	return cmd
+}
+
+// ServerCommand is the command line of the server.
+func ServerCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "server",
+		Short: "Answer Handover's HTTP API until told to stop",
+		Long: `Answer Handover's HTTP API until told to stop.
+
+The server waits for its database, the database's schema and its Temporal server.
+On SIGTERM it takes no more requests and lets those that run end. /livez and
+/readyz tell how it is.`,
+		Example:       "  DATABASE_URL=postgres://handover@db:5432/handover TEMPORAL_ADDRESS=temporal:7233 server",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	run(cmd, config.DatabaseGroup|config.TemporalGroup|config.LogGroup|config.ServerGroup,
+		func(ctx context.Context, cfg *config.Config, log *slog.Logger) (process, error) {
+			return StartServer(ctx, cfg, log)
+		})
+	return cmd
+}
+
+// process is what a main runs.
+type process interface {
+	Fatal() <-chan error
+	Close() error
+}
+
+// run makes a command run a process until it is told to stop.
+func run(cmd *cobra.Command, groups config.Group, start func(context.Context, *config.Config, *slog.Logger) (process, error)) {
+	loader := config.Bind(cmd.Flags(), groups)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := loader.Load(nil)
 		if err != nil {
@@ -29,21 +69,20 @@ how it is.`,
 		}
 		ctx := cmd.Context()
 		log := cfg.Log.Logger(cmd.ErrOrStderr())
-		w, err := StartWorker(ctx, cfg, log, nil)
+		p, err := start(ctx, cfg, log)
 		if err != nil {
 			if ctx.Err() != nil { // told to stop while it waited: nothing went wrong
-				log.Info("worker stopped", "before", err.Error())
+				log.Info(cmd.Name()+" stopped", "before", err.Error())
 				return nil
 			}
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return w.Close()
-		case fatal := <-w.Fatal():
-			_ = w.Close() // the first error tells more
+			return p.Close()
+		case fatal := <-p.Fatal():
+			_ = p.Close() // the first error tells more
 			return fatal
 		}
 	}
-	return cmd
 }

@@ -35,6 +35,18 @@ func serveHealth(ctx context.Context, address string, store *postgres.Store, log
 		return nil, fmt.Errorf("health address: %w", err)
 	}
 	mux := http.NewServeMux()
+	h.routes(mux)
+	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 15 * time.Second}
+	go func() {
+		if err := h.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the health address is no longer served", "error", err)
+		}
+	}()
+	return h, nil
+}
+
+// routes serves /livez and /readyz.
+func (h *health) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := h.ready(r.Context()); err != nil {
@@ -43,13 +55,6 @@ func serveHealth(ctx context.Context, address string, store *postgres.Store, log
 		}
 		say(w, http.StatusOK, "ok")
 	})
-	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 15 * time.Second}
-	go func() {
-		if err := h.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the health address is no longer served", "error", err)
-		}
-	}()
-	return h, nil
 }
 
 func say(w http.ResponseWriter, status int, text string) {

@@ -30,11 +30,13 @@ type StackOptions struct {
 	TemporalAddress, UIAddress string
 	// HealthAddress of the worker, empty for none.
 	HealthAddress string
+	// ServerAddress is where the HTTP API listens, empty for none.
+	ServerAddress string
 	Log           *slog.Logger
 }
 
-// Stack is everything in one process: PostgreSQL, Temporal, migrations and a
-// worker. DATABASE_URL and TEMPORAL_ADDRESS in the environment name servers to
+// Stack is everything in one process: PostgreSQL, Temporal, migrations, a worker
+// and the HTTP server. DATABASE_URL and TEMPORAL_ADDRESS in the environment name servers to
 // use instead of its own.
 type Stack struct {
 	postgres *pgserver.Server
@@ -43,7 +45,8 @@ type Stack struct {
 	drop     func() error           // removes a throw-away database on a server that is not the stack's, else nil
 	options  client.Options
 	worker   *Worker
-	file     string // says how to reach the stack
+	server   *Server // nil where nothing is to listen
+	file     string  // says how to reach the stack
 	lock     *dirlock.Lock
 }
 
@@ -94,13 +97,19 @@ func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
 	if err := s.migrate(ctx); err != nil {
 		return nil, err
 	}
-	s.worker, err = StartWorker(ctx, &config.Config{
+	cfg := &config.Config{
 		Database: config.Database{URL: config.Secret(s.database), PoolSize: poolSize},
 		Temporal: s.options,
 		Worker:   config.Worker{HealthAddress: o.HealthAddress},
-	}, o.Log, nil)
-	if err != nil {
+		Server:   config.Server{Address: o.ServerAddress},
+	}
+	if s.worker, err = StartWorker(ctx, cfg, o.Log, nil); err != nil {
 		return nil, err
+	}
+	if o.ServerAddress != "" {
+		if s.server, err = StartServer(ctx, cfg, o.Log); err != nil {
+			return nil, err
+		}
 	}
 	if o.Dir != "" {
 		err = s.describe(filepath.Join(o.Dir, "devstack.json"))
@@ -156,6 +165,14 @@ func (s *Stack) UIAddress() string {
 	return s.temporal.UIAddress()
 }
 
+// ServerAddress is where the HTTP API listens, "" for nowhere.
+func (s *Stack) ServerAddress() string {
+	if s.server == nil {
+		return ""
+	}
+	return s.server.Address()
+}
+
 // DatabaseURL is how to reach the database; it may hold a password.
 func (s *Stack) DatabaseURL() string { return s.database }
 
@@ -169,6 +186,9 @@ func (s *Stack) Close() error {
 		if err := os.Remove(s.file); !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
+	}
+	if s.server != nil {
+		errs = append(errs, s.server.Close())
 	}
 	if s.worker != nil {
 		errs = append(errs, s.worker.Close())

@@ -27,6 +27,8 @@ const (
 	// WorkerGroup is what a long-running process has besides: its health address,
 	// drain timeout and limits.
 	WorkerGroup
+	// ServerGroup is what the HTTP server has: where it listens and how it is reached.
+	ServerGroup
 )
 
 // Config is the configuration. A group that was not bound is left zero.
@@ -35,6 +37,7 @@ type Config struct {
 	Temporal client.Options
 	Log      Log
 	Worker   Worker
+	Server   Server
 }
 
 // Database says how to reach PostgreSQL.
@@ -69,6 +72,14 @@ type Worker struct {
 	// one refuses eager starts.
 	MaxConcurrentActivities      int
 	MaxConcurrentLocalActivities int
+}
+
+// Server is what the HTTP server has besides.
+type Server struct {
+	// Address is where it listens.
+	Address string
+	// DrainTimeout is how long running requests may take to end after SIGTERM.
+	DrainTimeout time.Duration
 }
 
 // Secret is a value that formats, logs and marshals as "[secret]".

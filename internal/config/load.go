@@ -28,6 +28,7 @@ const (
 	flagDrainTimeout     = "drain-timeout"
 	flagActivities       = "max-concurrent-activities"
 	flagLocalActivities  = "max-concurrent-local-activities"
+	flagListenAddress    = "listen-address"
 )
 
 // The TEMPORAL_* variables have no env here: the SDK's envconfig reads them.
@@ -40,9 +41,10 @@ var settings = []setting{
 	{flagLogLevel, "HANDOVER_LOG_LEVEL", "info", "least `level` to log: debug, info, warn, error", LogGroup},
 	{flagLogFormat, "HANDOVER_LOG_FORMAT", FormatJSON, "log `format`: json, text", LogGroup},
 	{flagHealthAddress, "HANDOVER_HEALTH_ADDRESS", "127.0.0.1:8081", "`host:port` of /livez and /readyz", WorkerGroup},
-	{flagDrainTimeout, "HANDOVER_DRAIN_TIMEOUT", "30s", "`duration` that running activities have to end", WorkerGroup},
+	{flagDrainTimeout, "HANDOVER_DRAIN_TIMEOUT", "30s", "`duration` that running activities and requests have to end", WorkerGroup | ServerGroup},
 	{flagActivities, "HANDOVER_MAX_CONCURRENT_ACTIVITIES", "0", "activities at once, a `number`; 0: the SDK's default", WorkerGroup},
 	{flagLocalActivities, "HANDOVER_MAX_CONCURRENT_LOCAL_ACTIVITIES", "0", "local activities at once, a `number`; 0: the SDK's default", WorkerGroup},
+	{flagListenAddress, "HANDOVER_LISTEN_ADDRESS", "127.0.0.1:8080", "`host:port` of the HTTP API", ServerGroup},
 }
 
 // Loader is a bound set of flags.
@@ -86,6 +88,9 @@ func (l *Loader) Load(env envconfig.EnvLookup) (*Config, error) {
 	}
 	if l.groups&WorkerGroup != 0 {
 		c.Worker = r.worker()
+	}
+	if l.groups&ServerGroup != 0 {
+		c.Server = r.server()
 	}
 	if len(r.mistakes) > 0 {
 		return nil, fmt.Errorf("configuration: %w", errors.Join(r.mistakes...))

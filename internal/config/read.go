@@ -81,6 +81,12 @@ func (r *reader) worker() Worker {
 	}
 }
 
+func (r *reader) server() Server {
+	address, source := r.value(flagListenAddress)
+	r.checkAddress(address, source)
+	return Server{Address: address, DrainTimeout: r.duration(flagDrainTimeout)}
+}
+
 func (r *reader) number(flag string, least int) int {
 	text, source := r.value(flag)
 	n, err := strconv.Atoi(text)

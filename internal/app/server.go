@@ -1,0 +1,125 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	tlog "go.temporal.io/sdk/log"
+
+	cases "handover/client"
+	"handover/internal/config"
+	"handover/postgres"
+	"handover/server/api"
+	"handover/server/problem"
+)
+
+// Server answers HTTP until it is closed.
+type Server struct {
+	store    *postgres.Store
+	client   client.Client
+	listener net.Listener
+	http     *http.Server
+	health   *health
+	drain    time.Duration
+	log      *slog.Logger
+	fatal    chan error
+}
+
+// Limits of a request, whoever sends it.
+const (
+	headerTimeout = 5 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 32 << 10
+)
+
+// StartServer listens at once, answers /livez and /readyz, and everything else as
+// soon as the database, its schema and the Temporal server are there.
+func StartServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Server, err error) {
+	s := &Server{log: log, drain: cfg.Server.DrainTimeout, fatal: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.release())
+		}
+	}()
+	if s.store, err = postgres.Open(cfg.Database.URL.Reveal(), cfg.Database.PoolSize); err != nil {
+		return nil, err
+	}
+	s.health = &health{store: s.store}
+	if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Server.Address); err != nil {
+		return nil, fmt.Errorf("listen address: %w", err)
+	}
+	mux := http.NewServeMux()
+	s.health.routes(mux)
+	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
+	go func() {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			s.fatal <- fmt.Errorf("HTTP is no longer served: %w", err)
+		}
+	}()
+	if err = awaitDatabase(ctx, s.store, log); err != nil {
+		return nil, err
+	}
+	options := cfg.Temporal
+	options.Logger = tlog.NewStructuredLogger(log)
+	if s.client, err = awaitTemporal(ctx, options, log); err != nil {
+		return nil, err
+	}
+	mux.Handle("/", s.handler())
+	s.health.setClient(s.client)
+	log.InfoContext(ctx, "server started", "address", s.Address())
+	return s, nil
+}
+
+// handler is everything that needs the database and Temporal.
+func (s *Server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		problem.Write(w, r, s.log, problem.New(r.Context(), problem.CodeNotFound, "there is no such route"))
+	})
+	api.New(mux, api.Options{Store: s.store, Cases: cases.New(s.client), Log: s.log})
+	return problem.Track(s.log, mux)
+}
+
+// Address is where the server listens.
+func (s *Server) Address() string { return s.listener.Addr().String() }
+
+// Fatal receives an error after which the server no longer works.
+func (s *Server) Fatal() <-chan error { return s.fatal }
+
+// Close takes no more requests, lets those that run end within the drain timeout,
+// and lets go of everything.
+func (s *Server) Close() error {
+	s.log.Info("server draining")
+	err := s.release()
+	s.log.Info("server stopped")
+	return err
+}
+
+func (s *Server) release() error {
+	var errs []error
+	if s.health != nil {
+		s.health.drain()
+	}
+	if s.http != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), s.drain)
+		if err := s.http.Shutdown(ctx); err != nil {
+			errs = append(errs, s.http.Close()) // those who wait longer have been warned by the documentation
+		}
+		cancel()
+	} else if s.listener != nil {
+		errs = append(errs, s.listener.Close())
+	}
+	if s.client != nil {
+		s.client.Close()
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,87 @@
+// Package api is Handover's HTTP API under /v1: what programs and the console
+// call. Handlers look up what a request names, within the caller's reach, ask the
+// store or the case, and answer; the rules are judged where they always are.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"handover/client"
+	"handover/postgres"
+	"handover/server/problem"
+)
+
+// Options are what the API works with.
+type Options struct {
+	Store *postgres.Store
+	Cases *client.Client
+	Log   *slog.Logger
+	Now   func() time.Time // nil is time.Now
+}
+
+// API answers requests under /v1.
+type API struct {
+	huma  huma.API
+	store *postgres.Store
+	cases *client.Client
+	log   *slog.Logger
+	now   func() time.Time
+
+	// Routes lists every route with who may call it.
+	Routes []Route
+}
+
+// New registers the API on a mux. Who is calling is found in the request's context
+// (auth.From).
+func New(mux *http.ServeMux, o Options) *API {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	problemsOnce.Do(answerWithProblems)
+	config := huma.DefaultConfig("Handover", "1.0.0")
+	config.Info.Description = "Durable user offboarding for document platforms."
+	config.DocsPath = ""    // server-rendered, without scripts of others
+	config.SchemasPath = "" // the document has them
+	config.CreateHooks = nil
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"basic":  {Type: "http", Scheme: "basic", Description: "Client ID and secret of an API credential"},
+		"bearer": {Type: "http", Scheme: "bearer", Description: "Access token from /oauth/token"},
+	}
+	a := &API{huma: humago.New(mux, config), store: o.Store, cases: o.Cases, log: o.Log, now: o.Now}
+	a.huma.UseMiddleware(a.trace)
+	a.members()
+	return a
+}
+
+// OpenAPI is the description of the API.
+func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
+
+var problemsOnce sync.Once
+
+// answerWithProblems makes huma answer its own findings (malformed bodies, fields that
+// break their schema) as problems of ours; it has a global for that.
+func answerWithProblems() {
+	huma.NewErrorWithContext = func(hc huma.Context, status int, message string, errs ...error) huma.StatusError {
+		var ctx context.Context = context.Background() //nolint:contextcheck // while routes are registered there is no request
+		if hc != nil {
+			ctx = hc.Context()
+		}
+		return fromHuma(ctx, status, message, errs)
+	}
+	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
+		return fromHuma(context.Background(), status, message, errs)
+	}
+}
+
+// trace says which route answers.
+func (a *API) trace(ctx huma.Context, next func(huma.Context)) {
+	problem.SetRoute(ctx.Context(), ctx.Operation().Method+" "+ctx.Operation().Path)
+	next(ctx)
+}
