@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"handover/offboarding"
 	"handover/server/auth"
@@ -43,7 +44,8 @@ func register[I, O any](a *API, access Access, op huma.Operation, handle func(co
 	// Before the input is parsed: who may not call learns nothing about it.
 	op.Middlewares = append(op.Middlewares, func(hc huma.Context, next func(huma.Context)) {
 		if _, err := a.admit(hc.Context(), access); err != nil {
-			_ = huma.WriteErr(a.huma, hc, 0, "", err) // the caller has gone; nobody is left to tell
+			r, w := humago.Unwrap(hc)
+			problem.Write(w, r, a.log, err) // with its headers, which huma leaves out here
 			return
 		}
 		next(hc)
