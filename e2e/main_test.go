@@ -56,7 +56,7 @@ func build() error {
 	if raceFlag != "" {
 		args = append(args, raceFlag)
 	}
-	cmd := exec.CommandContext(context.Background(), "go", append(args, "./devstack", "./worker", "./starter")...)
+	cmd := exec.CommandContext(context.Background(), "go", append(args, "./devstack", "./worker", "./server", "./starter")...)
 	cmd.Dir = ".."
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the programs: %w\n%s", err, out)

@@ -50,7 +50,9 @@ func StartServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *
 	if s.store, err = postgres.Open(cfg.Database.URL.Reveal(), cfg.Database.PoolSize); err != nil {
 		return nil, err
 	}
-	s.health = &health{store: s.store}
+	if s.health, err = serveHealth(ctx, cfg.Server.HealthAddress, s.store, log); err != nil {
+		return nil, err
+	}
 	if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Server.Address); err != nil {
 		return nil, fmt.Errorf("listen address: %w", err)
 	}
@@ -117,6 +119,9 @@ func (s *Server) release() error {
 	}
 	if s.client != nil {
 		s.client.Close()
+	}
+	if s.health != nil {
+		errs = append(errs, s.health.close())
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())

@@ -63,7 +63,7 @@ const (
 
 // Worker is what a worker process has besides.
 type Worker struct {
-	// HealthAddress is where /livez and /readyz are served.
+	// HealthAddress is where /livez, /readyz and /metrics are served.
 	HealthAddress string
 	// DrainTimeout is how long running activities may take to end after SIGTERM.
 	DrainTimeout time.Duration
@@ -78,6 +78,9 @@ type Worker struct {
 type Server struct {
 	// Address is where it listens.
 	Address string
+	// HealthAddress is where /livez, /readyz and /metrics are served, apart from the
+	// API's address: what reaches that is the world.
+	HealthAddress string
 	// DrainTimeout is how long running requests may take to end after SIGTERM.
 	DrainTimeout time.Duration
 }

@@ -40,10 +40,11 @@ var settings = []setting{
 	{flagTemporalProfile, "", "", "profile `name` in Temporal's configuration file (TEMPORAL_PROFILE)", TemporalGroup},
 	{flagLogLevel, "HANDOVER_LOG_LEVEL", "info", "least `level` to log: debug, info, warn, error", LogGroup},
 	{flagLogFormat, "HANDOVER_LOG_FORMAT", FormatJSON, "log `format`: json, text", LogGroup},
-	{flagHealthAddress, "HANDOVER_HEALTH_ADDRESS", "127.0.0.1:8081", "`host:port` of /livez and /readyz", WorkerGroup},
+	{flagHealthAddress, "HANDOVER_HEALTH_ADDRESS", "127.0.0.1:8081", "`host:port` of /livez, /readyz and /metrics", WorkerGroup},
 	{flagDrainTimeout, "HANDOVER_DRAIN_TIMEOUT", "30s", "`duration` that running activities and requests have to end", WorkerGroup | ServerGroup},
 	{flagActivities, "HANDOVER_MAX_CONCURRENT_ACTIVITIES", "0", "activities at once, a `number`; 0: the SDK's default", WorkerGroup},
 	{flagLocalActivities, "HANDOVER_MAX_CONCURRENT_LOCAL_ACTIVITIES", "0", "local activities at once, a `number`; 0: the SDK's default", WorkerGroup},
+	{flagHealthAddress, "HANDOVER_HEALTH_ADDRESS", "127.0.0.1:8082", "`host:port` of /livez, /readyz and /metrics", ServerGroup},
 	{flagListenAddress, "HANDOVER_LISTEN_ADDRESS", "127.0.0.1:8080", "`host:port` of the HTTP API", ServerGroup},
 }
 
@@ -54,7 +55,8 @@ type Loader struct {
 }
 
 // Bind adds the flags of the groups. All take text: a typed flag would end the
-// parsing at the first mistake.
+// parsing at the first mistake. WorkerGroup and ServerGroup are not for one main: what
+// both have differs in its default, so that both run on one machine.
 func Bind(flags *pflag.FlagSet, groups Group) *Loader {
 	for _, s := range settings {
 		if s.group&groups == 0 {

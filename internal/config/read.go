@@ -84,7 +84,9 @@ func (r *reader) worker() Worker {
 func (r *reader) server() Server {
 	address, source := r.value(flagListenAddress)
 	r.checkAddress(address, source)
-	return Server{Address: address, DrainTimeout: r.duration(flagDrainTimeout)}
+	health, source := r.value(flagHealthAddress)
+	r.checkAddress(health, source)
+	return Server{Address: address, HealthAddress: health, DrainTimeout: r.duration(flagDrainTimeout)}
 }
 
 func (r *reader) number(flag string, least int) int {
