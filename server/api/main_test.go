@@ -1,0 +1,324 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"handover/activities"
+	cases "handover/client"
+	"handover/internal/fixture"
+	"handover/internal/temporalserver"
+	"handover/internal/testdb"
+	"handover/offboarding"
+	"handover/postgres"
+	"handover/server/api"
+	"handover/server/auth"
+	"handover/server/problem"
+	"handover/workflows"
+)
+
+func TestMain(m *testing.M) {
+	code := testdb.Main(m)
+	if temporal.server != nil {
+		if err := temporal.server.Stop(); err != nil {
+			fmt.Fprintf(os.Stderr, "stop the test Temporal server: %v\n", err)
+			code = max(code, 1)
+		}
+	}
+	os.Exit(code)
+}
+
+// temporal is the one Temporal server of this binary; each stand has a namespace
+// of its own on it.
+var temporal struct {
+	once   sync.Once
+	server *temporalserver.Server
+	err    error
+}
+
+func temporalServer(t *testing.T) *temporalserver.Server {
+	t.Helper()
+	temporal.once.Do(func() {
+		temporal.server, temporal.err = temporalserver.Start(context.Background(), temporalserver.Options{Address: "127.0.0.1:0"})
+	})
+	require.NoError(t, temporal.err)
+	return temporal.server
+}
+
+// stand is an organization on a database of its own, with a worker and the API
+// over HTTP.
+//
+//	s := newStand(t)
+//	s.as(s.Admin).post(t, "/v1/offboardings", body{"member_id": s.Leaver}).into(t, 201, &status)
+//	s.as(s.Admin).post(t, "/v1/offboardings", body{"member_id": s.Admin}).want(t, 403, "self_offboarding")
+type stand struct {
+	*fixture.Organization
+	store     *postgres.Store
+	api       *api.API
+	temporal  client.Client
+	cases     *cases.Client
+	namespace string
+	url       string
+	log       *logs
+}
+
+func newStand(t *testing.T) *stand {
+	t.Helper()
+	s := newStandWithoutWorker(t)
+	quiet := slog.New(slog.DiscardHandler)
+	w := worker.New(s.temporal, offboarding.TaskQueue, worker.Options{WorkerStopTimeout: time.Second})
+	workflows.Register(w, activities.New(s.store, s.cases, activities.LogNotifier{Log: quiet}, quiet))
+	require.NoError(t, w.Start())
+	t.Cleanup(w.Stop)
+	return s
+}
+
+// newStandWithoutWorker is a stand on which no case gets anywhere.
+func newStandWithoutWorker(t *testing.T) *stand {
+	t.Helper()
+	db := testdb.New(t)
+	s := &stand{Organization: fixture.New(t, db), store: postgres.New(db), namespace: "test-" + uuid.NewString(), log: &logs{}}
+	var err error
+	s.temporal, err = temporalServer(t).Client(t.Context(), client.Options{Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	_, err = s.temporal.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
+		Namespace: s.namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+		HistoryArchivalState: enumspb.ARCHIVAL_STATE_DISABLED, VisibilityArchivalState: enumspb.ARCHIVAL_STATE_DISABLED,
+	})
+	s.temporal.Close()
+	require.NoError(t, err)
+	s.temporal, err = temporalServer(t).Client(t.Context(), client.Options{
+		Namespace: s.namespace, Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+	})
+	require.NoError(t, err)
+	t.Cleanup(s.temporal.Close)
+	s.cases = cases.New(s.temporal)
+	s.url = s.serve(t)
+	return s
+}
+
+// serve starts a server of the stand and says where: a second one is another
+// process as far as the API is concerned.
+func (s *stand) serve(t *testing.T) string {
+	t.Helper()
+	log := slog.New(slog.NewJSONHandler(s.log, nil))
+	mux := http.NewServeMux()
+	s.api = api.New(mux, api.Options{Store: s.store, Cases: s.cases, Log: log})
+	server := httptest.NewServer(problem.Track(log, s.authenticate(mux)))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// authenticate believes the header X-Test-Member.
+func (s *stand) authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id := r.Header.Get("X-Test-Member"); id != "" {
+			caller, err := s.caller(r.Context(), id)
+			r = r.WithContext(auth.With(r.Context(), caller, err))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+var errGone = errors.New("the caller is not active")
+
+func (s *stand) caller(ctx context.Context, id string) (*auth.Caller, error) {
+	m, err := s.store.FindMember(ctx, id)
+	if err != nil || !m.Active() {
+		return nil, errors.Join(err, errGone)
+	}
+	caller := &auth.Caller{Member: m, Organizations: []string{m.OrganizationID}}
+	if m.Role.Admin() {
+		var below []string
+		err = s.DB.SelectContext(ctx, &below, `WITH RECURSIVE down AS (
+			SELECT id, enterprise_plan_manager AS on FROM organizations WHERE id = $1
+			UNION ALL SELECT o.id, o.enterprise_plan_manager FROM organizations o JOIN down d ON o.parent_id = d.id)
+			SELECT d.id FROM down d WHERE d.id <> $1 AND (SELECT enterprise_plan_manager FROM organizations WHERE id = $1)`, m.OrganizationID)
+		caller.Organizations = append(caller.Organizations, below...)
+	}
+	return caller, err
+}
+
+// forward moves the clock of a case.
+func (s *stand) forward(t *testing.T, workflowID string, d time.Duration) {
+	t.Helper()
+	require.NoError(t, temporalserver.FastForward(t.Context(), s.temporal, s.namespace, workflowID, d))
+}
+
+// logs are what the server has logged.
+type logs struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// body is the JSON object of a request.
+type body = map[string]any
+
+// caller sends requests as a member, "" for nobody.
+type caller struct {
+	url    string
+	member string
+	header http.Header
+}
+
+// as is a caller who is a member; "" is nobody.
+func (s *stand) as(member string) caller {
+	return caller{url: s.url, member: member, header: http.Header{}}
+}
+
+// with is the caller with one more header.
+func (c caller) with(name, value string) caller {
+	c.header = c.header.Clone()
+	c.header.Set(name, value)
+	return c
+}
+
+// at is the caller at another server.
+func (c caller) at(url string) caller {
+	c.url = url
+	return c
+}
+
+func (c caller) get(t *testing.T, path string) *answer {
+	t.Helper()
+	return c.send(t, http.MethodGet, path, nil)
+}
+
+func (c caller) post(t *testing.T, path string, body any) *answer {
+	t.Helper()
+	return c.send(t, http.MethodPost, path, body)
+}
+
+func (c caller) patch(t *testing.T, path string, body any) *answer {
+	t.Helper()
+	return c.send(t, http.MethodPatch, path, body)
+}
+
+func (c caller) put(t *testing.T, path string, body any) *answer {
+	t.Helper()
+	return c.send(t, http.MethodPut, path, body)
+}
+
+func (c caller) del(t *testing.T, path string, body any) *answer {
+	t.Helper()
+	return c.send(t, http.MethodDelete, path, body)
+}
+
+// send sends a body as JSON, a string or bytes as they are, nil as none. The body
+// of the answer is read whole.
+func (c caller) send(t *testing.T, method, path string, body any) *answer {
+	t.Helper()
+	response := c.open(t, t.Context(), method, path, body)
+	defer func() { require.NoError(t, response.Body.Close()) }()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return &answer{request: method + " " + path, status: response.StatusCode, header: response.Header, body: text}
+}
+
+// open is send for an answer that is read bit by bit; the caller closes it.
+func (c caller) open(t *testing.T, ctx context.Context, method, path string, body any) *http.Response {
+	t.Helper()
+	var reading io.Reader
+	kind := ""
+	switch body := body.(type) {
+	case nil:
+	case string:
+		reading, kind = strings.NewReader(body), "application/json"
+	case []byte:
+		reading, kind = bytes.NewReader(body), "application/json"
+	default:
+		data, err := json.Marshal(body)
+		require.NoError(t, err)
+		reading, kind = bytes.NewReader(data), "application/json"
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.url+path, reading)
+	require.NoError(t, err)
+	if kind != "" {
+		request.Header.Set("Content-Type", kind)
+	}
+	for name, values := range c.header {
+		request.Header[name] = values
+	}
+	if c.member != "" {
+		request.Header.Set("X-Test-Member", c.member)
+	}
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	return response
+}
+
+// answer is what the API answered.
+type answer struct {
+	request string
+	status  int
+	header  http.Header
+	body    []byte
+}
+
+// into checks the status and reads the body; nil reads nothing.
+func (a *answer) into(t *testing.T, status int, dest any) *answer {
+	t.Helper()
+	require.Equal(t, status, a.status, "%s: %s", a.request, a.body)
+	if dest != nil {
+		require.NoError(t, json.Unmarshal(a.body, dest), "%s: %s", a.request, a.body)
+	}
+	return a
+}
+
+// want checks that the answer is a problem with these codes, in their order, and
+// that it has the form of all problems.
+func (a *answer) want(t *testing.T, status int, codes ...offboarding.Code) problem.Problem {
+	t.Helper()
+	require.Equal(t, status, a.status, "%s: %s", a.request, a.body)
+	require.Equal(t, problem.ContentType, a.header.Get("Content-Type"), a.request)
+	var p problem.Problem
+	require.NoError(t, json.Unmarshal(a.body, &p), "%s: %s", a.request, a.body)
+	var got []offboarding.Code
+	for _, fault := range p.Errors {
+		got = append(got, fault.Code)
+		require.Equal(t, problem.MeaningOf(fault.Code).Number, fault.ErrorCode)
+		require.NotEmpty(t, fault.Message)
+	}
+	require.Equal(t, codes, got, "%s: %s", a.request, a.body)
+	require.Equal(t, codes[0], p.Code)
+	require.Equal(t, problem.MeaningOf(p.Code).Number, p.ErrorCode)
+	require.Equal(t, status, p.Status)
+	require.Equal(t, "/docs#"+string(p.Code), p.Type)
+	require.NotEmpty(t, p.Title)
+	require.Equal(t, p.Detail, p.Message)
+	require.Equal(t, a.header.Get(problem.HeaderRequestID), p.RefID)
+	return p
+}

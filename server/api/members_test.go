@@ -1,0 +1,28 @@
+package api_test
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"handover/internal/fixture"
+	"handover/offboarding"
+)
+
+func TestReadAMember(t *testing.T) {
+	t.Parallel()
+	s := newStandWithoutWorker(t)
+	other := fixture.New(t, s.DB)
+	for _, ref := range []string{s.Leaver, "external:m4", "email:m4@acme.example"} {
+		var m offboarding.Member
+		s.as(s.Admin).get(t, "/v1/members/"+ref).into(t, 200, &m)
+		require.Equal(t, s.Leaver, m.ID)
+	}
+	s.as("").get(t, "/v1/members/"+s.Leaver).want(t, 401, "unauthenticated")
+	foreign := s.as(s.Admin).get(t, "/v1/members/"+other.Leaver).want(t, 404, offboarding.CodeMemberNotFound)
+	nobody := s.as(s.Admin).get(t, "/v1/members/"+uuid.NewString()).want(t, 404, offboarding.CodeMemberNotFound)
+	foreign.RefID, nobody.RefID = "", ""
+	require.Equal(t, nobody, foreign, "an ID of another organization looks as one that does not exist")
+	s.as(s.Leaver).get(t, "/v1/members/"+s.Manager).want(t, 403, offboarding.CodeNotAuthorized)
+}
