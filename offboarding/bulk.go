@@ -269,6 +269,7 @@ type BulkMemberRow struct {
 // BulkFilter selects members of a run, or runs; what is empty does not narrow.
 type BulkFilter struct {
 	OrganizationID string      // of runs
+	Reach          []string    // of runs: IDs of the organizations that may be seen at all; none for all
 	Outcome        BulkOutcome // of members
 	OpenOnly       bool        // only runs that have not closed
 	Cursor         string

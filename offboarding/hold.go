@@ -35,6 +35,7 @@ type HoldRow struct {
 // come alone unless Lifted asks for the others too. The newest come first.
 type HoldFilter struct {
 	OrganizationID string
+	Reach          []string // IDs of the organizations that may be seen at all; none for all
 	MemberID       string
 	DocumentID     string
 	Lifted         bool

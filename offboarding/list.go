@@ -19,6 +19,7 @@ type Page[T any] struct {
 // CaseFilter selects cases; what is empty does not narrow. The newest come first.
 type CaseFilter struct {
 	OrganizationID string
+	Reach          []string // IDs of the organizations that may be seen at all; none for all
 	MemberID       string
 	Phase          Phase
 	OpenOnly       bool
@@ -47,6 +48,7 @@ type CaseRow struct {
 // an empty Status means pending. The oldest come first, as they wait.
 type RequestFilter struct {
 	OrganizationID string
+	Reach          []string // IDs of the organizations that may be seen at all; none for all
 	Status         RequestStatus
 	AnyStatus      bool
 	DocumentID     string
@@ -78,7 +80,7 @@ type RequestRow struct {
 	NewOwnerID         string        `db:"new_owner_id" json:"new_owner_id,omitempty"`
 }
 
-// DocumentRow is a document with who owns it.
+// DocumentRow is a document with who owns it, and what it waits for.
 type DocumentRow struct {
 	ID             string       `db:"id" json:"document_id"`
 	OrganizationID string       `db:"organization_id" json:"organization_id"`
@@ -86,15 +88,23 @@ type DocumentRow struct {
 	Title          string       `db:"title" json:"title"`
 	Kind           string       `db:"kind" json:"kind"`
 	Access         Access       `db:"access" json:"access"`
+	WorkspaceID    string       `db:"workspace_id" json:"workspace_id,omitempty"`
 	OwnerID        string       `db:"owner_id" json:"owner_id"`
 	OwnerName      string       `db:"owner_name" json:"owner_name"`
 	OwnerStatus    MemberStatus `db:"owner_status" json:"owner_status"`
+	Held           bool         `db:"held" json:"held,omitempty"`                   // by a legal hold on it or on its owner
+	CaseID         string       `db:"case_id" json:"case_id,omitempty"`             // the open case in which it waits for an owner
+	CasePhase      Phase        `db:"case_phase" json:"case_phase,omitempty"`       //
+	GraceEndsAt    *time.Time   `db:"grace_ends_at" json:"grace_ends_at,omitempty"` // of that case
+	Grant          GrantLevel   `db:"viewer_level" json:"grant,omitempty"`          // of whoever looks
+	RequestID      string       `db:"viewer_request" json:"request_id,omitempty"`   // their pending request
 }
 
 // MemberFilter selects members; what is empty does not narrow, but an empty Status
 // means active (seeds 000 and 002). They come in the order in which they arrived.
 type MemberFilter struct {
 	OrganizationID string
+	Reach          []string // IDs of the organizations that may be seen at all; none for all
 	Status         MemberStatus
 	AnyStatus      bool
 	Cursor         string
@@ -114,8 +124,12 @@ type MemberRow struct {
 // order in which they arrived.
 type DocumentFilter struct {
 	OrganizationID string
+	Reach          []string // IDs of the organizations that may be seen at all; none for all
 	OwnerID        string
-	Unowned        bool // only documents whose owner is not active
+	Unowned        bool   // only documents whose owner is not active
+	ViewerID       string // whose grants are shown
+	ViewerOnly     bool   // only what the viewer owns or has a grant on
+	Claimable      bool   // only what waits for an owner in an open case, and the viewer has a grant on (rules C1, C2)
 	Cursor         string
 	Limit          int
 }
@@ -124,6 +138,7 @@ type DocumentFilter struct {
 // included, To is not.
 type AuditFilter struct {
 	OrganizationID string
+	Reach          []string // IDs of the organizations that may be seen at all; none for all
 	Event          string
 	MemberID       string
 	DocumentID     string

@@ -17,9 +17,10 @@ var WorkspaceRoles = []WorkspaceRole{WorkspaceAdmin, WorkspaceMember}
 
 // Workspace is a part of an organization with members and documents of its own.
 type Workspace struct {
-	ID         string `db:"id" json:"workspace_id"`
-	ExternalID string `db:"external_id" json:"external_id"`
-	Name       string `db:"name" json:"name"`
+	ID             string `db:"id" json:"workspace_id"`
+	OrganizationID string `db:"organization_id" json:"organization_id"`
+	ExternalID     string `db:"external_id" json:"external_id"`
+	Name           string `db:"name" json:"name"`
 }
 
 // RemovalFacts is what the rules need to know to judge a removal from a

@@ -22,6 +22,7 @@ const selectAudit = `SELECT a.id, a.organization_id, a.event, coalesce(a.actor_i
 func (s *Store) AuditEvents(ctx context.Context, f offboarding.AuditFilter) (offboarding.Page[offboarding.AuditRow], error) {
 	c := &conditions{}
 	c.id("a.organization_id", f.OrganizationID)
+	c.within("a.organization_id", f.Reach)
 	c.equal("a.event", f.Event)
 	c.id("a.member_id", f.MemberID)
 	c.id("a.document_id", f.DocumentID)

@@ -252,6 +252,7 @@ func (t *tx) shares(members []*offboarding.Member) ([]offboarding.BulkShare, err
 func (s *Store) BulkRuns(ctx context.Context, f offboarding.BulkFilter) (offboarding.Page[offboarding.BulkRunRow], error) {
 	c := &conditions{}
 	c.id("r.organization_id", f.OrganizationID)
+	c.within("r.organization_id", f.Reach)
 	if f.OpenOnly {
 		c.add("r.closed_at IS NULL")
 	}

@@ -164,10 +164,29 @@ const selectHolds = `SELECT h.id, h.organization_id, coalesce(h.member_id::text,
 	coalesce(h.lifted_by::text, '') AS lifted_by, h.lifted_at
 	FROM legal_holds h LEFT JOIN members m ON m.id = h.member_id LEFT JOIN documents d ON d.id = h.document_id`
 
+// FindHold finds a legal hold by ID, lifted or not. organizations are slugs or
+// IDs, none for all.
+func (s *Store) FindHold(ctx context.Context, id string, organizations ...string) (offboarding.HoldRow, error) {
+	var row offboarding.HoldRow
+	err := s.inTx(ctx, "look up a legal hold", func(t *tx) error {
+		if isID(id) {
+			query, args := narrowed(selectHolds+" WHERE h.id = $1::uuid", "h.organization_id", id, organizations)
+			found, err := t.find(&row, query, args...)
+			if found || err != nil {
+				return err
+			}
+		}
+		return offboarding.Refuse("H1", offboarding.CodeHoldNotFound, "hold_id", "there is no such legal hold")
+	})
+	utc([]*time.Time{&row.PlacedAt, row.LiftedAt})
+	return row, err
+}
+
 // Holds lists legal holds, the newest first.
 func (s *Store) Holds(ctx context.Context, f offboarding.HoldFilter) (offboarding.Page[offboarding.HoldRow], error) {
 	c := &conditions{}
 	c.id("h.organization_id", f.OrganizationID)
+	c.within("h.organization_id", f.Reach)
 	c.id("h.member_id", f.MemberID)
 	c.id("h.document_id", f.DocumentID)
 	if !f.Lifted {

@@ -32,6 +32,7 @@ const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, coalesce(c.w
 func (s *Store) Cases(ctx context.Context, f offboarding.CaseFilter) (offboarding.Page[offboarding.CaseRow], error) {
 	c := &conditions{args: []any{f.Now}}
 	c.id("c.organization_id", f.OrganizationID)
+	c.within("c.organization_id", f.Reach)
 	c.id("c.member_id", f.MemberID)
 	c.equal("c.phase", string(f.Phase))
 	if f.OpenOnly {
@@ -116,6 +117,7 @@ func (s *Store) Requests(ctx context.Context, f offboarding.RequestFilter) (offb
 		c.equal("r.status", string(f.Status))
 	}
 	c.id("r.organization_id", f.OrganizationID)
+	c.within("r.organization_id", f.Reach)
 	c.id("r.document_id", f.DocumentID)
 	c.id("r.member_id", f.MemberID)
 	c.id("r.case_id", f.CaseID)
@@ -137,11 +139,13 @@ func requestTimes(row *offboarding.RequestRow) []*time.Time {
 }
 
 // FindRequest finds one ownership request by ID, whatever its status.
-func (s *Store) FindRequest(ctx context.Context, id string) (offboarding.RequestRow, error) {
+// organizations are slugs or IDs, none for all.
+func (s *Store) FindRequest(ctx context.Context, id string, organizations ...string) (offboarding.RequestRow, error) {
 	var row offboarding.RequestRow
 	err := s.inTx(ctx, "look up an ownership request", func(t *tx) error {
 		if isID(id) {
-			found, err := t.find(&row, selectRequests+" WHERE r.id = $1::uuid", id)
+			query, args := narrowed(selectRequests+" WHERE r.id = $1::uuid", "r.organization_id", id, organizations)
+			found, err := t.find(&row, query, args...)
 			if found || err != nil {
 				return err
 			}
@@ -169,6 +173,7 @@ func (s *Store) Members(ctx context.Context, f offboarding.MemberFilter) (offboa
 		c.equal("m.status", string(f.Status))
 	}
 	c.id("m.organization_id", f.OrganizationID)
+	c.within("m.organization_id", f.Reach)
 	countAll, args := "SELECT count(*) FROM members m"+c.clause(), c.args
 	if err := c.after("m.id", f.Cursor); err != nil {
 		return offboarding.Page[offboarding.MemberRow]{}, err
@@ -186,24 +191,4 @@ func (s *Store) Members(ctx context.Context, f offboarding.MemberFilter) (offboa
 		return err
 	})
 	return out, err
-}
-
-const listDocuments = `SELECT d.id, d.organization_id, d.external_id, d.title, d.kind, d.access, d.owner_id,
-	m.display_name AS owner_name, m.status AS owner_status FROM documents d JOIN members m ON m.id = d.owner_id`
-
-// Documents lists documents with their owners.
-func (s *Store) Documents(ctx context.Context, f offboarding.DocumentFilter) (offboarding.Page[offboarding.DocumentRow], error) {
-	c := &conditions{}
-	c.id("d.organization_id", f.OrganizationID)
-	c.id("d.owner_id", f.OwnerID)
-	if f.Unowned {
-		c.add("m.status <> 'active' AND d.access <> 'archived'")
-	}
-	if err := c.after("d.id", f.Cursor); err != nil {
-		return offboarding.Page[offboarding.DocumentRow]{}, err
-	}
-	limit := pageSize(f.Limit)
-	return page(ctx, s, "list documents", listDocuments+c.where("d.id", limit+1), c, limit,
-		func(*offboarding.DocumentRow) []*time.Time { return nil },
-		func(row offboarding.DocumentRow) string { return row.ID })
 }

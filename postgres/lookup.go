@@ -85,7 +85,7 @@ func memberQueries(ref string) []lookup {
 }
 
 const (
-	findDocumentBy = `SELECT d.id, d.organization_id, d.external_id, d.title, d.kind, d.access, d.owner_id,
+	findDocumentBy = `SELECT d.id, d.organization_id, d.external_id, d.title, d.kind, d.access, d.owner_id, coalesce(d.workspace_id::text, '') AS workspace_id,
 	m.display_name AS owner_name, m.status AS owner_status
 	FROM documents d JOIN members m ON m.id = d.owner_id WHERE `
 
@@ -111,7 +111,7 @@ func (s *Store) FindDocument(ctx context.Context, ref string, organizations ...s
 	case err != nil:
 		return offboarding.DocumentRow{}, err
 	case len(found) == 0:
-		return offboarding.DocumentRow{}, offboarding.Refuse("C2", offboarding.CodeNoAccess, "document_id", "there is no such document in reach")
+		return offboarding.DocumentRow{}, noDocument()
 	case len(found) > 1:
 		return offboarding.DocumentRow{}, offboarding.Refuse("", offboarding.CodeInvalidArgument, "document_id",
 			"documents of several organizations have that external ID; name the organization, or use the document's ID")
@@ -119,7 +119,11 @@ func (s *Store) FindDocument(ctx context.Context, ref string, organizations ...s
 	return found[0], nil
 }
 
-const findWorkspaceBy = `SELECT w.id, w.external_id, w.name FROM workspaces w WHERE (w.external_id = $1 OR w.id::text = $1)`
+func noDocument() error {
+	return offboarding.Refuse("C2", offboarding.CodeNoAccess, "document_id", "there is no such document in reach")
+}
+
+const findWorkspaceBy = `SELECT w.id, w.organization_id, w.external_id, w.name FROM workspaces w WHERE (w.external_id = $1 OR w.id::text = $1)`
 
 // FindWorkspace finds a workspace by ID or external ID, with or without the prefix
 // "external:". organizations are slugs or IDs, none for all.

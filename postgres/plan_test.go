@@ -58,6 +58,25 @@ func TestNoStepReadsWholeTables(t *testing.T) {
 		l.Exec(`ANALYZE`) // as the database does by itself at any time: the next step is planned anew
 	}
 
+	for range 8 { // the later ones with a plan made for any member
+		for _, f := range []offboarding.DocumentFilter{
+			{ViewerID: l.Manager, ViewerOnly: true, Limit: 10},
+			{ViewerID: l.Manager, ViewerOnly: true, Cursor: document, Limit: 10},
+			{ViewerID: l.Manager, ViewerOnly: true, Unowned: true, Reach: []string{l.ID}, Limit: 10},
+			{ViewerID: l.Manager, Claimable: true, Reach: []string{l.ID}, Limit: 10},
+			{ViewerID: maker, Claimable: true, Reach: []string{l.ID}, Limit: 10},
+			{ViewerID: l.Manager, Reach: []string{l.ID}, Cursor: document, Limit: 10},
+			{ViewerID: l.Admin, Reach: []string{l.ID}, Limit: 10},
+			{ViewerID: l.Admin, Unowned: true, Reach: []string{l.ID}, Limit: 10},
+			{ViewerID: l.Admin, OwnerID: l.member, Reach: []string{l.ID}, Limit: 10},
+		} {
+			_, err := l.store.Documents(t.Context(), f)
+			require.NoError(t, err)
+		}
+		_, err := l.store.ReadDocument(t.Context(), document, maker, false, l.ID)
+		require.NoError(t, err)
+		check("a list of documents")
+	}
 	l.claim(document, maker)
 	check("a claim")
 	_, err := l.store.Decide(t.Context(), l.decideInput(l.requested(wanted, l.Maker()), offboarding.DecisionApprove, ""))

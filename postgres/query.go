@@ -48,6 +48,18 @@ func (c *conditions) id(column, value string) {
 	}
 }
 
+// within narrows a uuid column to some IDs, none for all. One ID is by far the usual
+// case and gets the plan of an equality.
+func (c *conditions) within(column string, ids []string) {
+	switch len(ids) {
+	case 0:
+	case 1:
+		c.id(column, ids[0])
+	default:
+		c.add(column+" = ANY (?::uuid[])", uuidArray(ids))
+	}
+}
+
 // after goes on behind the row with the cursor's ID, in an order by ID.
 func (c *conditions) after(column, cursor string) error {
 	if cursor == "" {
@@ -58,6 +70,11 @@ func (c *conditions) after(column, cursor string) error {
 	}
 	c.add(column+" > ?::uuid", cursor)
 	return nil
+}
+
+// also is the same with one more fragment, which has no value of its own.
+func (c *conditions) also(fragment string) *conditions {
+	return &conditions{text: append([]string{fragment}, c.text...), args: c.args}
 }
 
 // clause is the WHERE alone, "" where nothing narrows.
