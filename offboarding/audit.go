@@ -51,6 +51,14 @@ const (
 	EventCompleteBulk          = "CompleteBulk"          // one per run
 	EventImportOrganization    = "ImportOrganization"    // one per import
 	EventChangeSettings        = "ChangeSettings"        // one per setting that changed
+	EventCreateMember          = "CreateMember"          // by the identity provider, as those that follow
+	EventUpdateMember          = "UpdateMember"          //
+	EventCreateWorkspace       = "CreateWorkspace"       //
+	EventUpdateWorkspace       = "UpdateWorkspace"       //
+	EventDeleteWorkspace       = "DeleteWorkspace"       //
+	EventAddToWorkspace        = "AddToWorkspace"        // one per member
+	EventCreateScimToken       = "CreateScimToken"       //
+	EventRevokeScimToken       = "RevokeScimToken"       //
 )
 
 // Subject is the kind of thing that an audit event changed.
@@ -71,6 +79,7 @@ const (
 	SubjectBulk         Subject = "bulk"
 	SubjectWorkspace    Subject = "workspace"
 	SubjectHold         Subject = "legal_hold"
+	SubjectScimToken    Subject = "scim_token"
 )
 
 // AuditEvent is one row of the audit: who changed what from which state to

@@ -38,6 +38,17 @@ const (
 	AttributionAnonymous Attribution = "anonymous"
 )
 
+// ScimDelete says what becomes of a member whom the identity provider deletes.
+type ScimDelete string
+
+// The policies for a deletion over SCIM.
+const (
+	// ScimDeleteArchive deactivates the account and archives it.
+	ScimDeleteArchive ScimDelete = "archive"
+	// ScimDeleteForGood deletes the member for good (rule X1).
+	ScimDeleteForGood ScimDelete = "delete"
+)
+
 // Organization is a tenant.
 type Organization struct {
 	ID                    string
@@ -54,8 +65,11 @@ type Organization struct {
 	ProvisioningAdminID   string // who set up provisioning (rule N2), "" for nobody
 	SSOSessions           SSOSessions
 	Attribution           Attribution
-	BulkLimitPercent      int  // share of the active members that one bulk offboarding may remove unconfirmed
-	EnterprisePlanManager bool // its admins act in its descendants too (rule A1)
+	BulkLimitPercent      int // share of the active members that one bulk offboarding may remove unconfirmed
+	ScimDelete            ScimDelete
+	ScimRole              Role        // of members whom the identity provider creates; no admin
+	ScimAccountType       AccountType // of members whom the identity provider creates
+	EnterprisePlanManager bool        // its admins act in its descendants too (rule A1)
 }
 
 // DefaultGracePeriod is the time in which unowned documents stay editable

@@ -127,6 +127,21 @@ var settings = []setting{
 		},
 	},
 	{
+		"scim_delete", "what becomes of a member whom the identity provider deletes: archive or delete (for good)",
+		func(o *Organization) string { return string(o.ScimDelete) },
+		choice(func(o *Organization) *ScimDelete { return &o.ScimDelete }, ScimDeleteArchive, ScimDeleteForGood),
+	},
+	{
+		"scim_role", "role of members whom the identity provider creates: contributor, reviewer or reader",
+		func(o *Organization) string { return string(o.ScimRole) },
+		choice(func(o *Organization) *Role { return &o.ScimRole }, RoleContributor, RoleReviewer, RoleReader),
+	},
+	{
+		"scim_account_type", "account type of members whom the identity provider creates: maker, editor or viewer",
+		func(o *Organization) string { return string(o.ScimAccountType) },
+		choice(func(o *Organization) *AccountType { return &o.ScimAccountType }, AccountTypes...),
+	},
+	{
 		"enterprise_plan_manager", "whether the admins act in the organizations below too: true or false",
 		func(o *Organization) string { return strconv.FormatBool(o.EnterprisePlanManager) },
 		func(o *Organization, text string) string {

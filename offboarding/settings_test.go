@@ -20,7 +20,8 @@ func policies() offboarding.SettingsFacts {
 			ID: "acme", Domains: []string{"acme.example", "acme.test"}, SeatLimit: 10, ClaimPolicy: offboarding.PolicySelfServe,
 			GracePeriod: 7 * 24 * time.Hour, DefaultDisposition: offboarding.DispositionRetain, TimeZone: "UTC",
 			IdentityProvider: "okta", ProvisioningAdminID: "owner", SSOSessions: offboarding.SSORevoke,
-			Attribution: offboarding.AttributionName, BulkLimitPercent: 20,
+			Attribution: offboarding.AttributionName, BulkLimitPercent: 20, ScimDelete: offboarding.ScimDeleteArchive,
+			ScimRole: offboarding.RoleReader, ScimAccountType: offboarding.AccountViewer,
 		},
 	}
 }
@@ -33,7 +34,7 @@ func TestSettingsReadAsTheyAreWritten(t *testing.T) {
 		changes[s.Name] = s.Value
 		assert.NotEmpty(t, s.Help, s.Name)
 	}
-	require.Len(t, changes, 11)
+	require.Len(t, changes, 14)
 	changes["grace_period"], changes["domains"] = "168h", "ACME.test, acme.example" // the same, written otherwise
 	o, changed, err := offboarding.ChangeSettings(offboarding.SettingsChange{Changes: changes}, f)
 	require.NoError(t, err)
@@ -49,6 +50,7 @@ func TestChangeSettings(t *testing.T) {
 		"attribution": {"name", "anonymous"}, "sso_sessions": {"revoke", "wait"}, "seat_limit": {"10", "5"}, "bulk_limit_percent": {"20", "100"},
 		"domains": {"acme.example,acme.test", "acme.example,acme.org"}, "time_zone": {"UTC", "Europe/Berlin"},
 		"provisioning_admin": {"owner", "admin"}, "enterprise_plan_manager": {"false", "true"},
+		"scim_delete": {"archive", "delete"}, "scim_role": {"reader", "contributor"}, "scim_account_type": {"viewer", "maker"},
 	}
 	changes := map[string]string{}
 	for name, texts := range want {
@@ -62,6 +64,7 @@ func TestChangeSettings(t *testing.T) {
 		GracePeriod: 36*time.Hour + 30*time.Minute, DefaultDisposition: offboarding.DispositionTransfer, TimeZone: "Europe/Berlin",
 		IdentityProvider: "okta", ProvisioningAdminID: "admin", SSOSessions: offboarding.SSOWait,
 		Attribution: offboarding.AttributionAnonymous, BulkLimitPercent: 100, EnterprisePlanManager: true,
+		ScimDelete: offboarding.ScimDeleteForGood, ScimRole: offboarding.RoleContributor, ScimAccountType: offboarding.AccountMaker,
 	}, o)
 	require.Len(t, changed, len(want))
 	for _, c := range changed {
@@ -104,7 +107,7 @@ invalid_argument time_zone`), "\n"), got)
 	for name, texts := range map[string][]string{
 		"seat_limit": {"", "-1", "1.5", "many", "3000000000", "99999999999999999999"}, "bulk_limit_percent": {"0", "101", "-5"},
 		"grace_period": {"-1h", "3651d", "soon"}, "time_zone": {"", "Mars/Base", "../etc/passwd"}, "domains": {"", "a b@c", "@"},
-		"provisioning_admin": {""}, "enterprise_plan_manager": {"", "TRUE", "1"}, "claim_policy": {"self_serve ", "\x00", strings.Repeat("x", 2000)},
+		"provisioning_admin": {""}, "enterprise_plan_manager": {"", "TRUE", "1"}, "scim_delete": {"", "keep"}, "scim_role": {"owner", "admin"}, "scim_account_type": {"owner"}, "claim_policy": {"self_serve ", "\x00", strings.Repeat("x", 2000)},
 	} {
 		for _, text := range texts {
 			_, _, err := offboarding.ChangeSettings(offboarding.SettingsChange{Changes: map[string]string{name: text}}, policies())

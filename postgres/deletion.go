@@ -83,7 +83,8 @@ var erasures = []erasure{
 }
 
 const deleteMember = `UPDATE members SET status = 'deleted', email = 'deleted-' || id || '@deleted.invalid', external_id = 'deleted:' || id,
-	display_name = CASE WHEN $2 = 'anonymous' THEN $3 ELSE display_name END, manager_id = NULL, managed_by = '', time_zone = ''
+	display_name = CASE WHEN $2 = 'anonymous' THEN $3 ELSE display_name END, manager_id = NULL, managed_by = '', time_zone = '',
+	user_name = NULL, provider_id = NULL, profile = '{}'
 	WHERE id = $1`
 
 // EraseMember deletes a member who is not active: the account is a tombstone from

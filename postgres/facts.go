@@ -100,11 +100,15 @@ type organizationRow struct {
 	SSOSessions  string         `db:"sso_sessions"`
 	Attribution  string         `db:"attribution"`
 	BulkLimit    int            `db:"bulk_limit_percent"`
+	ScimDelete   string         `db:"scim_delete"`
+	ScimRole     string         `db:"scim_role"`
+	ScimAccount  string         `db:"scim_account_type"`
 }
 
 const selectOrganization = `SELECT id, coalesce(parent_id::text, '') AS parent_id, slug, name, domains, seat_limit, claim_policy,
 	grace_period_seconds, default_disposition, time_zone, identity_provider, enterprise_plan_manager,
-	coalesce(provisioning_admin_id::text, '') AS provisioning_admin_id, sso_sessions, attribution, bulk_limit_percent
+	coalesce(provisioning_admin_id::text, '') AS provisioning_admin_id, sso_sessions, attribution, bulk_limit_percent,
+	scim_delete, scim_role, scim_account_type
 	FROM organizations WHERE id = $1`
 
 func (t *tx) organization(id string) (offboarding.Organization, error) {
@@ -118,6 +122,7 @@ func (t *tx) organization(id string) (offboarding.Organization, error) {
 		DefaultDisposition: offboarding.Disposition(o.Disposition), TimeZone: o.TimeZone, IdentityProvider: o.IDP,
 		EnterprisePlanManager: o.EPM, ProvisioningAdminID: o.Provisioning, SSOSessions: offboarding.SSOSessions(o.SSOSessions),
 		Attribution: offboarding.Attribution(o.Attribution), BulkLimitPercent: o.BulkLimit,
+		ScimDelete: offboarding.ScimDelete(o.ScimDelete), ScimRole: offboarding.Role(o.ScimRole), ScimAccountType: offboarding.AccountType(o.ScimAccount),
 	}, nil
 }
 

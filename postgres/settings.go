@@ -11,7 +11,8 @@ import (
 
 const updateSettings = `UPDATE organizations SET claim_policy = $2, grace_period_seconds = $3, default_disposition = $4, attribution = $5,
 	sso_sessions = $6, seat_limit = $7, bulk_limit_percent = $8, domains = $9, time_zone = $10,
-	provisioning_admin_id = nullif($11, '')::uuid, enterprise_plan_manager = $12 WHERE id = $1`
+	provisioning_admin_id = nullif($11, '')::uuid, enterprise_plan_manager = $12,
+	scim_delete = $13, scim_role = $14, scim_account_type = $15 WHERE id = $1`
 
 // ChangeSettings changes settings of an organization, with an audit event for
 // each that really changes, and answers with the organization as it is then. Two
@@ -29,7 +30,8 @@ func (s *Store) ChangeSettings(ctx context.Context, c offboarding.SettingsChange
 			return err
 		}
 		_, err = t.exec(updateSettings, o.ID, o.ClaimPolicy, int64(o.GracePeriod/time.Second), o.DefaultDisposition, o.Attribution,
-			o.SSOSessions, o.SeatLimit, o.BulkLimitPercent, pq.Array(o.Domains), o.TimeZone, o.ProvisioningAdminID, o.EnterprisePlanManager)
+			o.SSOSessions, o.SeatLimit, o.BulkLimitPercent, pq.Array(o.Domains), o.TimeZone, o.ProvisioningAdminID, o.EnterprisePlanManager,
+			o.ScimDelete, o.ScimRole, o.ScimAccountType)
 		for i := 0; err == nil && i < len(changed); i++ {
 			err = t.auditOf(o.ID, c.Origin, at, change{
 				event: offboarding.EventChangeSettings, actor: f.Admin.Member.ID, kind: offboarding.SubjectOrganization, subject: o.ID,

@@ -30,6 +30,7 @@ func TestChangeSettings(t *testing.T) {
 		"claim_policy": "admin_approval", "grace_period": "14d", "default_disposition": "transfer", "attribution": "anonymous", "sso_sessions": "wait",
 		"seat_limit": "4", "bulk_limit_percent": "35", "domains": "acme.example,acme.org", "time_zone": "Asia/Tokyo",
 		"provisioning_admin": l.Owner, "enterprise_plan_manager": "true",
+		"scim_delete": "delete", "scim_role": "contributor", "scim_account_type": "maker",
 	}
 	o, changed, err := l.settings(all)
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "field": field},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("DATABASE_URL", testdb.URL(env.T().(testing.TB)))
 			env.Setenv("TEMPORAL_ADDRESS", "127.0.0.1:1") // nothing listens there
