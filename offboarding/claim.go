@@ -13,6 +13,7 @@ type ClaimFacts struct {
 	Grant            GrantLevel // the claimant's grant on the document
 	Pending          bool       // the claimant already has a pending request on it
 	Policy           ClaimPolicy
+	As               string // claim or request, "" for either
 }
 
 // JudgeClaim judges a claim-request: claimed where rule C1 allows it, requested
@@ -28,13 +29,16 @@ func JudgeClaim(f ClaimFacts) (outcome string, err error) {
 	if f.Archived {
 		return "", Refuse("C1", CodeNotEligibleToClaim, "document_id", "the document is archived")
 	}
-	if f.Policy == PolicySelfServe && f.Claimant.MayOwn() && f.Grant == GrantEdit {
-		if f.Held {
-			return "", RefusalOf([]Violation{heldViolation("document_id")})
-		}
+	mayClaim := f.Policy == PolicySelfServe && f.Claimant.MayOwn() && f.Grant == GrantEdit
+	switch {
+	case !mayClaim && f.As == AsClaim:
+		return "", Refuse("C1", CodeNotEligibleToClaim, "document_id",
+			"a claim takes a maker with an edit grant, where the organization lets them; an admin can be asked for the document")
+	case mayClaim && f.As != AsRequest && f.Held:
+		return "", RefusalOf([]Violation{heldViolation("document_id")})
+	case mayClaim && f.As != AsRequest:
 		return OutcomeClaimed, nil
-	}
-	if f.Pending {
+	case f.Pending:
 		return "", Refuse("C2", CodeAlreadyRequested, "document_id", "the member already has a pending request on this document")
 	}
 	return OutcomeRequested, nil

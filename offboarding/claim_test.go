@@ -48,6 +48,9 @@ func TestRuleC1(t *testing.T) {
 		"the leaver is active":       {func(f *offboarding.ClaimFacts) { f.LeaverActive = true }, "", owned},
 		"taken, and archived":        {func(f *offboarding.ClaimFacts) { f.OwnedByLeaver, f.Archived = false, true }, "", owned},
 		"archived":                   {func(f *offboarding.ClaimFacts) { f.Archived = true }, "", []string{"C1 not_eligible_to_claim document_id"}},
+		"held":                       {func(f *offboarding.ClaimFacts) { f.Held = true }, "", []string{"H1 legal_hold document_id"}},
+		"a claim and nothing else":   {func(f *offboarding.ClaimFacts) { f.As = offboarding.AsClaim }, offboarding.OutcomeClaimed, nil},
+		"which is not allowed":       {func(f *offboarding.ClaimFacts) { f.As, f.Policy = offboarding.AsClaim, offboarding.PolicyApproval }, "", []string{"C1 not_eligible_to_claim document_id"}},
 	})
 }
 
@@ -55,17 +58,20 @@ func TestRuleC2(t *testing.T) {
 	t.Parallel()
 	noAccess := []string{"C2 no_access document_id"}
 	runClaims(t, map[string]claimCase{
-		"an editor":       {func(f *offboarding.ClaimFacts) { f.Claimant.AccountType = offboarding.AccountEditor }, offboarding.OutcomeRequested, nil},
-		"a viewer":        {func(f *offboarding.ClaimFacts) { f.Claimant.AccountType = offboarding.AccountViewer }, offboarding.OutcomeRequested, nil},
-		"a view grant":    {func(f *offboarding.ClaimFacts) { f.Grant = offboarding.GrantView }, offboarding.OutcomeRequested, nil},
-		"another policy":  {func(f *offboarding.ClaimFacts) { f.Policy = offboarding.PolicyApproval }, offboarding.OutcomeRequested, nil},
-		"a second time":   {func(f *offboarding.ClaimFacts) { f.Grant, f.Pending = offboarding.GrantView, true }, "", []string{"C2 already_requested document_id"}},
-		"no grant":        {func(f *offboarding.ClaimFacts) { f.Grant = offboarding.GrantNone }, "", noAccess},
-		"nobody":          {func(f *offboarding.ClaimFacts) { f.Claimant = nil }, "", noAccess},
-		"inactive":        {func(f *offboarding.ClaimFacts) { f.Claimant.Status = offboarding.MemberInactive }, "", noAccess},
-		"another tenant":  {func(f *offboarding.ClaimFacts) { f.SameOrganization = false }, "", noAccess},
-		"no document":     {func(f *offboarding.ClaimFacts) { f.DocumentFound = false }, "", noAccess},
-		"not even hinted": {func(f *offboarding.ClaimFacts) { f.Grant, f.OwnedByLeaver, f.Archived = "", false, true }, "", noAccess},
+		"an editor":                           {func(f *offboarding.ClaimFacts) { f.Claimant.AccountType = offboarding.AccountEditor }, offboarding.OutcomeRequested, nil},
+		"a viewer":                            {func(f *offboarding.ClaimFacts) { f.Claimant.AccountType = offboarding.AccountViewer }, offboarding.OutcomeRequested, nil},
+		"a view grant":                        {func(f *offboarding.ClaimFacts) { f.Grant = offboarding.GrantView }, offboarding.OutcomeRequested, nil},
+		"another policy":                      {func(f *offboarding.ClaimFacts) { f.Policy = offboarding.PolicyApproval }, offboarding.OutcomeRequested, nil},
+		"a second time":                       {func(f *offboarding.ClaimFacts) { f.Grant, f.Pending = offboarding.GrantView, true }, "", []string{"C2 already_requested document_id"}},
+		"no grant":                            {func(f *offboarding.ClaimFacts) { f.Grant = offboarding.GrantNone }, "", noAccess},
+		"nobody":                              {func(f *offboarding.ClaimFacts) { f.Claimant = nil }, "", noAccess},
+		"inactive":                            {func(f *offboarding.ClaimFacts) { f.Claimant.Status = offboarding.MemberInactive }, "", noAccess},
+		"another tenant":                      {func(f *offboarding.ClaimFacts) { f.SameOrganization = false }, "", noAccess},
+		"no document":                         {func(f *offboarding.ClaimFacts) { f.DocumentFound = false }, "", noAccess},
+		"asked for where it could be claimed": {func(f *offboarding.ClaimFacts) { f.As = offboarding.AsRequest }, offboarding.OutcomeRequested, nil},
+		"held, and asked for":                 {func(f *offboarding.ClaimFacts) { f.As, f.Held = offboarding.AsRequest, true }, offboarding.OutcomeRequested, nil},
+		"asked for a second time":             {func(f *offboarding.ClaimFacts) { f.As, f.Pending = offboarding.AsRequest, true }, "", []string{"C2 already_requested document_id"}},
+		"not even hinted":                     {func(f *offboarding.ClaimFacts) { f.Grant, f.OwnedByLeaver, f.Archived = "", false, true }, "", noAccess},
 	})
 }
 

@@ -84,12 +84,19 @@ type Request struct {
 	CaseID string `json:"case_id,omitempty"`
 }
 
+// The ways to ask for a document, for those who want only one of them.
+const (
+	AsClaim   = "claim"   // at once or not at all (rule C1)
+	AsRequest = "request" // an admin is to decide (rule C2), also where rule C1 would give it at once
+)
+
 // ClaimRequest asks for an unowned document: a claim where rule C1 allows it, an
 // ownership request otherwise (rule C2).
 type ClaimRequest struct {
 	DocumentID string `json:"document_id"`
 	MemberID   string `json:"member_id"`
 	Note       string `json:"note,omitempty"`
+	As         string `json:"as,omitempty"` // claim or request; "" is either
 }
 
 // The decisions of an admin-approval.

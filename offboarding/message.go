@@ -29,6 +29,9 @@ func (m *ClaimRequest) Check() []Violation {
 	f.required("document_id", m.DocumentID)
 	f.required("member_id", m.MemberID)
 	f.text("note", m.Note)
+	if m.As != "" && m.As != AsClaim && m.As != AsRequest {
+		f.bad("C1", "as", "as must be claim or request, or left out")
+	}
 	return f
 }
 

@@ -19,6 +19,9 @@ func TestMessagesCheckTheirForm(t *testing.T) {
 		want []string
 	}{
 		"claim":           {&offboarding.ClaimRequest{DocumentID: "d", MemberID: "m", Note: long[1:]}, nil},
+		"claim only":      {&offboarding.ClaimRequest{DocumentID: "d", MemberID: "m", As: "claim"}, nil},
+		"request only":    {&offboarding.ClaimRequest{DocumentID: "d", MemberID: "m", As: "request"}, nil},
+		"neither of them": {&offboarding.ClaimRequest{DocumentID: "d", MemberID: "m", As: "Claim"}, []string{"C1 invalid_argument as"}},
 		"empty claim":     {&offboarding.ClaimRequest{Note: long}, []string{"invalid_argument document_id", "invalid_argument member_id", "invalid_argument note"}},
 		"NUL in a claim":  {&offboarding.ClaimRequest{DocumentID: "\x00", MemberID: "external:\x00", Note: "\xff"}, []string{"invalid_argument document_id", "invalid_argument member_id", "invalid_argument note"}},
 		"approval":        {&offboarding.AdminApproval{RequestID: "r", AdminID: "a", Decision: "approve", NewOwnerID: "n"}, nil},

@@ -70,8 +70,8 @@ func (s *Store) Claim(ctx context.Context, in offboarding.ClaimInput) (offboardi
 		}
 		f.OwnedByLeaver, f.Archived = d.OwnerID == c.MemberID, d.Access == offboarding.AccessArchived
 		f.Grant, f.Pending, f.Held = d.Grant, d.Pending, d.Held
-		f.IsLeaver = claimant != nil && claimant.ID == c.MemberID
-		if f.DocumentFound && d.OwnerID == claimant.ID && d.MovedBy == c.ID {
+		f.IsLeaver, f.As = claimant != nil && claimant.ID == c.MemberID, in.Message.As
+		if f.DocumentFound && d.OwnerID == claimant.ID && d.MovedBy == c.ID && f.As != offboarding.AsRequest {
 			// Theirs by this case already: the answer to a claim sent twice is the same.
 			return offboarding.Outcome{Outcome: offboarding.OutcomeClaimed, DocumentID: d.ID, OwnerID: claimant.ID}, nil
 		}

@@ -86,6 +86,34 @@ func TestClaimUnderAdminApproval(t *testing.T) {
 }
 
 // A claim after the grace makes the document editable; its event says so.
+func TestClaimOrRequestAndNothingElse(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	document, maker := l.claimable()
+	l.inGrace()
+	as := func(how string) (offboarding.Outcome, error) {
+		in := l.claimInput(document, maker)
+		in.Message.As = how
+		return l.store.Claim(t.Context(), in)
+	}
+	out, err := as(offboarding.AsRequest)
+	require.NoError(t, err)
+	require.Equal(t, offboarding.OutcomeRequested, out.Outcome, "an admin is to decide, though the policy would give it")
+	l.Exec(`UPDATE organizations SET claim_policy = 'admin_approval'`)
+	_, err = as(offboarding.AsClaim)
+	refused(t, offboarding.CodeNotEligibleToClaim, err)
+	l.Exec(`UPDATE organizations SET claim_policy = 'self_serve'`)
+	for range 2 {
+		out, err = as(offboarding.AsClaim)
+		require.NoError(t, err)
+		require.Equal(t, offboarding.OutcomeClaimed, out.Outcome)
+	}
+	_, err = as(offboarding.AsRequest)
+	refused(t, offboarding.CodeAlreadyOwned, err)
+	require.Equal(t, "superseded", l.Text(`SELECT status FROM ownership_requests`))
+	invariantsHold(t, l.store)
+}
+
 func TestClaimOfAReadOnlyDocument(t *testing.T) {
 	t.Parallel()
 	l := newLeaving(t)
