@@ -41,7 +41,7 @@ it ended. DATABASE_URL and TEMPORAL_ADDRESS name servers to use instead of own o
 	flags.StringVar(&options.Dir, "dir", stateDir, "`folder` of the state")
 	flags.StringVar(&options.TemporalAddress, "temporal-listen", "127.0.0.1:7233", "`host:port` of the Temporal server")
 	flags.StringVar(&options.UIAddress, "ui-listen", "127.0.0.1:8233", "`host:port` of Temporal's web UI; empty for none")
-	flags.StringVar(&options.HealthAddress, "health-address", "127.0.0.1:8081", "`host:port` of the worker's /livez and /readyz")
+	flags.StringVar(&options.HealthAddress, "health-address", "127.0.0.1:8081", "`host:port` of /livez, /readyz and /metrics")
 	flags.StringVar(&options.ServerAddress, "listen-address", "127.0.0.1:8080", "`host:port` of the HTTP API; empty for none")
 	return cmd
 }

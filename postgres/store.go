@@ -6,12 +6,13 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	_ "github.com/lib/pq" // the driver
+	"github.com/lib/pq"
 )
 
 // Store implements activities.Store and what the command line reads.
@@ -29,10 +30,16 @@ const DefaultBatchSize = 2000
 // Open connects to the database that a lib/pq URL names. It does not wait for
 // the database; the first statement does.
 func Open(url string, maxConnections int) (*Store, error) {
-	db, err := sqlx.Open("postgres", url)
+	return OpenBy(sql.OpenDB, url, maxConnections)
+}
+
+// OpenBy is Open by another function than sql.OpenDB, such as one that traces.
+func OpenBy(open func(driver.Connector) *sql.DB, url string, maxConnections int) (*Store, error) {
+	connector, err := pq.NewConnector(url)
 	if err != nil {
 		return nil, fmt.Errorf("the database URL cannot be read") //nolint:err113 // the driver's text would show the password
 	}
+	db := sqlx.NewDb(open(connector), "postgres")
 	db.SetMaxOpenConns(maxConnections)
 	db.SetMaxIdleConns(maxConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)

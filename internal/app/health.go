@@ -25,7 +25,8 @@ type health struct {
 
 // serveHealth listens at once, so that a process that still waits is alive and
 // not ready. An empty address serves nothing.
-func serveHealth(ctx context.Context, address string, store *postgres.Store, log *slog.Logger) (*health, error) {
+// Metrics are served there alone: they are not for whoever can reach the API.
+func serveHealth(ctx context.Context, address string, store *postgres.Store, metrics http.Handler, log *slog.Logger) (*health, error) {
 	h := &health{store: store}
 	if address == "" {
 		return h, nil
@@ -36,6 +37,7 @@ func serveHealth(ctx context.Context, address string, store *postgres.Store, log
 	}
 	mux := http.NewServeMux()
 	h.routes(mux)
+	mux.Handle("GET /metrics", metrics)
 	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 15 * time.Second}
 	go func() {
 		if err := h.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

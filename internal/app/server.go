@@ -14,6 +14,7 @@ import (
 
 	cases "handover/client"
 	"handover/internal/config"
+	"handover/internal/telemetry"
 	"handover/postgres"
 	"handover/server/api"
 	"handover/server/problem"
@@ -26,7 +27,9 @@ type Server struct {
 	listener net.Listener
 	http     *http.Server
 	health   *health
+	tells    *telemetry.Telemetry
 	drain    time.Duration
+	ends     func() error // of its own telemetry, nil where that is the process's
 	log      *slog.Logger
 	fatal    chan error
 }
@@ -40,17 +43,32 @@ const (
 
 // StartServer listens at once, answers /livez and /readyz, and everything else as
 // soon as the database, its schema and the Temporal server are there.
-func StartServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *Server, err error) {
-	s := &Server{log: log, drain: cfg.Server.DrainTimeout, fatal: make(chan error, 1)}
+func StartServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Server, error) {
+	tells, err := telemetry.New(ctx, "handover-server")
+	if err != nil {
+		return nil, err
+	}
+	s, err := startServer(ctx, cfg, log, tells)
+	if err != nil {
+		return nil, errors.Join(err, tells.Close())
+	}
+	s.ends = tells.Close
+	return s, nil
+}
+
+// startServer is StartServer in a process that has its telemetry.
+func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger, tells *telemetry.Telemetry) (_ *Server, err error) {
+	log = tells.Logger(log)
+	s := &Server{log: log, tells: tells, drain: cfg.Server.DrainTimeout, fatal: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.release())
 		}
 	}()
-	if s.store, err = postgres.Open(cfg.Database.URL.Reveal(), cfg.Database.PoolSize); err != nil {
+	if s.store, err = openStore(cfg.Database, tells, "server"); err != nil {
 		return nil, err
 	}
-	if s.health, err = serveHealth(ctx, cfg.Server.HealthAddress, s.store, log); err != nil {
+	if s.health, err = serveHealth(ctx, cfg.Server.HealthAddress, s.store, tells.Metrics(), log); err != nil {
 		return nil, err
 	}
 	if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Server.Address); err != nil {
@@ -69,23 +87,30 @@ func StartServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (_ *
 	}
 	options := cfg.Temporal
 	options.Logger = tlog.NewStructuredLogger(log)
+	if err = tells.Temporal(&options); err != nil {
+		return nil, err
+	}
 	if s.client, err = awaitTemporal(ctx, options, log); err != nil {
 		return nil, err
 	}
-	mux.Handle("/", s.handler())
+	handler, err := s.handler()
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("/", handler)
 	s.health.setClient(s.client)
 	log.InfoContext(ctx, "server started", "address", s.Address())
 	return s, nil
 }
 
 // handler is everything that needs the database and Temporal.
-func (s *Server) handler() http.Handler {
+func (s *Server) handler() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, s.log, problem.New(r.Context(), problem.CodeNotFound, "there is no such route"))
 	})
 	api.New(mux, api.Options{Store: s.store, Cases: cases.New(s.client), Log: s.log})
-	return problem.Track(s.log, mux)
+	return s.tells.HTTP(mux, problem.Track(s.log, mux))
 }
 
 // Address is where the server listens.
@@ -125,6 +150,9 @@ func (s *Server) release() error {
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
+	}
+	if s.ends != nil {
+		errs = append(errs, s.ends())
 	}
 	return errors.Join(errs...)
 }

@@ -16,6 +16,7 @@ import (
 	"handover/internal/config"
 	"handover/internal/dirlock"
 	"handover/internal/pgserver"
+	"handover/internal/telemetry"
 	"handover/internal/temporalserver"
 	"handover/postgres"
 	"handover/schema"
@@ -28,7 +29,7 @@ type StackOptions struct {
 	// TemporalAddress and UIAddress are where the Temporal server of the stack
 	// listens; ":0" is a free port, an empty UIAddress means no web UI.
 	TemporalAddress, UIAddress string
-	// HealthAddress of the worker, empty for none.
+	// HealthAddress is where /livez, /readyz and /metrics are served, empty for none.
 	HealthAddress string
 	// ServerAddress is where the HTTP API listens, empty for none.
 	ServerAddress string
@@ -46,7 +47,8 @@ type Stack struct {
 	options  client.Options
 	worker   *Worker
 	server   *Server // nil where nothing is to listen
-	file     string  // says how to reach the stack
+	tells    *telemetry.Telemetry
+	file     string // says how to reach the stack
 	lock     *dirlock.Lock
 }
 
@@ -103,11 +105,14 @@ func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
 		Worker:   config.Worker{HealthAddress: o.HealthAddress},
 		Server:   config.Server{Address: o.ServerAddress},
 	}
-	if s.worker, err = StartWorker(ctx, cfg, o.Log, nil); err != nil {
+	if s.tells, err = telemetry.New(ctx, "handover"); err != nil {
+		return nil, err
+	}
+	if s.worker, err = startWorker(ctx, cfg, o.Log, nil, s.tells); err != nil {
 		return nil, err
 	}
 	if o.ServerAddress != "" {
-		if s.server, err = StartServer(ctx, cfg, o.Log); err != nil {
+		if s.server, err = startServer(ctx, cfg, o.Log, s.tells); err != nil {
 			return nil, err
 		}
 	}
@@ -192,6 +197,9 @@ func (s *Stack) Close() error {
 	}
 	if s.worker != nil {
 		errs = append(errs, s.worker.Close())
+	}
+	if s.tells != nil {
+		errs = append(errs, s.tells.Close())
 	}
 	if s.temporal != nil {
 		errs = append(errs, s.temporal.Stop())

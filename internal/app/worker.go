@@ -15,6 +15,7 @@ import (
 	"handover/activities"
 	cases "handover/client"
 	"handover/internal/config"
+	"handover/internal/telemetry"
 	"handover/offboarding"
 	"handover/postgres"
 	"handover/workflows"
@@ -26,13 +27,31 @@ type Worker struct {
 	client client.Client
 	worker worker.Worker
 	health *health
+	ends   func() error // of its own telemetry, nil where that is the process's
 	log    *slog.Logger
 	fatal  chan error
 }
 
 // StartWorker waits for the database, its schema and the Temporal server, saying
 // what it waits for, then starts to work. notifier nil writes notices to the log.
-func StartWorker(ctx context.Context, cfg *config.Config, log *slog.Logger, notifier activities.Notifier) (_ *Worker, err error) {
+func StartWorker(ctx context.Context, cfg *config.Config, log *slog.Logger, notifier activities.Notifier) (*Worker, error) {
+	tells, err := telemetry.New(ctx, "handover-worker")
+	if err != nil {
+		return nil, err
+	}
+	w, err := startWorker(ctx, cfg, log, notifier, tells)
+	if err != nil {
+		return nil, errors.Join(err, tells.Close())
+	}
+	w.ends = tells.Close
+	return w, nil
+}
+
+// startWorker is StartWorker in a process that has its telemetry.
+func startWorker(
+	ctx context.Context, cfg *config.Config, log *slog.Logger, notifier activities.Notifier, tells *telemetry.Telemetry,
+) (_ *Worker, err error) {
+	log = tells.Logger(log)
 	if notifier == nil {
 		notifier = activities.LogNotifier{Log: log}
 	}
@@ -42,10 +61,10 @@ func StartWorker(ctx context.Context, cfg *config.Config, log *slog.Logger, noti
 			err = errors.Join(err, w.release())
 		}
 	}()
-	if w.store, err = postgres.Open(cfg.Database.URL.Reveal(), cfg.Database.PoolSize); err != nil {
+	if w.store, err = openStore(cfg.Database, tells, "worker"); err != nil {
 		return nil, err
 	}
-	if w.health, err = serveHealth(ctx, cfg.Worker.HealthAddress, w.store, log); err != nil {
+	if w.health, err = serveHealth(ctx, cfg.Worker.HealthAddress, w.store, tells.Metrics(), log); err != nil {
 		return nil, err
 	}
 	if err = awaitDatabase(ctx, w.store, log); err != nil {
@@ -53,6 +72,9 @@ func StartWorker(ctx context.Context, cfg *config.Config, log *slog.Logger, noti
 	}
 	options := cfg.Temporal
 	options.Logger = tlog.NewStructuredLogger(log)
+	if err = tells.Temporal(&options); err != nil {
+		return nil, err
+	}
 	if w.client, err = awaitTemporal(ctx, options, log); err != nil {
 		return nil, err
 	}
@@ -111,5 +133,21 @@ func (w *Worker) release() error {
 	if w.store != nil {
 		errs = append(errs, w.store.Close())
 	}
+	if w.ends != nil {
+		errs = append(errs, w.ends())
+	}
 	return errors.Join(errs...)
+}
+
+// openStore opens the database, and tells of its connections; whose they are
+// matters where one process has several.
+func openStore(cfg config.Database, tells *telemetry.Telemetry, whose string) (*postgres.Store, error) {
+	store, err := postgres.OpenBy(tells.OpenDB, cfg.URL.Reveal(), cfg.PoolSize)
+	if err != nil {
+		return nil, err
+	}
+	if err := tells.Pool(store.DB().DB, whose); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return store, nil
 }
