@@ -15,7 +15,10 @@ const (
 	EventChangeNewOwner        = "ChangeNewOwner"        // the plan fell back to the manager or to retain
 	EventAdvanceOffboarding    = "AdvanceOffboarding"    // the case entered another phase
 	EventCompleteOffboarding   = "CompleteOffboarding"   // nothing is unowned any more
+	EventCreateCredential      = "CreateCredential"      //
 	EventRevokeCredentials     = "RevokeCredentials"     // one per credential
+	EventSignIn                = "SignIn"                // one per session
+	EventSignOut               = "SignOut"               // a session was ended by its member
 	EventRevokeSessions        = "RevokeSessions"        // one per session
 	EventDeactivateMember      = "DeactivateMember"      //
 	EventReactivateMember      = "ReactivateMember"      //

@@ -41,6 +41,7 @@ const (
 	CodeTryAgain            Code = "temporarily_unavailable" // nothing was decided; the caller may send it again
 	CodeCaseNotFound        Code = "case_not_found"          // no case under that name, in the caller's reach
 	CodeAmbiguousMember     Code = "ambiguous_member"        // an external ID that more than one organization uses
+	CodeCredentialNotFound  Code = "credential_not_found"    // no credential under that client ID, in the caller's reach
 )
 
 // Violation is one rule that one field of a request breaks.

@@ -58,7 +58,7 @@ type erasure struct {
 const ofTheirCases = `case_id IN (SELECT id FROM cases WHERE member_id = $1)`
 
 var erasures = []erasure{
-	{func(e *offboarding.Erased) *int { return &e.Credentials }, `UPDATE credentials SET name = 'erased' WHERE member_id = $1`, nil},
+	{func(e *offboarding.Erased) *int { return &e.Credentials }, `UPDATE credentials SET name = 'erased', secret_hash = NULL WHERE member_id = $1`, nil},
 	{func(e *offboarding.Erased) *int { return &e.Reports }, `UPDATE members SET manager_id = NULL WHERE manager_id = $1`, nil},
 	// An open case is still reached by its workflow ID, and answers from its steps; both go when it closes (cases_of_deleted).
 	{func(e *offboarding.Erased) *int { return &e.Cases }, `UPDATE cases SET reason = '', failure = '', fallback_reason = '', trouble_error = '', reactivation = without_texts(reactivation),

@@ -17,6 +17,7 @@ import (
 	"handover/internal/telemetry"
 	"handover/postgres"
 	"handover/server/api"
+	"handover/server/auth"
 	"handover/server/problem"
 )
 
@@ -93,7 +94,7 @@ func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger, tell
 	if s.client, err = awaitTemporal(ctx, options, log); err != nil {
 		return nil, err
 	}
-	handler, err := s.handler()
+	handler, err := s.handler(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -104,13 +105,16 @@ func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger, tell
 }
 
 // handler is everything that needs the database and Temporal.
-func (s *Server) handler() (http.Handler, error) {
+func (s *Server) handler(cfg *config.Config) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, s.log, problem.New(r.Context(), problem.CodeNotFound, "there is no such route"))
 	})
 	api.New(mux, api.Options{Store: s.store, Cases: cases.New(s.client), Log: s.log})
-	return s.tells.HTTP(mux, problem.Track(s.log, mux))
+	callers := auth.New(auth.Options{
+		Store: s.store, Log: s.log, Rate: cfg.Server.RateLimit, Proxies: cfg.Server.TrustedProxies,
+	})
+	return s.tells.HTTP(mux, problem.Track(s.log, callers.Authenticate(mux)))
 }
 
 // Address is where the server listens.

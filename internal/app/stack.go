@@ -52,8 +52,11 @@ type Stack struct {
 	lock     *dirlock.Lock
 }
 
-// poolSize is the stack's number of database connections.
-const poolSize = 32
+// The stack's number of database connections, and of requests a second by one caller.
+const (
+	poolSize  = 32
+	rateLimit = 50
+)
 
 // StartStack starts everything and returns when cases can be started.
 func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
@@ -103,7 +106,7 @@ func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
 		Database: config.Database{URL: config.Secret(s.database), PoolSize: poolSize},
 		Temporal: s.options,
 		Worker:   config.Worker{HealthAddress: o.HealthAddress},
-		Server:   config.Server{Address: o.ServerAddress},
+		Server:   config.Server{Address: o.ServerAddress, RateLimit: rateLimit},
 	}
 	if s.tells, err = telemetry.New(ctx, "handover"); err != nil {
 		return nil, err

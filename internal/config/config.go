@@ -7,6 +7,7 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -83,6 +84,10 @@ type Server struct {
 	HealthAddress string
 	// DrainTimeout is how long running requests may take to end after SIGTERM.
 	DrainTimeout time.Duration
+	// RateLimit is how many requests a second each caller may make, 0 for no limit.
+	RateLimit int
+	// TrustedProxies are networks whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
 }
 
 // Secret is a value that formats, logs and marshals as "[secret]".

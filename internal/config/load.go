@@ -29,6 +29,8 @@ const (
 	flagActivities       = "max-concurrent-activities"
 	flagLocalActivities  = "max-concurrent-local-activities"
 	flagListenAddress    = "listen-address"
+	flagRateLimit        = "rate-limit"
+	flagTrustedProxies   = "trusted-proxies"
 )
 
 // The TEMPORAL_* variables have no env here: the SDK's envconfig reads them.
@@ -46,6 +48,8 @@ var settings = []setting{
 	{flagLocalActivities, "HANDOVER_MAX_CONCURRENT_LOCAL_ACTIVITIES", "0", "local activities at once, a `number`; 0: the SDK's default", WorkerGroup},
 	{flagHealthAddress, "HANDOVER_HEALTH_ADDRESS", "127.0.0.1:8082", "`host:port` of /livez, /readyz and /metrics", ServerGroup},
 	{flagListenAddress, "HANDOVER_LISTEN_ADDRESS", "127.0.0.1:8080", "`host:port` of the HTTP API", ServerGroup},
+	{flagRateLimit, "HANDOVER_RATE_LIMIT", "50", "requests a second that each caller may make, a `number`; 0: no limit", ServerGroup},
+	{flagTrustedProxies, "HANDOVER_TRUSTED_PROXIES", "", "`networks` whose X-Forwarded-For is believed, separated by commas, such as 10.0.0.0/8", ServerGroup},
 }
 
 // Loader is a bound set of flags.

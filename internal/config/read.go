@@ -3,7 +3,9 @@ package config
 import (
 	"cmp"
 	"net"
+	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lib/pq"
@@ -86,7 +88,25 @@ func (r *reader) server() Server {
 	r.checkAddress(address, source)
 	health, source := r.value(flagHealthAddress)
 	r.checkAddress(health, source)
-	return Server{Address: address, HealthAddress: health, DrainTimeout: r.duration(flagDrainTimeout)}
+	return Server{
+		Address: address, HealthAddress: health, DrainTimeout: r.duration(flagDrainTimeout),
+		RateLimit: r.number(flagRateLimit, 0), TrustedProxies: r.networks(flagTrustedProxies),
+	}
+}
+
+func (r *reader) networks(flag string) (networks []netip.Prefix) {
+	text, source := r.value(flag)
+	if text == "" {
+		return nil
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		network, err := netip.ParsePrefix(strings.TrimSpace(part))
+		if err != nil {
+			r.mistake(source, "%q is not a network such as 10.0.0.0/8", part)
+		}
+		networks = append(networks, network.Masked())
+	}
+	return networks
 }
 
 func (r *reader) number(flag string, least int) int {

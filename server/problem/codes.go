@@ -18,6 +18,7 @@ const (
 	CodeMediaType        offboarding.Code = "unsupported_media_type"
 	CodeNotAcceptable    offboarding.Code = "not_acceptable"
 	CodeRateLimited      offboarding.Code = "rate_limited"
+	CodeCrossOrigin      offboarding.Code = "cross_origin"
 	CodeInternal         offboarding.Code = "internal"
 )
 
@@ -45,6 +46,8 @@ var Meanings = []Meaning{
 	{CodeNotAcceptable, 1011, http.StatusNotAcceptable, "No acceptable media type"},
 	{CodeRateLimited, 1012, http.StatusTooManyRequests, "Too many requests"},
 	{CodeInternal, 1013, http.StatusInternalServerError, "It failed inside"},
+	{CodeCrossOrigin, 1101, http.StatusForbidden, "Another site has sent the request"},
+	{offboarding.CodeCredentialNotFound, 1102, http.StatusNotFound, "There is no such credential in reach"},
 	{offboarding.CodeTryAgain, 1014, http.StatusServiceUnavailable, "Nothing was decided; try again"},
 
 	{offboarding.CodeMemberNotFound, 2001, http.StatusNotFound, "There is no such member in reach"},

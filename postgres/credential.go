@@ -1,0 +1,107 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"handover/offboarding"
+)
+
+const (
+	insertCredential = `INSERT INTO credentials (id, organization_id, member_id, kind, name, status, created_at, secret_hash)
+	VALUES ($1, $2, $3, $4, $5, 'active', $6, $7)`
+	selectCredentialMember = `SELECT member_id FROM credentials WHERE id = $1`
+	revokeCredential       = `UPDATE credentials SET status = 'revoked', revoked_at = $2 WHERE id = $1 AND status = 'active'`
+	// The access of the member is being revoked by a case; what is made now would be revoked at its next look.
+	selectBeingRevoked = `SELECT EXISTS (SELECT 1 FROM cases WHERE member_id = $1 AND workspace_id IS NULL AND closed_at IS NULL AND phase = 'revoking')`
+)
+
+// CreateCredential makes a credential and answers with its client ID. The secret is
+// the caller's to show; its hash is all that comes here.
+func (s *Store) CreateCredential(ctx context.Context, r offboarding.CredentialRequest, at time.Time) (clientID string, err error) {
+	clientID = uuid.Must(uuid.NewV7()).String()
+	at = at.Truncate(time.Microsecond)
+	err = s.inTx(ctx, "create a credential", func(t *tx) error {
+		f, err := t.credentialFacts(r.By, r.MemberID)
+		if err != nil {
+			return err
+		}
+		if err := offboarding.JudgeCreateCredential(r, f); err != nil {
+			return err
+		}
+		m := f.Member
+		if _, err := t.exec(insertCredential, clientID, m.OrganizationID, m.ID, r.Kind, r.Name, at, r.SecretHash); err != nil {
+			return err
+		}
+		return t.auditOf(m.OrganizationID, r.Origin, at, change{
+			event: offboarding.EventCreateCredential, actor: f.Actor.Member.ID, member: m.ID, kind: offboarding.SubjectCredential,
+			subject: clientID, after: state{"status": "active", "kind": r.Kind},
+		})
+	})
+	return clientID, err
+}
+
+// RevokeCredential revokes a credential, and so all its tokens. One that is revoked
+// already stays as it is.
+func (s *Store) RevokeCredential(ctx context.Context, clientID, by, origin string, at time.Time) error {
+	at = at.Truncate(time.Microsecond)
+	return s.inTx(ctx, "revoke a credential", func(t *tx) error {
+		member := ""
+		if isID(clientID) {
+			if _, err := t.find(&member, selectCredentialMember, clientID); err != nil {
+				return err
+			}
+		}
+		f, err := t.credentialFacts(by, member) // locks the account first, as a deactivation does
+		if err != nil {
+			return err
+		}
+		if err := offboarding.JudgeRevokeCredential(origin, f); err != nil {
+			return err
+		}
+		if n, err := t.exec(revokeCredential, clientID, at); err != nil || n == 0 {
+			return err
+		}
+		return t.auditOf(f.Member.OrganizationID, origin, at, change{
+			event: offboarding.EventRevokeCredentials, actor: f.Actor.Member.ID, member: f.Member.ID, kind: offboarding.SubjectCredential,
+			subject: clientID, before: state{"status": "active"}, after: state{"status": "revoked"},
+		})
+	})
+}
+
+// credentialFacts loads whose credential it is about and who asks, and keeps the
+// account as it is.
+func (t *tx) credentialFacts(by, memberID string) (f offboarding.CredentialFacts, err error) {
+	m, err := t.sharedMember(memberID)
+	if err != nil || m == nil || m.Status == offboarding.MemberDeleted {
+		return f, err
+	}
+	if f.Actor, err = t.actor(by, m.OrganizationID, "requested_by"); err != nil || f.Actor.Reach == offboarding.ReachNone {
+		return f, err
+	}
+	f.Member = m
+	return f, t.get(&f.Leaving, selectBeingRevoked, m.ID)
+}
+
+const selectCredentials = `SELECT c.id, c.organization_id, c.member_id, m.display_name AS member_name, c.kind, c.name, c.status,
+	c.secret_hash IS NOT NULL AS usable, c.created_at, c.revoked_at FROM credentials c JOIN members m ON m.id = c.member_id`
+
+// Credentials lists credentials, the oldest first.
+func (s *Store) Credentials(ctx context.Context, f offboarding.CredentialFilter) (offboarding.Page[offboarding.CredentialRow], error) {
+	c := &conditions{}
+	c.id("c.organization_id", f.OrganizationID)
+	c.id("c.member_id", f.MemberID)
+	if !f.Revoked {
+		c.add("c.status = 'active'")
+	}
+	if err := c.after("c.id", f.Cursor); err != nil {
+		return offboarding.Page[offboarding.CredentialRow]{}, err
+	}
+	limit := pageSize(f.Limit)
+	query := selectCredentials + c.where("c.id", limit+1)
+	return page(ctx, s, "list credentials", query, c, limit,
+		func(row *offboarding.CredentialRow) []*time.Time { return []*time.Time{&row.CreatedAt, row.RevokedAt} },
+		func(row offboarding.CredentialRow) string { return row.ClientID })
+}

@@ -1,0 +1,157 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"handover/offboarding"
+	"handover/postgres"
+	"handover/server/problem"
+)
+
+// Options are what telling callers apart takes.
+type Options struct {
+	Store *postgres.Store
+	Log   *slog.Logger
+	Now   func() time.Time // nil is time.Now
+	// Rate is how many requests a second each caller may make, for long; twice as many
+	// at once. 0 is no limit.
+	Rate int
+	// Proxies are networks whose X-Forwarded-For is believed.
+	Proxies []netip.Prefix
+}
+
+// Auth tells who is calling.
+type Auth struct {
+	store   *postgres.Store
+	log     *slog.Logger
+	now     func() time.Time
+	proxies []netip.Prefix
+	callers *Limiter // by credential, session or, where nobody is known, address
+	guesses *Limiter // by address and client ID: secrets that were wrong
+}
+
+// Wrong secrets of one client ID from one address.
+const (
+	guessesAtOnce = 10
+	guessesPerSec = 0.1
+)
+
+// New returns what tells who is calling.
+func New(o Options) *Auth {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Auth{
+		store: o.Store, log: o.Log, now: o.Now, proxies: o.Proxies,
+		callers: NewLimiter(float64(o.Rate), 2*o.Rate), guesses: NewLimiter(guessesPerSec, guessesAtOnce),
+	}
+}
+
+// Authenticate finds out who is calling, for From, and limits how often each may.
+// It refuses nobody else: that is for the routes, which are closed unless they say
+// otherwise.
+func (a *Auth) Authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		at, from := a.now(), address(r, a.proxies)
+		caller, err := a.caller(r, from, at)
+		key := "address " + from
+		if caller != nil {
+			key = "credential " + caller.CredentialID + caller.SessionID
+		}
+		quota := a.callers.Take(key, at)
+		quota.Head(w.Header())
+		if !quota.OK {
+			problem.Write(w, r, a.log, quota.Problem(r.Context()))
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(With(r.Context(), caller, err)))
+	})
+}
+
+// caller is who sends the request; nil and nil where it names nobody.
+func (a *Auth) caller(r *http.Request, from string, at time.Time) (*Caller, error) {
+	headers := r.Header.Values("Authorization")
+	if len(headers) == 0 {
+		return nil, nil
+	}
+	if id, secret, ok := r.BasicAuth(); ok && len(headers) == 1 {
+		return callerOf(a.Credential(r.Context(), from, id, secret, at))
+	}
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") || len(headers) > 1 {
+		return nil, unauthenticated(r.Context(), "send one Authorization header: Basic with a client ID and secret, or Bearer with a token")
+	}
+	identity, err := a.store.TokenIdentity(r.Context(), offboarding.HashSecret(strings.TrimSpace(token)))
+	switch {
+	case err != nil:
+		return nil, err
+	case identity == nil || !at.Before(*identity.ExpiresAt):
+		return nil, unauthenticated(r.Context(), "the token is not one of ours, or it has expired")
+	}
+	return callerOf(identity, a.admit(r.Context(), identity, at))
+}
+
+// Credential is whose API credential it is that a client shows. Unknown client IDs
+// and wrong secrets cost the same, and say the same.
+func (a *Auth) Credential(ctx context.Context, from, clientID, secret string, at time.Time) (*offboarding.Identity, error) {
+	guess := from + " " + clientID[:min(len(clientID), 36)]
+	if quota := a.guesses.Look(guess, at); !quota.OK {
+		return nil, quota.Problem(ctx)
+	}
+	identity, err := a.store.CredentialIdentity(ctx, clientID)
+	if err != nil {
+		return nil, err
+	}
+	if !Matches(identity, secret) {
+		a.guesses.Take(guess, at)
+		return nil, unauthenticated(ctx, "the client ID or the secret is wrong")
+	}
+	return identity, a.admit(ctx, identity, at)
+}
+
+// Matches reports whether the secret is the identity's, in the same time for
+// identities that are nobody's or have none.
+func Matches(i *offboarding.Identity, secret string) bool {
+	hash, known := offboarding.HashSecret(secret), make([]byte, len(offboarding.HashSecret("")))
+	usable := 0
+	if i != nil && len(i.SecretHash) == len(known) {
+		known, usable = i.SecretHash, 1
+	}
+	return subtle.ConstantTimeCompare(hash, known)&usable == 1
+}
+
+// admit judges whether what was shown, and is genuine, works: seed 000 has an
+// invalid-request error where it no longer does.
+func (a *Auth) admit(ctx context.Context, i *offboarding.Identity, at time.Time) error {
+	switch {
+	case !i.Live(at):
+		return problem.New(ctx, problem.CodeInvalidRequest, "the credential is revoked, or its member is not active").
+			With("WWW-Authenticate", challenge)
+	case i.Kind == offboarding.CredentialEmbed:
+		return offboarding.Refuse("", offboarding.CodeNotAuthorized, "", "an embed credential does not call the API")
+	}
+	return nil
+}
+
+const challenge = `Basic realm="handover", Bearer realm="handover"`
+
+func unauthenticated(ctx context.Context, message string) error {
+	return problem.New(ctx, problem.CodeUnauthenticated, message).With("WWW-Authenticate", challenge)
+}
+
+func callerOf(i *offboarding.Identity, err error) (*Caller, error) {
+	switch {
+	case err != nil:
+		return nil, err
+	case i == nil:
+		return nil, errors.New("who is calling was not found")
+	}
+	return &Caller{Member: i.Member, Organizations: i.Organizations, CredentialID: i.CredentialID, SessionID: i.SessionID}, nil
+}
