@@ -112,7 +112,9 @@ func (b *bulkRun) run(ctx workflow.Context) error {
 		case b.Run.Counts.Pending > 0:
 			err = b.do(ctx, "offboard", sweeping(act.OffboardMembers, b.at(ctx)))
 		case b.Run.Phase == offboarding.BulkRevoking:
-			err = b.do(ctx, "advance", local(act.AdvanceBulk, b.at(ctx)))
+			if err = b.do(ctx, "advance", local(act.AdvanceBulk, b.at(ctx))); err == nil {
+				measureRevoked(ctx, b.Run.CreatedAt)
+			}
 		case b.Run.Counts.Running < b.Run.Counts.Cases:
 			err = b.start(ctx)
 		default:

@@ -15,14 +15,18 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"handover/activities"
 	cases "handover/client"
+	"handover/internal/telemetry"
 	"handover/offboarding"
 	"handover/workflows"
 )
@@ -46,12 +50,31 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
-			replayer := worker.NewWorkflowReplayer()
-			workflows.RegisterWorkflows(replayer)
-			log := sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
-			require.NoError(t, replayer.ReplayWorkflowHistory(log, readHistory(t, file)))
+			tells, err := telemetry.NewTo(t.Context(), "test", tracetest.NewInMemoryExporter())
+			require.NoError(t, err)
+			var traced client.Options
+			require.NoError(t, tells.Temporal(&traced))
+			history := readHistory(t, file)
+			for _, options := range []worker.WorkflowReplayerOptions{{}, {Interceptors: workerInterceptors(traced)}} {
+				replayer, err := worker.NewWorkflowReplayerWithOptions(options)
+				require.NoError(t, err)
+				workflows.RegisterWorkflows(replayer)
+				log := sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
+				require.NoError(t, replayer.ReplayWorkflowHistory(log, history), "with %d interceptors", len(options.Interceptors))
+			}
+			require.NoError(t, tells.Close())
 		})
 	}
+}
+
+// workerInterceptors are those of a connection that its workers use too.
+func workerInterceptors(options client.Options) (out []interceptor.WorkerInterceptor) {
+	for _, i := range options.Interceptors {
+		if both, ok := i.(interceptor.WorkerInterceptor); ok {
+			out = append(out, both)
+		}
+	}
+	return out
 }
 
 // The cases that are recorded, each driven as far as its history is to go.

@@ -24,6 +24,11 @@ func (c *offboardingCase) scheduled(ctx workflow.Context) error {
 		}
 		c.Plan, c.Phase, c.SessionsEndAt = revoked.Plan, offboarding.PhaseRevoking, revoked.SessionsEndAt
 		c.done("revoke")
+		since := workflow.GetInfo(ctx).WorkflowStartTime
+		if c.Waited {
+			since = c.Plan.EffectiveAt
+		}
+		measureRevoked(ctx, since)
 		return nil
 	})
 }

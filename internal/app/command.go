@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"handover/internal/config"
+	"handover/internal/telemetry"
 )
 
 // WorkerCommand is the command line of the worker.
@@ -69,6 +70,7 @@ func run(cmd *cobra.Command, groups config.Group, start func(context.Context, *c
 		}
 		ctx := cmd.Context()
 		log := cfg.Log.Logger(cmd.ErrOrStderr())
+		telemetry.ReportTo(log)
 		p, err := start(ctx, cfg, log)
 		if err != nil {
 			if ctx.Err() != nil { // told to stop while it waited: nothing went wrong

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +22,15 @@ type health struct {
 	client   atomic.Pointer[client.Client]
 	draining atomic.Bool
 	server   *http.Server
+
+	mu    sync.Mutex
+	asked time.Time // when the parts were asked, and what they answered
+	found error
 }
+
+// asking is how long an answer of the parts is good for: whoever can reach the API
+// can ask for /readyz, as often as they like.
+const asking = time.Second
 
 // serveHealth listens at once, so that a process that still waits is alive and
 // not ready. An empty address serves nothing.
@@ -67,11 +76,22 @@ func say(w http.ResponseWriter, status int, text string) {
 
 // ready says what is missing before this process can work.
 func (h *health) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	if h.draining.Load() {
 		return errors.New("draining")
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if time.Since(h.asked) >= asking {
+		h.found = h.ask(context.WithoutCancel(ctx)) // others wait for the answer too
+		h.asked = time.Now()
+	}
+	return h.found
+}
+
+// ask asks the parts.
+func (h *health) ask(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if err := h.store.Ping(ctx); err != nil {
 		return errors.New("the database does not answer")
 	}

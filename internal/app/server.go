@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -30,7 +31,8 @@ type Server struct {
 	health   *health
 	tells    *telemetry.Telemetry
 	drain    time.Duration
-	ends     func() error // of its own telemetry, nil where that is the process's
+	stopping chan struct{} // closed when it drains
+	ends     func() error  // of its own telemetry, nil where that is the process's
 	log      *slog.Logger
 	fatal    chan error
 }
@@ -60,7 +62,7 @@ func StartServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Se
 // startServer is StartServer in a process that has its telemetry.
 func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger, tells *telemetry.Telemetry) (_ *Server, err error) {
 	log = tells.Logger(log)
-	s := &Server{log: log, tells: tells, drain: cfg.Server.DrainTimeout, fatal: make(chan error, 1)}
+	s := &Server{log: log, tells: tells, drain: cfg.Server.DrainTimeout, stopping: make(chan struct{}), fatal: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.release())
@@ -78,6 +80,7 @@ func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger, tell
 	mux := http.NewServeMux()
 	s.health.routes(mux)
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
+	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stopping) }))
 	go func() {
 		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 			s.fatal <- fmt.Errorf("HTTP is no longer served: %w", err)
@@ -110,7 +113,7 @@ func (s *Server) handler(cfg *config.Config) (http.Handler, error) {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, s.log, problem.New(r.Context(), problem.CodeNotFound, "there is no such route"))
 	})
-	api.New(mux, api.Options{Store: s.store, Cases: cases.New(s.client), Log: s.log})
+	api.New(mux, api.Options{Store: s.store, Cases: cases.New(s.client), Log: s.log, Stopping: s.stopping})
 	callers := auth.New(auth.Options{
 		Store: s.store, Log: s.log, Rate: cfg.Server.RateLimit, Proxies: cfg.Server.TrustedProxies,
 	})

@@ -24,15 +24,19 @@ type Options struct {
 	Cases *client.Client
 	Log   *slog.Logger
 	Now   func() time.Time // nil is time.Now
+	// Stopping is closed when the server drains: answers that go on for as long as the
+	// caller listens end then. nil is never.
+	Stopping <-chan struct{}
 }
 
 // API answers requests under /v1.
 type API struct {
-	huma  huma.API
-	store *postgres.Store
-	cases *client.Client
-	log   *slog.Logger
-	now   func() time.Time
+	huma     huma.API
+	store    *postgres.Store
+	cases    *client.Client
+	log      *slog.Logger
+	now      func() time.Time
+	stopping <-chan struct{} // see Options
 
 	// Routes lists every route with who may call it.
 	Routes []Route
@@ -54,7 +58,7 @@ func New(mux *http.ServeMux, o Options) *API {
 		"basic":  {Type: "http", Scheme: "basic", Description: "Client ID and secret of an API credential"},
 		"bearer": {Type: "http", Scheme: "bearer", Description: "Access token from /oauth/token"},
 	}
-	a := &API{huma: humago.New(mux, config), store: o.Store, cases: o.Cases, log: o.Log, now: o.Now}
+	a := &API{huma: humago.New(mux, config), store: o.Store, cases: o.Cases, log: o.Log, now: o.Now, stopping: o.Stopping}
 	a.huma.UseMiddleware(a.trace)
 	a.members()
 	return a
