@@ -96,7 +96,8 @@ type ClaimRequest struct {
 	DocumentID string `json:"document_id"`
 	MemberID   string `json:"member_id"`
 	Note       string `json:"note,omitempty"`
-	As         string `json:"as,omitempty"` // claim or request; "" is either
+	As         string `json:"as,omitempty"`     // claim or request; "" is either
+	Origin     string `json:"origin,omitempty"` // as in Request
 }
 
 // The decisions of an admin-approval.
@@ -112,6 +113,7 @@ type AdminApproval struct {
 	Decision   string `json:"decision"`               // approve or reject
 	NewOwnerID string `json:"new_owner_id,omitempty"` // somebody else than the requester, with approve
 	Note       string `json:"note,omitempty"`
+	Origin     string `json:"origin,omitempty"` // as in Request
 }
 
 // TransferDocuments moves some or all of what the leaver still owns.
@@ -119,12 +121,14 @@ type TransferDocuments struct {
 	AdminID     string   `json:"admin_id"`
 	NewOwnerID  string   `json:"new_owner_id,omitempty"` // "" is the admin (rule N2)
 	DocumentIDs []string `json:"document_ids,omitempty"` // none means all
+	Origin      string   `json:"origin,omitempty"`       // as in Request
 }
 
 // ExtendGrace moves the end of the grace period.
 type ExtendGrace struct {
 	AdminID string `json:"admin_id"`
-	Until   string `json:"until"` // RFC 3339 time, or a date for the end of that day
+	Until   string `json:"until"`            // RFC 3339 time, or a date for the end of that day
+	Origin  string `json:"origin,omitempty"` // as in Request
 }
 
 // Reschedule moves the effective time of a case that still waits for it.
@@ -132,6 +136,7 @@ type Reschedule struct {
 	AdminID     string `json:"admin_id,omitempty"`
 	Provider    string `json:"provider,omitempty"` // as in Request
 	EffectiveAt string `json:"effective_at"`
+	Origin      string `json:"origin,omitempty"` // as in Request
 }
 
 // Cancel ends a case that still waits for its effective time.
@@ -139,6 +144,7 @@ type Cancel struct {
 	AdminID  string `json:"admin_id,omitempty"`
 	Provider string `json:"provider,omitempty"` // as in Request
 	Reason   string `json:"reason,omitempty"`
+	Origin   string `json:"origin,omitempty"` // as in Request
 }
 
 // Reactivate makes the leaver active again.
@@ -146,6 +152,7 @@ type Reactivate struct {
 	AdminID         string `json:"admin_id,omitempty"`
 	Provider        string `json:"provider,omitempty"`         // as in Request
 	ReturnDocuments bool   `json:"return_documents,omitempty"` // also what the case moved, unless passed on since
+	Origin          string `json:"origin,omitempty"`           // as in Request
 }
 
 // Outcome is what a message came to; the answer of every update.

@@ -32,7 +32,7 @@ func (m *ClaimRequest) Check() []Violation {
 	if m.As != "" && m.As != AsClaim && m.As != AsRequest {
 		f.bad("C1", "as", "as must be claim or request, or left out")
 	}
-	return f
+	return append(f, CheckOrigin(m.Origin)...)
 }
 
 // Check judges the form of an admin-approval.
@@ -51,7 +51,7 @@ func (m *AdminApproval) Check() []Violation {
 	}
 	f.text("new_owner_id", m.NewOwnerID)
 	f.text("note", m.Note)
-	return f
+	return append(f, CheckOrigin(m.Origin)...)
 }
 
 // MaxDocumentsNamed is how many documents one transfer-documents may name, so
@@ -73,7 +73,7 @@ func (m *TransferDocuments) Check() []Violation {
 			break
 		}
 	}
-	return f
+	return append(f, CheckOrigin(m.Origin)...)
 }
 
 // Check judges the form of an extend-grace.
@@ -81,7 +81,7 @@ func (m *ExtendGrace) Check() []Violation {
 	var f form
 	f.required("admin_id", m.AdminID)
 	f.required("until", m.Until)
-	return f
+	return append(f, CheckOrigin(m.Origin)...)
 }
 
 // Check judges the form of a reschedule.
@@ -89,7 +89,7 @@ func (m *Reschedule) Check() []Violation {
 	var f form
 	f.actor("admin_id", m.AdminID, m.Provider)
 	f.required("effective_at", m.EffectiveAt)
-	return f
+	return append(f, CheckOrigin(m.Origin)...)
 }
 
 // Check judges the form of a cancel.
@@ -97,12 +97,12 @@ func (m *Cancel) Check() []Violation {
 	var f form
 	f.actor("admin_id", m.AdminID, m.Provider)
 	f.text("reason", m.Reason)
-	return f
+	return append(f, CheckOrigin(m.Origin)...)
 }
 
 // Check judges the form of a reactivate.
 func (m *Reactivate) Check() []Violation {
 	var f form
 	f.actor("admin_id", m.AdminID, m.Provider)
-	return f
+	return append(f, CheckOrigin(m.Origin)...)
 }

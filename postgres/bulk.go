@@ -221,7 +221,7 @@ func (s *Store) CancelBulk(ctx context.Context, in offboarding.BulkCancelInput) 
 		if _, err := t.exec(markCanceled, run.ID, in.At); err != nil {
 			return err
 		}
-		return t.auditBulk(run, in.At, offboarding.EventCancelBulk, actor.Member.ID, "", state{"phase": run.Phase},
+		return t.auditBulk(run, in.At, offboarding.EventCancelBulk, actor.Member.ID, in.Message.Origin, state{"phase": run.Phase},
 			state{"canceled": canceled, "reason": in.Message.Reason})
 	})
 }

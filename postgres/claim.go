@@ -48,7 +48,7 @@ func (t *tx) document(c *caseRow, documentID, memberID string) (documentRow, boo
 // Claim gives a document to the claimant (rule C1) or files a request (rule C2).
 func (s *Store) Claim(ctx context.Context, in offboarding.ClaimInput) (offboarding.Outcome, error) {
 	return working(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
-		c.forgetOrigin()
+		c.Origin = in.Message.Origin
 		none := offboarding.Outcome{}
 		claimant, err := t.sharedRef(in.Message.MemberID, c.OrganizationID, "member_id")
 		if err != nil {

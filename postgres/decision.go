@@ -25,7 +25,7 @@ const (
 // Decide approves or rejects an ownership request (rule C3).
 func (s *Store) Decide(ctx context.Context, in offboarding.DecideInput) (offboarding.Outcome, error) {
 	return working(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
-		c.forgetOrigin()
+		c.Origin = in.Message.Origin
 		m := in.Message
 		none := offboarding.Outcome{}
 		var f offboarding.DecisionFacts

@@ -10,7 +10,7 @@ import (
 // ExtendGrace moves the end of the grace period later.
 func (s *Store) ExtendGrace(ctx context.Context, in offboarding.ExtendGraceInput) (offboarding.Outcome, error) {
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
-		c.forgetOrigin()
+		c.Origin = in.Message.Origin
 		none := offboarding.Outcome{}
 		f, err := t.actingOn(c, in.Message.AdminID)
 		if err != nil {

@@ -58,7 +58,7 @@ var (
 // R1), and withdraws the pending requests of the case.
 func (s *Store) ReactivateMember(ctx context.Context, in offboarding.ReactivateInput) (offboarding.Outcome, error) {
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
-		c.forgetOrigin()
+		c.Origin = in.Message.Origin
 		out := offboarding.Outcome{Outcome: offboarding.OutcomeReactivated, OwnerID: c.MemberID}
 		if c.DeactivatedAt == nil || c.Phase.Closed() {
 			return out, wrongPhase(c)

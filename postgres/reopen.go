@@ -109,6 +109,7 @@ func (t *tx) beginReactivation(in offboarding.BeginReactivationInput) (offboardi
 	if f.Admin.Member != nil {
 		out.Message = offboarding.Reactivate{
 			AdminID: f.Admin.Member.ID, Provider: in.Request.Provider, ReturnDocuments: in.Request.ReturnDocuments,
+			Origin: in.Request.Origin,
 		}
 	}
 	switch {

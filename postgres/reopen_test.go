@@ -245,7 +245,7 @@ func TestReactivationWithoutACase(t *testing.T) {
 			l.Exec(`UPDATE members SET status = 'inactive', deactivated_at = $2 WHERE id = $1`, l.member, l.at.AddDate(0, 0, 1))
 			before := l.eventsOf(offboarding.EventReactivateMember)
 			b := l.reopened(nil)
-			require.Equal(t, offboarding.ReactivationBegun{MemberID: l.member, Message: offboarding.Reactivate{AdminID: l.Admin}}, b)
+			require.Equal(t, offboarding.ReactivationBegun{MemberID: l.member, Message: offboarding.Reactivate{AdminID: l.Admin, Origin: "SCRIPT,Acme,rehire"}}, b)
 			require.Equal(t, "active false", l.memberState())
 			require.Equal(t, l.member+" editable", l.DocumentState(document))
 			require.Equal(t, before+1, l.eventsOf(offboarding.EventReactivateMember))

@@ -23,7 +23,7 @@ func (t *tx) askingToMove(c *caseRow, adminRef, provider string) (acting, error)
 // Reschedule moves the effective time of a case that still waits for it.
 func (s *Store) Reschedule(ctx context.Context, in offboarding.RescheduleInput) (offboarding.Outcome, error) {
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
-		c.forgetOrigin()
+		c.Origin = in.Message.Origin
 		none := offboarding.Outcome{}
 		f, err := t.askingToMove(c, in.Message.AdminID, in.Message.Provider)
 		if err != nil {
@@ -49,7 +49,7 @@ func (s *Store) Reschedule(ctx context.Context, in offboarding.RescheduleInput) 
 // Cancel ends a case that still waits for its effective time.
 func (s *Store) Cancel(ctx context.Context, in offboarding.CancelInput) (offboarding.Outcome, error) {
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
-		c.forgetOrigin()
+		c.Origin = in.Message.Origin
 		none := offboarding.Outcome{}
 		f, err := t.askingToMove(c, in.Message.AdminID, in.Message.Provider)
 		if err != nil {

@@ -58,10 +58,6 @@ const (
 	FROM cases c WHERE c.id = $1 FOR SHARE OF c`
 )
 
-// forgetOrigin forgets the origin of the start: what a message asks for has another,
-// which messages do not carry (rule O1).
-func (c *caseRow) forgetOrigin() { c.Origin = "" }
-
 // stored is what a step came to: an answer or a refusal.
 type stored struct {
 	OK      json.RawMessage      `json:"ok,omitempty"`

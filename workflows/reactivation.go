@@ -41,7 +41,7 @@ func (c *offboardingCase) reactivated(ctx workflow.Context, m message) (offboard
 // read-only while its owner is active (invariant 3).
 func (c *offboardingCase) reactivate(ctx workflow.Context) error {
 	r := c.Reactivation
-	restore := offboarding.SweepInput{Step: c.step(ctx, r.ID+"/restore"), ActorID: r.AdminID}
+	restore := offboarding.SweepInput{Step: c.step(ctx, r.ID+"/restore"), ActorID: r.AdminID, Origin: r.Message.Origin}
 	if _, err := c.sweepTogether(ctx, act.RestoreDocuments, restore); err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (c *offboardingCase) reactivate(ctx workflow.Context) error {
 		return err
 	}
 	c.Phase = offboarding.PhaseReactivated
-	settle := offboarding.SweepInput{Step: c.step(ctx, r.ID+"/return"), ActorID: r.AdminID}
+	settle := offboarding.SweepInput{Step: c.step(ctx, r.ID+"/return"), ActorID: r.AdminID, Origin: r.Message.Origin}
 	if r.Message.ReturnDocuments {
 		returned, err := c.sweepTogether(ctx, act.ReturnDocuments, settle)
 		if err != nil {

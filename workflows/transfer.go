@@ -69,7 +69,7 @@ func (c *offboardingCase) transfer(ctx workflow.Context, m message, p offboardin
 		return out, err
 	}
 	in := offboarding.SweepInput{
-		Step: c.step(ctx, m.sweep()), ActorID: allowed.AdminID, NewOwnerID: allowed.NewOwnerID, DocumentIDs: p.DocumentIDs,
+		Step: c.step(ctx, m.sweep()), ActorID: allowed.AdminID, Origin: p.Origin, NewOwnerID: allowed.NewOwnerID, DocumentIDs: p.DocumentIDs,
 	}
 	moved, err := c.sweep(ctx, act.TransferDocuments, in)
 	c.Recount = true // archived documents may have been among them, and a refusal may have come after some
