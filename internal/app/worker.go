@@ -70,6 +70,9 @@ func startWorker(
 	if err = awaitDatabase(ctx, w.store, log); err != nil {
 		return nil, err
 	}
+	if err = tells.Cases(w.store.Figures, log); err != nil { // once the schema is there
+		return nil, err
+	}
 	options := cfg.Temporal
 	options.Logger = tlog.NewStructuredLogger(log)
 	if err = tells.Temporal(&options); err != nil {
