@@ -14,6 +14,7 @@ const (
 
 // CredentialRequest asks for a credential of a member.
 type CredentialRequest struct {
+	ID         string // the client ID: a repeat under the same one replaces the secret, which nobody has seen
 	MemberID   string // whose
 	Kind       string
 	Name       string

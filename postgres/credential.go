@@ -4,26 +4,25 @@ import (
 	"context"
 	"time"
 
-	"github.com/google/uuid"
-
 	"handover/offboarding"
 )
 
 const (
-	insertCredential = `INSERT INTO credentials (id, organization_id, member_id, kind, name, status, created_at, secret_hash)
-	VALUES ($1, $2, $3, $4, $5, 'active', $6, $7)`
+	// made tells a new one from a repeat; there is no row where the ID is somebody else's or revoked.
+	insertCredential = `INSERT INTO credentials AS c (id, organization_id, member_id, kind, name, status, created_at, secret_hash)
+	VALUES ($1, $2, $3, $4, $5, 'active', $6, $7) ON CONFLICT (id) DO UPDATE SET secret_hash = excluded.secret_hash
+	WHERE c.member_id = excluded.member_id AND c.kind = excluded.kind AND c.status = 'active' RETURNING xmax = 0 AS made`
 	selectCredentialMember = `SELECT member_id FROM credentials WHERE id = $1`
 	revokeCredential       = `UPDATE credentials SET status = 'revoked', revoked_at = $2 WHERE id = $1 AND status = 'active'`
 	// The access of the member is being revoked by a case; what is made now would be revoked at its next look.
 	selectBeingRevoked = `SELECT EXISTS (SELECT 1 FROM cases WHERE member_id = $1 AND workspace_id IS NULL AND closed_at IS NULL AND phase = 'revoking')`
 )
 
-// CreateCredential makes a credential and answers with its client ID. The secret is
-// the caller's to show; its hash is all that comes here.
-func (s *Store) CreateCredential(ctx context.Context, r offboarding.CredentialRequest, at time.Time) (clientID string, err error) {
-	clientID = uuid.Must(uuid.NewV7()).String()
+// CreateCredential makes a credential. The secret is the caller's to show; its hash
+// is all that comes here.
+func (s *Store) CreateCredential(ctx context.Context, r offboarding.CredentialRequest, at time.Time) error {
 	at = at.Truncate(time.Microsecond)
-	err = s.inTx(ctx, "create a credential", func(t *tx) error {
+	return s.inTx(ctx, "create a credential", func(t *tx) error {
 		f, err := t.credentialFacts(r.By, r.MemberID)
 		if err != nil {
 			return err
@@ -32,15 +31,19 @@ func (s *Store) CreateCredential(ctx context.Context, r offboarding.CredentialRe
 			return err
 		}
 		m := f.Member
-		if _, err := t.exec(insertCredential, clientID, m.OrganizationID, m.ID, r.Kind, r.Name, at, r.SecretHash); err != nil {
+		var made bool
+		found, err := t.find(&made, insertCredential, r.ID, m.OrganizationID, m.ID, r.Kind, r.Name, at, r.SecretHash)
+		if err == nil && !found {
+			return offboarding.Refuse("", offboarding.CodeInvalidArgument, "client_id", "the client ID belongs to another credential, or one that is revoked")
+		}
+		if err != nil || !made {
 			return err
 		}
 		return t.auditOf(m.OrganizationID, r.Origin, at, change{
 			event: offboarding.EventCreateCredential, actor: f.Actor.Member.ID, member: m.ID, kind: offboarding.SubjectCredential,
-			subject: clientID, after: state{"status": "active", "kind": r.Kind},
+			subject: r.ID, after: state{"status": "active", "kind": r.Kind},
 		})
 	})
-	return clientID, err
 }
 
 // RevokeCredential revokes a credential, and so all its tokens. One that is revoked
@@ -104,4 +107,27 @@ func (s *Store) Credentials(ctx context.Context, f offboarding.CredentialFilter)
 	return page(ctx, s, "list credentials", query, c, limit,
 		func(row *offboarding.CredentialRow) []*time.Time { return []*time.Time{&row.CreatedAt, row.RevokedAt} },
 		func(row offboarding.CredentialRow) string { return row.ClientID })
+}
+
+const (
+	insertToken = `WITH gone AS (DELETE FROM access_tokens WHERE credential_id = $2 AND expires_at <= $3)
+	INSERT INTO access_tokens (token_hash, credential_id, created_at, expires_at) VALUES ($1, $2, $3, $4)`
+	deleteToken = `DELETE FROM access_tokens WHERE token_hash = $1 AND credential_id = $2`
+)
+
+// CreateToken keeps a token of a credential, and forgets those that have expired. It
+// opens nothing that the credential does not, and is no event of the audit.
+func (s *Store) CreateToken(ctx context.Context, credentialID string, hash []byte, at, expires time.Time) error {
+	return s.inTx(ctx, "create a token", func(t *tx) error {
+		_, err := t.exec(insertToken, hash, credentialID, at, expires)
+		return err
+	})
+}
+
+// DeleteToken ends a token of a credential, if it is one.
+func (s *Store) DeleteToken(ctx context.Context, credentialID string, hash []byte) error {
+	return s.inTx(ctx, "end a token", func(t *tx) error {
+		_, err := t.exec(deleteToken, hash, credentialID)
+		return err
+	})
 }

@@ -14,7 +14,7 @@ import (
 
 func credentialOf(member, by string) (offboarding.CredentialRequest, string) {
 	secret, hash := offboarding.NewSecret(offboarding.SecretOfCredential)
-	return offboarding.CredentialRequest{MemberID: member, By: by, Kind: offboarding.CredentialAPI, Name: "HR", SecretHash: hash}, secret
+	return offboarding.CredentialRequest{ID: newID(), MemberID: member, By: by, Kind: offboarding.CredentialAPI, Name: "HR", SecretHash: hash}, secret
 }
 
 // Who may make and revoke whose credentials; a refusal leaves no trace.
@@ -52,7 +52,7 @@ func TestWhoMayMakeCredentials(t *testing.T) {
 	} {
 		r, _ := credentialOf(test.member, test.by)
 		before := dump(t, db)
-		id, err := store.CreateCredential(t.Context(), r, fixture.Start)
+		id, err := r.ID, store.CreateCredential(t.Context(), r, fixture.Start)
 		if test.code != "" {
 			refused(t, test.code, err)
 			require.Equal(t, before, dump(t, db), name)
@@ -72,6 +72,28 @@ func TestWhoMayMakeCredentials(t *testing.T) {
 	refused(t, offboarding.CodeCredentialNotFound, store.RevokeCredential(t.Context(), newID(), o.Owner, "", fixture.Start))
 }
 
+// A repeat under the same client ID makes nothing new but the secret, which nobody
+// has seen; under somebody else's it is refused.
+func TestACredentialIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	db := testdb.New(t)
+	o, store := fixture.New(t, db), postgres.New(db)
+	r, _ := credentialOf(o.Leaver, o.Leaver)
+	require.NoError(t, store.CreateCredential(t.Context(), r, fixture.Start))
+	_, r.SecretHash = offboarding.NewSecret(offboarding.SecretOfCredential)
+	require.NoError(t, store.CreateCredential(t.Context(), r, fixture.Start))
+	require.Equal(t, []string{"CreateCredential"}, o.Events())
+	i, err := store.CredentialIdentity(t.Context(), r.ID)
+	require.NoError(t, err)
+	require.Equal(t, r.SecretHash, i.SecretHash)
+
+	theirs, _ := credentialOf(o.Manager, o.Manager)
+	theirs.ID = r.ID
+	refused(t, offboarding.CodeInvalidArgument, store.CreateCredential(t.Context(), theirs, fixture.Start))
+	require.NoError(t, store.RevokeCredential(t.Context(), r.ID, o.Leaver, "", fixture.Start))
+	refused(t, offboarding.CodeInvalidArgument, store.CreateCredential(t.Context(), r, fixture.Start))
+}
+
 // What a case that waits for sessions would take away again is not made.
 func TestNoCredentialForSomebodyWhoIsLeaving(t *testing.T) {
 	t.Parallel()
@@ -82,8 +104,7 @@ func TestNoCredentialForSomebodyWhoIsLeaving(t *testing.T) {
 	_, err := l.store.Revoke(t.Context(), offboarding.RevokeInput{Step: l.step("revoke")})
 	require.NoError(t, err)
 	r, _ := credentialOf(l.Leaver, l.Leaver)
-	_, err = l.store.CreateCredential(t.Context(), r, l.at)
-	refused(t, offboarding.CodeAlreadyInactive, err)
+	refused(t, offboarding.CodeAlreadyInactive, l.store.CreateCredential(t.Context(), r, l.at))
 }
 
 // The reach of a caller: the own organization, and for admins those below it, all
@@ -98,7 +119,7 @@ func TestIdentityReach(t *testing.T) {
 	reach := func(member string) []string {
 		t.Helper()
 		r, secret := credentialOf(member, member)
-		id, err := store.CreateCredential(t.Context(), r, fixture.Start)
+		id, err := r.ID, store.CreateCredential(t.Context(), r, fixture.Start)
 		require.NoError(t, err)
 		i, err := store.CredentialIdentity(t.Context(), id)
 		require.NoError(t, err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
@@ -91,8 +92,9 @@ func credentialCreateRun(ctx context.Context, opts *credentialOptions) error {
 		return err
 	}
 	secret, hash := offboarding.NewSecret(offboarding.SecretOfCredential)
-	id, err := n.store.CreateCredential(ctx, offboarding.CredentialRequest{
-		MemberID: m.ID, Kind: opts.kind, Name: opts.name, By: by.ID, Origin: opts.origin, SecretHash: hash,
+	id := uuid.Must(uuid.NewV7()).String()
+	err = n.store.CreateCredential(ctx, offboarding.CredentialRequest{
+		ID: id, MemberID: m.ID, Kind: opts.kind, Name: opts.name, By: by.ID, Origin: opts.origin, SecretHash: hash,
 	}, opts.now().UTC())
 	if err != nil {
 		return err

@@ -113,10 +113,10 @@ func (s *Server) handler(cfg *config.Config) (http.Handler, error) {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, s.log, problem.New(r.Context(), problem.CodeNotFound, "there is no such route"))
 	})
-	api.New(mux, api.Options{Store: s.store, Cases: cases.New(s.client), Log: s.log, Stopping: s.stopping})
 	callers := auth.New(auth.Options{
 		Store: s.store, Log: s.log, Rate: cfg.Server.RateLimit, Proxies: cfg.Server.TrustedProxies,
 	})
+	api.New(mux, api.Options{Store: s.store, Cases: cases.New(s.client), Auth: callers, Log: s.log, Stopping: s.stopping})
 	return s.tells.HTTP(mux, problem.Track(s.log, callers.Authenticate(mux)))
 }
 

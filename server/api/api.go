@@ -15,6 +15,7 @@ import (
 
 	"handover/client"
 	"handover/postgres"
+	"handover/server/auth"
 	"handover/server/problem"
 )
 
@@ -22,6 +23,7 @@ import (
 type Options struct {
 	Store *postgres.Store
 	Cases *client.Client
+	Auth  *auth.Auth // nil is one without limits
 	Log   *slog.Logger
 	Now   func() time.Time // nil is time.Now
 	// Stopping is closed when the server drains: answers that go on for as long as the
@@ -34,6 +36,7 @@ type API struct {
 	huma     huma.API
 	store    *postgres.Store
 	cases    *client.Client
+	auth     *auth.Auth
 	log      *slog.Logger
 	now      func() time.Time
 	stopping <-chan struct{} // see Options
@@ -48,6 +51,9 @@ func New(mux *http.ServeMux, o Options) *API {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Auth == nil {
+		o.Auth = auth.New(auth.Options{Store: o.Store, Log: o.Log, Now: o.Now})
+	}
 	problemsOnce.Do(answerWithProblems)
 	config := huma.DefaultConfig("Handover", "1.0.0")
 	config.Info.Description = "Durable user offboarding for document platforms."
@@ -58,9 +64,11 @@ func New(mux *http.ServeMux, o Options) *API {
 		"basic":  {Type: "http", Scheme: "basic", Description: "Client ID and secret of an API credential"},
 		"bearer": {Type: "http", Scheme: "bearer", Description: "Access token from /oauth/token"},
 	}
-	a := &API{huma: humago.New(mux, config), store: o.Store, cases: o.Cases, log: o.Log, now: o.Now, stopping: o.Stopping}
+	a := &API{huma: humago.New(mux, config), store: o.Store, cases: o.Cases, auth: o.Auth, log: o.Log, now: o.Now, stopping: o.Stopping}
 	a.huma.UseMiddleware(a.trace)
 	a.members()
+	a.credentials()
+	a.oauth()
 	return a
 }
 

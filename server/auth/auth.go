@@ -71,7 +71,8 @@ func (a *Auth) Authenticate(next http.Handler) http.Handler {
 			problem.Write(w, r, a.log, quota.Problem(r.Context()))
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(With(r.Context(), caller, err)))
+		ctx := context.WithValue(With(r.Context(), caller, err), addressKey{}, from)
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
@@ -82,7 +83,7 @@ func (a *Auth) caller(r *http.Request, from string, at time.Time) (*Caller, erro
 		return nil, nil
 	}
 	if id, secret, ok := r.BasicAuth(); ok && len(headers) == 1 {
-		return callerOf(a.Credential(r.Context(), from, id, secret, at))
+		return callerOf(a.credential(r.Context(), from, id, secret, at))
 	}
 	scheme, token, _ := strings.Cut(headers[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") || len(headers) > 1 {
@@ -98,9 +99,17 @@ func (a *Auth) caller(r *http.Request, from string, at time.Time) (*Caller, erro
 	return callerOf(identity, a.admit(r.Context(), identity, at))
 }
 
-// Credential is whose API credential it is that a client shows. Unknown client IDs
+type addressKey struct{}
+
+// Client is who shows a client ID and secret in a request's body.
+func (a *Auth) Client(ctx context.Context, clientID, secret string) (*Caller, error) {
+	from, _ := ctx.Value(addressKey{}).(string)
+	return callerOf(a.credential(ctx, from, clientID, secret, a.now()))
+}
+
+// credential is whose API credential it is that a client shows. Unknown client IDs
 // and wrong secrets cost the same, and say the same.
-func (a *Auth) Credential(ctx context.Context, from, clientID, secret string, at time.Time) (*offboarding.Identity, error) {
+func (a *Auth) credential(ctx context.Context, from, clientID, secret string, at time.Time) (*offboarding.Identity, error) {
 	guess := from + " " + clientID[:min(len(clientID), 36)]
 	if quota := a.guesses.Look(guess, at); !quota.OK {
 		return nil, quota.Problem(ctx)

@@ -74,10 +74,10 @@ func (g *gate) later(d time.Duration) {
 func (g *gate) credential(member, kind string) (id, secret string) {
 	g.t.Helper()
 	secret, hash := offboarding.NewSecret(offboarding.SecretOfCredential)
-	id, err := g.store.CreateCredential(g.t.Context(), offboarding.CredentialRequest{
-		MemberID: member, By: member, Kind: kind, Name: "test", SecretHash: hash,
-	}, g.now())
-	require.NoError(g.t, err)
+	id = newID()
+	require.NoError(g.t, g.store.CreateCredential(g.t.Context(), offboarding.CredentialRequest{
+		ID: id, MemberID: member, By: member, Kind: kind, Name: "test", SecretHash: hash,
+	}, g.now()))
 	return id, secret
 }
 
