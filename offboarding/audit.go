@@ -62,6 +62,12 @@ const (
 	EventAddToWorkspace        = "AddToWorkspace"        // one per member
 	EventCreateScimToken       = "CreateScimToken"       //
 	EventRevokeScimToken       = "RevokeScimToken"       //
+	EventCreateWebhook         = "CreateWebhook"         //
+	EventUpdateWebhook         = "UpdateWebhook"         // by an admin, or disabled by itself
+	EventDeleteWebhook         = "DeleteWebhook"         //
+	EventRollWebhookSecret     = "RollWebhookSecret"     //
+	EventTestWebhook           = "TestWebhook"           // what a test event is made of
+	EventRedeliverWebhook      = "RedeliverWebhook"      // one delivery is to be sent again
 )
 
 // Subject is the kind of thing that an audit event changed.
@@ -83,6 +89,7 @@ const (
 	SubjectWorkspace    Subject = "workspace"
 	SubjectHold         Subject = "legal_hold"
 	SubjectScimToken    Subject = "scim_token"
+	SubjectWebhook      Subject = "webhook"
 )
 
 // AuditEvent is one row of the audit: who changed what from which state to

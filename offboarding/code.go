@@ -40,6 +40,11 @@ const (
 	CodeWrongPhase          Code = "wrong_phase"             // a message that the case's phase does not allow
 	CodeTryAgain            Code = "temporarily_unavailable" // nothing was decided; the caller may send it again
 	CodeCaseNotFound        Code = "case_not_found"          // no case under that name, in the caller's reach
+	CodeWebhookNotFound     Code = "webhook_not_found"       // no such webhook, in the caller's reach
+	CodeWebhookDisabled     Code = "webhook_disabled"        // a disabled webhook is sent nothing
+	CodeWebhookLimit        Code = "webhook_limit_exceeded"  // MaxWebhooks
+	CodeWebhooksOff         Code = "webhooks_off"            // the configuration has no key to sign with
+	CodeDeliveryNotFound    Code = "delivery_not_found"      // no such delivery of the webhook
 	CodeAmbiguousMember     Code = "ambiguous_member"        // an external ID that more than one organization uses
 	CodeCredentialNotFound  Code = "credential_not_found"    // no credential under that client ID, in the caller's reach
 )

@@ -18,6 +18,13 @@ const (
 	// WorkflowMemberArchival is started by cases themselves.
 	WorkflowMemberArchival = "MemberArchival"
 
+	// WorkflowWebhookDelivery is started by workers where something is to be sent. It
+	// has a task queue of its own, so that a slow receiver holds up no case, and is
+	// sent MessageDue when there is something new.
+	WorkflowWebhookDelivery = "WebhookDelivery"
+	WebhookTaskQueue        = "webhooks"
+	MessageDue              = "due"
+
 	// The signals, and the updates of the same names and payloads.
 	MessageClaim      = "claim-request"
 	MessageDecision   = "admin-approval"
@@ -62,6 +69,9 @@ func RemovalWorkflowID(workspaceID, memberID string) string {
 
 // ArchivalWorkflowID is the workflow ID of what archives a case's leaver later.
 func ArchivalWorkflowID(caseID string) string { return "member-archival/" + caseID }
+
+// WebhookWorkflowID is the workflow ID of what sends to a webhook.
+func WebhookWorkflowID(webhookID string) string { return "webhook/" + webhookID }
 
 // Request starts a case; it is the input of the workflow Offboarding. Only
 // MemberID and RequestedBy are required, on behalf of a provider MemberID and

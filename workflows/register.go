@@ -18,6 +18,12 @@ func Register(r worker.Registry, a *activities.Activities) {
 	r.RegisterActivityWithOptions(a, activity.RegisterOptions{})
 }
 
+// RegisterWebhooks is Register for a worker on the task queue of webhooks.
+func RegisterWebhooks(r worker.Registry, a *activities.Webhooks) {
+	r.RegisterWorkflowWithOptions(WebhookDelivery, workflow.RegisterOptions{Name: offboarding.WorkflowWebhookDelivery})
+	r.RegisterActivityWithOptions(a, activity.RegisterOptions{})
+}
+
 // RegisterWorkflows is Register for who replays histories and runs no activity.
 func RegisterWorkflows(r interface {
 	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
@@ -29,4 +35,5 @@ func RegisterWorkflows(r interface {
 	r.RegisterWorkflowWithOptions(Reactivation, workflow.RegisterOptions{Name: offboarding.WorkflowReactivation})
 	r.RegisterWorkflowWithOptions(BulkOffboarding, workflow.RegisterOptions{Name: offboarding.WorkflowBulkOffboarding})
 	r.RegisterWorkflowWithOptions(MemberDeletion, workflow.RegisterOptions{Name: offboarding.WorkflowMemberDeletion})
+	r.RegisterWorkflowWithOptions(WebhookDelivery, workflow.RegisterOptions{Name: offboarding.WorkflowWebhookDelivery})
 }

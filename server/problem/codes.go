@@ -77,6 +77,12 @@ var Meanings = []Meaning{
 	{offboarding.CodeCaseNotFound, 4001, http.StatusNotFound, "There is no such case in reach"},
 	{offboarding.CodeWrongPhase, 4002, http.StatusConflict, "The case's phase does not allow it"},
 	{offboarding.CodeBulkLimitExceeded, 4003, http.StatusConflict, "The list is longer than may go unconfirmed"},
+
+	{offboarding.CodeWebhookNotFound, 5001, http.StatusNotFound, "There is no such webhook in reach"},
+	{offboarding.CodeWebhookDisabled, 5002, http.StatusConflict, "The webhook is disabled"},
+	{offboarding.CodeWebhookLimit, 5003, http.StatusConflict, "The organization has as many webhooks as it may"},
+	{offboarding.CodeWebhooksOff, 5004, http.StatusConflict, "Webhooks are switched off"},
+	{offboarding.CodeDeliveryNotFound, 5005, http.StatusNotFound, "There is no such delivery"},
 }
 
 // MeaningOf is what a code comes to; one that is not listed is internal.
