@@ -66,7 +66,7 @@ type Webhook struct {
 // WebhookChange asks to create a webhook, or to change one; what is nil stays as
 // it is, and is empty in a new one.
 type WebhookChange struct {
-	WebhookID      string // of one to change
+	WebhookID      string
 	OrganizationID string // of a new one
 	AdminID        string
 	Origin         string // rule O1
@@ -95,7 +95,7 @@ func JudgeWebhook(c WebhookChange, f WebhookFacts) (Webhook, error) {
 	created := w.ID == ""
 	var form form
 	if created {
-		w = Webhook{OrganizationID: c.OrganizationID, Status: WebhookActive, Events: []string{}, CreatedAt: c.At}
+		w = Webhook{ID: c.WebhookID, OrganizationID: c.OrganizationID, Status: WebhookActive, Events: []string{}, CreatedAt: c.At}
 		if f.Admin.Member != nil {
 			w.CreatedBy = f.Admin.Member.ID
 		}

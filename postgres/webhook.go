@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/lib/pq"
 
 	"handover/offboarding"
@@ -37,7 +36,7 @@ const (
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 	updateWebhook = `UPDATE webhooks SET url = $2, description = $3, events = $4, status = $5, disabled_reason = $6,
 	failures = $7, failing_since = $8, paused_until = $9 WHERE id = $1`
-	rollSecret    = `UPDATE webhooks SET previous_ref = secret_ref, previous_until = $3, secret_ref = $2 WHERE id = $1`
+	rollSecret    = `UPDATE webhooks SET previous_ref = secret_ref, previous_until = $3, secret_ref = $2 WHERE id = $1 AND secret_ref <> $2`
 	deleteWebhook = `UPDATE webhooks SET status = 'deleted', disabled_reason = '', deleted_at = $2, url = '', description = '' WHERE id = $1`
 	// The audit event of this transaction is the one that was written last.
 	insertTest = `INSERT INTO webhook_deliveries (webhook_id, event_id, event, created_at)
@@ -74,9 +73,10 @@ func (s *Store) FindWebhook(ctx context.Context, id string, organizations ...str
 	return rows[0].webhook(), nil
 }
 
-// CreateWebhook makes a webhook of an organization.
-func (s *Store) CreateWebhook(ctx context.Context, c offboarding.WebhookChange) (w offboarding.Webhook, err error) {
-	c.At = c.At.Truncate(time.Microsecond)
+// CreateWebhook makes a webhook of an organization, and answers with what names its
+// secret. One that is there under the ID is the answer, and nothing changes.
+func (s *Store) CreateWebhook(ctx context.Context, c offboarding.WebhookChange) (w offboarding.Webhook, secretRef string, err error) {
+	c.At, secretRef = c.At.Truncate(time.Microsecond), c.SecretRef
 	err = s.inTx(ctx, "create a webhook", func(t *tx) error {
 		var f offboarding.WebhookFacts
 		var id string
@@ -96,13 +96,17 @@ func (s *Store) CreateWebhook(ctx context.Context, c offboarding.WebhookChange) 
 		if w, err = offboarding.JudgeWebhook(c, f); err != nil {
 			return err
 		}
-		w.ID = uuid.Must(uuid.NewV7()).String()
+		var there webhookRow
+		if found, err := t.find(&there, findWebhook, c.WebhookID); err != nil || found && there.OrganizationID == id {
+			w, secretRef = there.webhook(), there.SecretRef
+			return err
+		}
 		if _, err := t.exec(insertWebhook, w.ID, id, w.URL, w.Description, pq.Array(w.Events), w.Status, c.SecretRef, w.CreatedBy, w.CreatedAt); err != nil {
 			return err
 		}
 		return t.webhookAudit(w, c.Origin, c.At, offboarding.EventCreateWebhook, f.Admin.Member.ID, nil, settingsOf(w))
 	})
-	return w, err
+	return w, secretRef, err
 }
 
 // UpdateWebhook changes a webhook; what is nil stays as it is.
@@ -147,13 +151,18 @@ func (s *Store) DeleteWebhook(ctx context.Context, id, adminID, origin string, a
 }
 
 // RollWebhookSecret gives a webhook another secret; the one before signs too for
-// SecretOverlap, the one before that no more.
+// SecretOverlap, the one before that no more. Rolling to the secret that it has
+// changes nothing.
 func (s *Store) RollWebhookSecret(ctx context.Context, id, adminID, origin, secretRef string, at time.Time) (until time.Time, err error) {
 	at = at.Truncate(time.Microsecond)
 	until = at.Add(offboarding.SecretOverlap)
 	err = s.usingWebhook(ctx, "roll a webhook's secret", id, adminID, origin, false, func(t *tx, f offboarding.WebhookFacts) error {
-		if _, err := t.exec(rollSecret, id, secretRef, until); err != nil {
+		rolled, err := t.exec(rollSecret, id, secretRef, until)
+		if err != nil {
 			return err
+		}
+		if rolled == 0 {
+			return t.get(&until, `SELECT previous_until FROM webhooks WHERE id = $1`, id)
 		}
 		return t.webhookAudit(f.Webhook, origin, at, offboarding.EventRollWebhookSecret, f.Admin.Member.ID, nil, state{"old_secret_until": until})
 	})

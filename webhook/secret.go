@@ -4,7 +4,6 @@ package webhook
 
 import (
 	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -46,8 +45,8 @@ func NewKeys(keys ...[]byte) (*Keys, error) {
 	return k, nil
 }
 
-// NewRef names a new secret: the newest key and something random.
-func (k *Keys) NewRef() string { return k.newest + "." + rand.Text() }
+// Ref names a new secret, by an ID that no other secret of the webhook has.
+func (k *Keys) Ref(id string) string { return k.newest + "." + id }
 
 // Secret is the secret that a reference names, in the form that receivers are given.
 func (k *Keys) Secret(webhookID, ref string) (string, error) {

@@ -30,6 +30,7 @@ type Server struct {
 	http     *http.Server
 	health   *health
 	tells    *telemetry.Telemetry
+	webhooks api.Webhooks
 	drain    time.Duration
 	stopping chan struct{} // closed when it drains
 	ends     func() error  // of its own telemetry, nil where that is the process's
@@ -68,6 +69,10 @@ func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger, tell
 			err = errors.Join(err, s.release())
 		}
 	}()
+	s.webhooks.AllowPrivate = cfg.Webhooks.AllowPrivate
+	if s.webhooks.Keys, err = webhookKeys(cfg.Webhooks); err != nil {
+		return nil, err
+	}
 	if s.store, err = openStore(cfg.Database, tells, "server"); err != nil {
 		return nil, err
 	}
@@ -116,7 +121,7 @@ func (s *Server) handler(cfg *config.Config) (http.Handler, error) {
 	callers := auth.New(auth.Options{
 		Store: s.store, Log: s.log, Rate: cfg.Server.RateLimit, Proxies: cfg.Server.TrustedProxies,
 	})
-	api.New(mux, api.Options{Store: s.store, Cases: cases.New(s.client), Auth: callers, Log: s.log, Stopping: s.stopping})
+	api.New(mux, api.Options{Store: s.store, Cases: cases.New(s.client), Auth: callers, Webhooks: s.webhooks, Log: s.log, Stopping: s.stopping})
 	return s.tells.HTTP(mux, problem.Track(s.log, callers.Authenticate(mux)))
 }
 

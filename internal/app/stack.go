@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"handover/internal/temporalserver"
 	"handover/postgres"
 	"handover/schema"
+	"handover/webhook"
 )
 
 // StackOptions say where a stack keeps its state and listens.
@@ -107,7 +109,13 @@ func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
 		Temporal: s.options,
 		Worker:   config.Worker{HealthAddress: o.HealthAddress},
 		Server:   config.Server{Address: o.ServerAddress, RateLimit: rateLimit},
+		Webhooks: config.Webhooks{AllowPrivate: true}, // receivers that are tried out are on this machine
 	}
+	key, err := secretKey(dir("secret.key"))
+	if err != nil {
+		return nil, err
+	}
+	cfg.Webhooks.Keys = []config.Secret{key}
 	if s.tells, err = telemetry.New(ctx, "handover"); err != nil {
 		return nil, err
 	}
@@ -123,6 +131,27 @@ func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
 		err = s.describe(filepath.Join(o.Dir, "devstack.json"))
 	}
 	return s, err
+}
+
+// secretKey is the key in a file, which is made where it is not there; without a file
+// it is one for this time only.
+func secretKey(file string) (config.Secret, error) {
+	key := make([]byte, webhook.MinKey)
+	_, _ = rand.Read(key) // never fails
+	if file == "" {
+		return config.Secret(key), nil
+	}
+	there, err := os.ReadFile(file) //nolint:gosec // in the folder of the state
+	switch {
+	case err == nil:
+		return config.Secret(there), nil
+	case errors.Is(err, fs.ErrNotExist):
+		err = os.WriteFile(file, key, 0o600)
+	}
+	if err != nil {
+		return "", fmt.Errorf("the key of the stack: %w", err)
+	}
+	return config.Secret(key), nil
 }
 
 func (s *Stack) migrate(ctx context.Context) error {

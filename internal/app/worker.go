@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"go.temporal.io/sdk/client"
 	tlog "go.temporal.io/sdk/log"
@@ -23,13 +24,14 @@ import (
 
 // Worker runs workflows and activities until it is closed.
 type Worker struct {
-	store  *postgres.Store
-	client client.Client
-	worker worker.Worker
-	health *health
-	ends   func() error // of its own telemetry, nil where that is the process's
-	log    *slog.Logger
-	fatal  chan error
+	store    *postgres.Store
+	client   client.Client
+	worker   worker.Worker
+	webhooks *webhookWorker // nil where webhooks are switched off
+	health   *health
+	ends     func() error // of its own telemetry, nil where that is the process's
+	log      *slog.Logger
+	fatal    chan error
 }
 
 // StartWorker waits for the database, its schema and the Temporal server, saying
@@ -55,7 +57,7 @@ func startWorker(
 	if notifier == nil {
 		notifier = activities.LogNotifier{Log: log}
 	}
-	w := &Worker{log: log, fatal: make(chan error, 1)}
+	w := &Worker{log: log, fatal: make(chan error, 2)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.release())
@@ -96,8 +98,11 @@ func startWorker(
 		w.worker = nil
 		return nil, fmt.Errorf("start the worker: %w", err)
 	}
+	if w.webhooks, err = startWebhooks(w.store, w.client, cfg, log, w.fatal); err != nil {
+		return nil, fmt.Errorf("start to send webhooks: %w", err)
+	}
 	w.health.setClient(w.client)
-	log.InfoContext(ctx, "worker started", "task_queue", offboarding.TaskQueue)
+	log.InfoContext(ctx, "worker started", "task_queue", offboarding.TaskQueue, "webhooks", w.webhooks != nil)
 	return w, nil
 }
 
@@ -124,9 +129,14 @@ func (w *Worker) release() error {
 	if w.health != nil {
 		w.health.drain()
 	}
-	if w.worker != nil {
-		w.worker.Stop()
+	var stopping sync.WaitGroup // side by side: each may take the whole drain timeout
+	if w.webhooks != nil {
+		stopping.Go(w.webhooks.stop)
 	}
+	if w.worker != nil {
+		stopping.Go(w.worker.Stop)
+	}
+	stopping.Wait()
 	if w.client != nil {
 		w.client.Close()
 	}

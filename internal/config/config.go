@@ -39,6 +39,7 @@ type Config struct {
 	Log      Log
 	Worker   Worker
 	Server   Server
+	Webhooks Webhooks
 }
 
 // Database says how to reach PostgreSQL.
@@ -88,6 +89,16 @@ type Server struct {
 	RateLimit int
 	// TrustedProxies are networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
+}
+
+// Webhooks is what sends webhooks and shows their secrets, the worker and the server.
+type Webhooks struct {
+	// Keys are what the secrets are derived from, as bytes, the first for new ones;
+	// none switches webhooks off.
+	Keys []Secret
+	// AllowPrivate lets webhooks be plain HTTP and go to addresses that are not of the
+	// internet.
+	AllowPrivate bool
 }
 
 // Secret is a value that formats, logs and marshals as "[secret]".

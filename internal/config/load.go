@@ -31,6 +31,8 @@ const (
 	flagListenAddress    = "listen-address"
 	flagRateLimit        = "rate-limit"
 	flagTrustedProxies   = "trusted-proxies"
+	flagSecretKey        = "secret-key"
+	flagAllowPrivate     = "webhook-allow-private"
 )
 
 // The TEMPORAL_* variables have no env here: the SDK's envconfig reads them.
@@ -50,6 +52,8 @@ var settings = []setting{
 	{flagListenAddress, "HANDOVER_LISTEN_ADDRESS", "127.0.0.1:8080", "`host:port` of the HTTP API", ServerGroup},
 	{flagRateLimit, "HANDOVER_RATE_LIMIT", "50", "requests a second that each caller may make, a `number`; 0: no limit", ServerGroup},
 	{flagTrustedProxies, "HANDOVER_TRUSTED_PROXIES", "", "`networks` whose X-Forwarded-For is believed, separated by commas, such as 10.0.0.0/8", ServerGroup},
+	{flagSecretKey, "HANDOVER_SECRET_KEY", "", "`keys` in base64 that webhooks are signed by, the first for new secrets, separated by commas; empty: no webhooks", WorkerGroup | ServerGroup},
+	{flagAllowPrivate, "HANDOVER_WEBHOOK_ALLOW_PRIVATE", "false", "`true` lets webhooks be http:// and go to private addresses", WorkerGroup | ServerGroup},
 }
 
 // Loader is a bound set of flags.
@@ -97,6 +101,9 @@ func (l *Loader) Load(env envconfig.EnvLookup) (*Config, error) {
 	}
 	if l.groups&ServerGroup != 0 {
 		c.Server = r.server()
+	}
+	if l.groups&(WorkerGroup|ServerGroup) != 0 {
+		c.Webhooks = r.webhooks()
 	}
 	if len(r.mistakes) > 0 {
 		return nil, fmt.Errorf("configuration: %w", errors.Join(r.mistakes...))

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"encoding/base64"
 	"net"
 	"net/netip"
 	"strconv"
@@ -107,6 +108,31 @@ func (r *reader) networks(flag string) (networks []netip.Prefix) {
 		networks = append(networks, network.Masked())
 	}
 	return networks
+}
+
+// minKey is the fewest bytes of a key.
+const minKey = 32
+
+func (r *reader) webhooks() Webhooks {
+	var w Webhooks
+	text, source := r.value(flagSecretKey)
+	for key := range strings.SplitSeq(text, ",") {
+		if text == "" {
+			break
+		}
+		raw, err := base64.StdEncoding.DecodeString(strings.TrimSpace(key))
+		if err != nil || len(raw) < minKey {
+			r.mistake(source, "a key is not at least %d bytes in base64, such as openssl rand -base64 32 makes", minKey) // without the value
+			break
+		}
+		w.Keys = append(w.Keys, Secret(raw))
+	}
+	allow, source := r.value(flagAllowPrivate)
+	var err error
+	if w.AllowPrivate, err = strconv.ParseBool(allow); err != nil {
+		r.mistake(source, "%q is neither true nor false", allow)
+	}
+	return w
 }
 
 func (r *reader) number(flag string, least int) int {

@@ -24,8 +24,10 @@ type Options struct {
 	Store *postgres.Store
 	Cases *client.Client
 	Auth  *auth.Auth // nil is one without limits
-	Log   *slog.Logger
-	Now   func() time.Time // nil is time.Now
+	// Webhooks says what their secrets are made of; without keys they are switched off.
+	Webhooks Webhooks
+	Log      *slog.Logger
+	Now      func() time.Time // nil is time.Now
 	// Stopping is closed when the server drains: answers that go on for as long as the
 	// caller listens end then. nil is never.
 	Stopping <-chan struct{}
@@ -37,6 +39,7 @@ type API struct {
 	store    *postgres.Store
 	cases    *client.Client
 	auth     *auth.Auth
+	webhooks Webhooks
 	log      *slog.Logger
 	now      func() time.Time
 	stopping <-chan struct{} // see Options
@@ -64,11 +67,12 @@ func New(mux *http.ServeMux, o Options) *API {
 		"basic":  {Type: "http", Scheme: "basic", Description: "Client ID and secret of an API credential"},
 		"bearer": {Type: "http", Scheme: "bearer", Description: "Access token from /oauth/token"},
 	}
-	a := &API{huma: humago.New(mux, config), store: o.Store, cases: o.Cases, auth: o.Auth, log: o.Log, now: o.Now, stopping: o.Stopping}
+	a := &API{huma: humago.New(mux, config), store: o.Store, cases: o.Cases, auth: o.Auth, webhooks: o.Webhooks, log: o.Log, now: o.Now, stopping: o.Stopping}
 	a.huma.UseMiddleware(a.trace)
 	a.members()
 	a.credentials()
 	a.oauth()
+	a.webhookRoutes()
 	return a
 }
 
