@@ -171,7 +171,7 @@ func classOf(err error) string {
 		return offboarding.FailedName
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return offboarding.FailedTimeout
-	case errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert), errors.As(err, &unknown), errors.As(err, &hostname):
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert), errors.As(err, &unknown), errors.As(err, &hostname):
 		return offboarding.FailedTLS
 	}
 	return offboarding.FailedConnect

@@ -267,3 +267,11 @@ func shown(keys *webhook.Keys, s WebhookSecret, ref string) (*WebhookSecretOutpu
 	}
 	return &WebhookSecretOutput{Location: "/v1/webhooks/" + s.WebhookID, CacheControl: "no-store", Body: s}, nil
 }
+
+// WithoutSecret is what repeats of the request are answered: the secret is kept
+// nowhere, not with an idempotency key either.
+func (o *WebhookSecretOutput) WithoutSecret() any {
+	body := o.Body
+	body.Secret = ""
+	return body
+}
