@@ -12,15 +12,15 @@ import (
 	"handover/internal/testdb"
 )
 
-var measure = flag.Int("measure", 0, "audit events to write, for the measurements")
+var measureOutbox = flag.Int("measure-outbox", 0, "audit events to write, for the measurements")
 
 // TestMeasureOutbox says what the outbox costs per audit event: one event per
 // transaction, as steps write them, and many in one statement, as sweeps do.
 //
-//	go test -run TestMeasureOutbox ./postgres -measure 20000 -v
+//	go test -run TestMeasureOutbox ./postgres -measure-outbox 20000 -v
 func TestMeasureOutbox(t *testing.T) {
-	if *measure == 0 {
-		t.Skip("measures only with -measure")
+	if *measureOutbox == 0 {
+		t.Skip("measures only with -measure-outbox")
 	}
 	db := testdb.New(t)
 	o, other := fixture.New(t, db), fixture.New(t, db)
@@ -54,18 +54,18 @@ func TestMeasureOutbox(t *testing.T) {
 			tx, err := db.Begin()
 			require.NoError(t, err)
 			txStmt := tx.Stmt(stmt)
-			for range *measure {
+			for range *measureOutbox {
 				_, err := txStmt.Exec(o.ID)
 				require.NoError(t, err)
 			}
 			require.NoError(t, tx.Commit())
-			single := time.Since(start) / time.Duration(*measure)
+			single := time.Since(start) / time.Duration(*measureOutbox)
 			require.NoError(t, stmt.Close())
 			start = time.Now()
-			for range *measure / 2000 {
+			for range *measureOutbox / 2000 {
 				o.Exec(many, o.ID)
 			}
-			batch := time.Since(start) / time.Duration(*measure)
+			batch := time.Since(start) / time.Duration(*measureOutbox)
 			fmt.Printf("round %d  %-16s one by one %v, 2,000 in a statement %v an event\n", round+1, s.name, single, batch)
 		}
 		o.Exec(`TRUNCATE webhooks`)
