@@ -33,7 +33,7 @@ type Server struct {
 	webhooks api.Webhooks
 	drain    time.Duration
 	stopping chan struct{} // closed when it drains
-	ends     func() error  // of its own telemetry, nil where that is the process's
+	ends     func()        // of its own telemetry, nil where that is the process's
 	log      *slog.Logger
 	fatal    chan error
 }
@@ -56,7 +56,7 @@ func StartServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Se
 	if err != nil {
 		return nil, errors.Join(err, tells.Close())
 	}
-	s.ends = tells.Close
+	s.ends = func() { tells.End(s.log) }
 	return s, nil
 }
 
@@ -164,7 +164,7 @@ func (s *Server) release() error {
 		errs = append(errs, s.store.Close())
 	}
 	if s.ends != nil {
-		errs = append(errs, s.ends())
+		s.ends()
 	}
 	return errors.Join(errs...)
 }

@@ -50,6 +50,7 @@ type Stack struct {
 	worker   *Worker
 	server   *Server // nil where nothing is to listen
 	tells    *telemetry.Telemetry
+	log      *slog.Logger
 	file     string // says how to reach the stack
 	lock     *dirlock.Lock
 }
@@ -62,7 +63,7 @@ const (
 
 // StartStack starts everything and returns when cases can be started.
 func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
-	s := &Stack{}
+	s := &Stack{log: o.Log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -231,7 +232,7 @@ func (s *Stack) Close() error {
 		errs = append(errs, s.worker.Close())
 	}
 	if s.tells != nil {
-		errs = append(errs, s.tells.Close())
+		s.tells.End(s.log)
 	}
 	if s.temporal != nil {
 		errs = append(errs, s.temporal.Stop())

@@ -29,7 +29,7 @@ type Worker struct {
 	worker   worker.Worker
 	webhooks *webhookWorker // nil where webhooks are switched off
 	health   *health
-	ends     func() error // of its own telemetry, nil where that is the process's
+	ends     func() // of its own telemetry, nil where that is the process's
 	log      *slog.Logger
 	fatal    chan error
 }
@@ -45,7 +45,7 @@ func StartWorker(ctx context.Context, cfg *config.Config, log *slog.Logger, noti
 	if err != nil {
 		return nil, errors.Join(err, tells.Close())
 	}
-	w.ends = tells.Close
+	w.ends = func() { tells.End(w.log) }
 	return w, nil
 }
 
@@ -147,7 +147,7 @@ func (w *Worker) release() error {
 		errs = append(errs, w.store.Close())
 	}
 	if w.ends != nil {
-		errs = append(errs, w.ends())
+		w.ends()
 	}
 	return errors.Join(errs...)
 }

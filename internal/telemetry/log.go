@@ -33,8 +33,18 @@ func (h traced) WithAttrs(attrs []slog.Attr) slog.Handler { return traced{h.Hand
 
 func (h traced) WithGroup(name string) slog.Handler { return traced{h.Handler.WithGroup(name)} }
 
+// missing is what is said where something cannot be told; nothing else goes wrong for it.
+const missing = "metrics or traces are missing"
+
+// End is Close for a process that ends: what cannot be sent is no failure of its work.
+func (t *Telemetry) End(log *slog.Logger) {
+	if err := t.Close(); err != nil {
+		log.Warn(missing, "error", err)
+	}
+}
+
 // ReportTo makes OpenTelemetry write what goes wrong, such as traces that cannot be
 // sent, to the log; it knows one place for all of a process.
 func ReportTo(log *slog.Logger) {
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("metrics or traces are missing", "error", err) }))
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn(missing, "error", err) }))
 }

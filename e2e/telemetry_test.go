@@ -1,0 +1,189 @@
+package e2e_test
+
+import (
+	"compress/gzip"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"handover/internal/fixture"
+)
+
+// spans is a collector of traces.
+type spans struct {
+	mu  sync.Mutex
+	all []span
+}
+
+type span struct {
+	*tracev1.Span
+	service string
+}
+
+func (s span) trace() string { return hex.EncodeToString(s.GetTraceId()) }
+
+// collect is a collector, and the settings that send traces to it.
+func collect(t *testing.T) (*spans, []string) {
+	t.Helper()
+	s := &spans{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body io.Reader = r.Body
+		if r.Header.Get("Content-Encoding") == "gzip" {
+			unzipped, err := gzip.NewReader(r.Body)
+			if err != nil {
+				w.WriteHeader(http.StatusBadRequest)
+				return
+			}
+			body = unzipped
+		}
+		data, err := io.ReadAll(body)
+		var request collector.ExportTraceServiceRequest
+		if err = errors.Join(err, proto.Unmarshal(data, &request)); err != nil || r.URL.Path != "/v1/traces" {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, resource := range request.GetResourceSpans() {
+			service := ""
+			for _, a := range resource.GetResource().GetAttributes() {
+				if a.GetKey() == "service.name" {
+					service = a.GetValue().GetStringValue()
+				}
+			}
+			for _, scope := range resource.GetScopeSpans() {
+				for _, one := range scope.GetSpans() {
+					s.all = append(s.all, span{one, service})
+				}
+			}
+		}
+	}))
+	t.Cleanup(server.Close)
+	return s, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + server.URL, "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"}
+}
+
+func (s *spans) list() []span {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.all)
+}
+
+// TestOneRequestIsOneTrace from HTTP through Temporal to the statements that the worker
+// runs for it; nobody can be recognized in it, and what the log says of the request
+// has its ID.
+func TestOneRequestIsOneTrace(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	o := fixture.New(t, p.prepare(t))
+	admin := p.credential(t, o.Admin)
+	collected, settings := collect(t)
+	// External IDs are the HR system's, and it may take addresses for them.
+	o.Exec(`UPDATE members SET external_id = $2 WHERE id = $1`, o.Leaver, "ada@"+emailDomain)
+	o.Document(o.Leaver, "")
+	worker, health := p.worker(t, settings...)
+	s := p.server(t, settings...).ready(t)
+	waitFor(t, "the worker is ready", says(worker, health, "/readyz", http.StatusOK, "ok"))
+	const theirs = "0af7651916cd43dd8448eb211c80319c"
+	s.answers(t, admin, http.MethodPost, "/v1/offboardings?secret=hunter2", object{"member_id": "external:ada@" + emailDomain, "disposition": "retain"},
+		http.StatusCreated, "Traceparent", "00-"+theirs+"-b7ad6b7169203331-01", "Baggage", "who=ada", "Tracestate", "who=ada")
+	refused := s.answers(t, admin, http.MethodPost, "/v1/offboardings", object{"member_id": o.Admin}, http.StatusForbidden)
+	// What has not been sent yet is sent at the end.
+	for _, process := range []*process{s.process, worker} {
+		require.NoError(t, process.cmd.Process.Signal(syscall.SIGTERM))
+		require.Zero(t, process.wait(t), process.err.String())
+	}
+
+	all := collected.list()
+	byTrace := map[string][]string{}
+	for _, one := range all {
+		text, err := protojson.Marshal(one.Span)
+		require.NoError(t, err)
+		for _, private := range []string{emailDomain, displayName, "ada", "hunter2", "127.0.0.1", theirs[:8] + "00", o.Leaver, o.Admin} {
+			require.NotContains(t, string(text), private)
+		}
+		byTrace[one.trace()] = append(byTrace[one.trace()], one.service+" "+one.GetName())
+	}
+	roots := 0
+	for trace, names := range byTrace {
+		if !slices.Contains(names, "handover-server POST /v1/offboardings") {
+			continue
+		}
+		roots++
+		require.NotEqual(t, theirs, trace)
+		if slices.Contains(names, "handover-worker RunActivity:Deactivate") {
+			for _, want := range []string{
+				"handover-worker RunWorkflow:Offboarding", "handover-worker RunActivity:Admit", "handover-worker RunActivity:Revoke",
+			} {
+				require.Contains(t, names, want)
+			}
+			requireStatement(t, all, trace, "handover-worker", "UPDATE")
+			requireStatement(t, all, trace, "handover-server", "SELECT")
+		} else {
+			waitFor(t, "the log tells which trace a problem belongs to", func() error {
+				for line := range strings.Lines(s.err.String()) {
+					if strings.Contains(line, refused["refId"].(string)) && strings.Contains(line, `"trace_id":"`+trace+`"`) {
+						return nil
+					}
+				}
+				return errors.New("no line has both IDs")
+			})
+		}
+	}
+	require.Equal(t, 2, roots, "%v", byTrace)
+	requireLogs(t, s.process)
+	requireLogs(t, worker)
+}
+
+// requireStatement looks for a statement of the service in a trace.
+func requireStatement(t *testing.T, all []span, trace, service, begins string) {
+	t.Helper()
+	for _, one := range all {
+		if one.trace() != trace || one.service != service {
+			continue
+		}
+		for _, a := range one.GetAttributes() {
+			if a.GetKey() == "db.query.text" && strings.HasPrefix(strings.TrimSpace(a.GetValue().GetStringValue()), begins) {
+				return
+			}
+		}
+	}
+	t.Errorf("no %s of %s in the trace", begins, service)
+}
+
+// Where traces cannot be sent, everything else goes on.
+func TestTracesThatCannotBeSentStopNothing(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	o := fixture.New(t, p.prepare(t))
+	admin := p.credential(t, o.Admin)
+	s := p.server(t, "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+freeAddress(), "OTEL_BSP_SCHEDULE_DELAY=100").ready(t)
+	s.answers(t, admin, http.MethodGet, "/v1/members/me", nil, http.StatusOK)
+	waitFor(t, "the log says so", func() error {
+		if !strings.Contains(s.err.String(), "metrics or traces are missing") {
+			return errors.New(s.err.String())
+		}
+		return nil
+	})
+	s.answers(t, admin, http.MethodGet, "/v1/members/me", nil, http.StatusOK)
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	require.Zero(t, s.wait(t), s.err.String())
+	requireLogs(t, s.process)
+	for _, wrong := range []string{"OTEL_EXPORTER_OTLP_PROTOCOL=pigeon", "OTEL_TRACES_EXPORTER=pigeon"} {
+		r := execute(t, work, p.env("OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", wrong), "server", "--listen-address", freeAddress(), "--health-address", freeAddress())
+		require.Equal(t, 1, r.code, wrong)
+		require.Contains(t, r.err, "OTEL_")
+	}
+}
