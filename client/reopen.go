@@ -17,24 +17,44 @@ import (
 func (c *Client) ReactivateMembers(
 	ctx context.Context, id string, r offboarding.ReactivationRequest,
 ) (offboarding.ReactivationResult, error) {
+	return c.ReactivateOnce(ctx, id, r, Once{})
+}
+
+// ReactivateOnce is ReactivateMembers for a request that may be sent again.
+func (c *Client) ReactivateOnce(
+	ctx context.Context, id string, r offboarding.ReactivationRequest, once Once,
+) (offboarding.ReactivationResult, error) {
 	if !r.Bulk() {
 		id = r.MemberID
 	}
 	var result offboarding.ReactivationResult
-	err := c.runToEnd(ctx, offboarding.ReactivationWorkflowID(id), offboarding.WorkflowReactivation, r, &result)
+	run, err := c.runOnce(ctx, offboarding.ReactivationWorkflowID(id), offboarding.WorkflowReactivation, r, once)
+	if err == nil {
+		err = run.Get(ctx, &result)
+	}
 	return result, clean("reactivate", err)
 }
 
-// runToEnd starts a workflow, or finds it running, and waits for its result.
-func (c *Client) runToEnd(ctx context.Context, id, workflowType string, in, result any) error {
-	run, err := c.temporal.ExecuteWorkflow(ctx, temporal.StartWorkflowOptions{
+// runOnce starts a workflow, or finds it running, or what the same request has
+// started before.
+func (c *Client) runOnce(ctx context.Context, id, workflowType string, in any, once Once) (temporal.WorkflowRun, error) {
+	options := temporal.StartWorkflowOptions{
 		ID:                       id,
 		TaskQueue:                offboarding.TaskQueue,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-	}, workflowType, in)
-	if err != nil {
-		return err
 	}
-	return run.Get(ctx, result)
+	if once.ID != "" {
+		options.Memo = once.memo()
+	}
+	if once.Repeated {
+		mine, err := c.startedAs(ctx, id, once)
+		if err != nil {
+			return nil, err
+		}
+		if mine != nil {
+			return c.temporal.GetWorkflow(ctx, id, mine.GetRunId()), nil
+		}
+	}
+	return c.temporal.ExecuteWorkflow(ctx, options, workflowType, in)
 }

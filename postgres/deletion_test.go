@@ -52,7 +52,7 @@ var notErased = map[string]string{
 	"documents.title": "content", "documents.external_id": "content", "documents.access": "of the domain", "documents.kind": "of the domain",
 	"grants.level": "of the domain", "members.role": "of the domain", "members.account_type": "of the domain", "members.status": "of the domain",
 	"notices.key": "IDs and step names", "notices.kind": "of the domain", "notices.reason": "of the domain",
-	"ownership_requests.status": "of the domain", "schedules.cron": "content", "schedules.kind": "of the domain",
+	"idempotency_keys.header": "where an answer's case is: IDs", "ownership_requests.status": "of the domain", "schedules.cron": "content", "schedules.kind": "of the domain",
 	"schedules.status": "of the domain", "sessions.status": "of the domain", "workspace_members.role": "of the domain",
 	"webhooks.url": "of the organization", "webhooks.description": "of the organization", "webhooks.events": "of the domain",
 	"webhooks.status": "of the domain", "webhooks.disabled_reason": "of the domain", "webhooks.secret_ref": "names a key",

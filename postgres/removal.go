@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"context"
+
 	"strconv"
 	"strings"
 	"time"
@@ -156,4 +158,14 @@ func (t *tx) judgeReturn(c *caseRow, adminRef string) (adminID string, err error
 		return "", err
 	}
 	return a.Member.ID, nil
+}
+
+// IsWorkspaceAdmin reports whether a member is an admin of a workspace.
+func (s *Store) IsWorkspaceAdmin(ctx context.Context, workspaceID, memberID string) (bool, error) {
+	var role offboarding.WorkspaceRole
+	err := s.inTx(ctx, "look up a role in a workspace", func(t *tx) error {
+		_, err := t.find(&role, selectWorkspaceRole, workspaceID, memberID)
+		return err
+	})
+	return role == offboarding.WorkspaceAdmin, err
 }

@@ -70,6 +70,7 @@ func New(mux *http.ServeMux, o Options) *API {
 	a := &API{huma: humago.New(mux, config), store: o.Store, cases: o.Cases, auth: o.Auth, webhooks: o.Webhooks, log: o.Log, now: o.Now, stopping: o.Stopping}
 	a.huma.UseMiddleware(a.trace)
 	a.members()
+	a.offboardings()
 	a.credentials()
 	a.oauth()
 	a.webhookRoutes()

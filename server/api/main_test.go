@@ -86,12 +86,18 @@ type stand struct {
 func newStand(t *testing.T) *stand {
 	t.Helper()
 	s := newStandWithoutWorker(t)
+	s.work(t)
+	return s
+}
+
+// work starts a worker.
+func (s *stand) work(t *testing.T) {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	w := worker.New(s.temporal, offboarding.TaskQueue, worker.Options{WorkerStopTimeout: time.Second})
 	workflows.Register(w, activities.New(s.store, s.cases, activities.LogNotifier{Log: quiet}, quiet))
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)
-	return s
 }
 
 // newStandWithoutWorker is a stand on which no case gets anywhere.

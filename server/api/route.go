@@ -1,9 +1,15 @@
 package api
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -41,6 +47,17 @@ func register[I, O any](a *API, access Access, op huma.Operation, handle func(co
 	op.Security = []map[string][]string{{"basic": {}}, {"bearer": {}}}
 	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
 		http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable)
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
+	write := writes(op)
+	if write {
+		describeKey(&op)
+	}
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = maxBody
+	}
+	op.BodyReadTimeout = -1 // read below; huma's deadline would go on and end the request
 	// Before the input is parsed: who may not call learns nothing about it.
 	op.Middlewares = append(op.Middlewares, func(hc huma.Context, next func(huma.Context)) {
 		if _, err := a.admit(hc.Context(), access); err != nil {
@@ -48,7 +65,13 @@ func register[I, O any](a *API, access Access, op huma.Operation, handle func(co
 			problem.Write(w, r, a.log, err) // with its headers, which huma leaves out here
 			return
 		}
-		next(hc)
+		a.readBody(hc, func(hc huma.Context) {
+			if write {
+				a.once(hc, next)
+				return
+			}
+			next(hc)
+		})
 	})
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		caller, err := a.admit(ctx, access)
@@ -59,8 +82,66 @@ func register[I, O any](a *API, access Access, op huma.Operation, handle func(co
 		if err != nil {
 			return nil, problem.From(ctx, a.log, err)
 		}
+		keep(ctx, out)
 		return out, nil
 	})
+	statuses, _ := op.Metadata[metaStatuses].([]int)
+	for _, status := range statuses {
+		same := *op.Responses[strconv.Itoa(cmp.Or(op.DefaultStatus, http.StatusOK))]
+		same.Description = http.StatusText(status)
+		op.Responses[strconv.Itoa(status)] = &same
+	}
+}
+
+// What else is said of a route, in its Metadata.
+const (
+	metaReads    = "changes nothing"
+	metaStatuses = "statuses"
+)
+
+// changesNothing marks a POST that only reads: its answers may have names in them,
+// and are not kept for repeats.
+var changesNothing = map[string]any{metaReads: true}
+
+// alsoAnswers says which statuses a route answers with beside its default.
+func alsoAnswers(statuses ...int) map[string]any { return map[string]any{metaStatuses: statuses} }
+
+// Bounds of a request's body, unless a route has others.
+const (
+	maxBody     = 256 << 10
+	bodyTimeout = 10 * time.Second
+)
+
+// writes reports whether a route changes something.
+func writes(op huma.Operation) bool {
+	return op.Method != http.MethodGet && op.Metadata[metaReads] == nil
+}
+
+// readBody reads the whole body within the route's bounds.
+func (a *API) readBody(hc huma.Context, next func(huma.Context)) {
+	r, w := humago.Unwrap(hc)
+	op := hc.Operation()
+	if r.Body == http.NoBody {
+		next(hc)
+		return
+	}
+	_ = hc.SetReadDeadline(time.Now().Add(bodyTimeout)) // a connection without deadlines is a test's
+	body, err := io.ReadAll(io.LimitReader(r.Body, op.MaxBodyBytes+1))
+	_ = hc.SetReadDeadline(time.Time{}) // else it would end the request while it is answered
+	switch {
+	case int64(len(body)) > op.MaxBodyBytes:
+		w.Header().Set("Connection", "close") // the rest of it is not read
+		err = offboarding.Refuse("", problem.CodeTooLarge, "", fmt.Sprintf("the body is larger than %d bytes", op.MaxBodyBytes))
+	case err != nil:
+		err = offboarding.Refuse("", offboarding.CodeInvalidArgument, "", "the body did not arrive whole")
+	}
+	if err != nil {
+		problem.Write(w, r, a.log, err)
+		return
+	}
+	r = r.WithContext(r.Context())
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	next(humago.NewContext(op, r, w))
 }
 
 // admit finds the caller and judges whether the route is open to them.

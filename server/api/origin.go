@@ -1,0 +1,36 @@
+package api
+
+import (
+	"unicode/utf8"
+
+	"handover/offboarding"
+)
+
+// OriginInput is where a request comes from (rule O1, seed 003): a part of the
+// input of every route that writes.
+type OriginInput struct {
+	Source string `header:"Handover-Integration-Source" maxLength:"400" doc:"Who calls, where it is no person: TYPE,OrgName,SourceName with TYPE AI, SCRIPT or APPLICATION. Kept in the audit" example:"SCRIPT,Acme,hr-sync"`
+	Seed   string `header:"Smartsheet-Integration-Source" maxLength:"400" doc:"The same under its other name"`
+}
+
+// origin is what the headers say, or what is wrong with them.
+func (o OriginInput) origin() (string, []offboarding.Violation) {
+	origin := o.Source
+	switch {
+	case origin == "":
+		origin = o.Seed
+	case o.Seed != "" && o.Seed != o.Source:
+		return "", malformedOrigin("Handover-Integration-Source and smartsheet-integration-source say different things")
+	}
+	if violations := offboarding.CheckOrigin(origin); len(violations) > 0 {
+		return "", violations
+	}
+	if !utf8.ValidString(origin) {
+		return "", malformedOrigin("origin is not UTF-8")
+	}
+	return origin, nil
+}
+
+func malformedOrigin(message string) []offboarding.Violation {
+	return offboarding.Refuse("O1", offboarding.CodeInvalidArgument, "origin", message).Violations
+}
