@@ -43,6 +43,7 @@ it ended. DATABASE_URL and TEMPORAL_ADDRESS name servers to use instead of own o
 	flags.StringVar(&options.UIAddress, "ui-listen", "127.0.0.1:8233", "`host:port` of Temporal's web UI; empty for none")
 	flags.StringVar(&options.HealthAddress, "health-address", "127.0.0.1:8081", "`host:port` of /livez, /readyz and /metrics")
 	flags.StringVar(&options.ServerAddress, "listen-address", "127.0.0.1:8080", "`host:port` of the HTTP API; empty for none")
+	flags.StringVar(&options.SignInAddress, "sign-in-listen", "127.0.0.1:8090", "`host:port` of the identity provider that signs people in, on this machine only")
 	return cmd
 }
 
@@ -75,6 +76,9 @@ func up(cmd *cobra.Command, options app.StackOptions) error {
 	}
 	if address := stack.ServerAddress(); address != "" {
 		say("  HTTP API   http://%s   (its description: /openapi.json)", address)
+	}
+	if login, provider := stack.SignInURL(); login != "" {
+		say("  sign in    %s   (asks %s, which believes everybody)", login, provider)
 	}
 	say("  health     http://%s/readyz", options.HealthAddress)
 	say("  starter    finds this stack by itself when it is run in this folder:")

@@ -7,6 +7,7 @@ ALTER TABLE credentials
 ALTER TABLE sessions
     ADD COLUMN token_hash bytea CHECK (length(token_hash) = 32);   -- NULL: of another product, opens nothing here
 CREATE UNIQUE INDEX sessions_token_key ON sessions (token_hash) WHERE token_hash IS NOT NULL;
+CREATE INDEX members_sign_in_idx ON members (lower(email)) WHERE status = 'active'; -- who signs in is known by an address
 
 -- Tokens that a credential was given by /oauth/token. They open what the credential
 -- does, while it does, until they expire; rows that have expired go with the next.
@@ -21,6 +22,7 @@ CREATE INDEX access_tokens_credential_idx ON access_tokens (credential_id, expir
 
 -- +goose Down
 DROP TABLE access_tokens;
+DROP INDEX members_sign_in_idx;
 DROP INDEX sessions_token_key;
 ALTER TABLE sessions DROP COLUMN token_hash;
 ALTER TABLE credentials DROP COLUMN secret_hash;

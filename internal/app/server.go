@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,7 +121,12 @@ func (s *Server) handler(cfg *config.Config) (http.Handler, error) {
 	})
 	callers := auth.New(auth.Options{
 		Store: s.store, Log: s.log, Rate: cfg.Server.RateLimit, Proxies: cfg.Server.TrustedProxies,
+		PublicURL: cmp.Or(cfg.Server.PublicURL, "http://"+s.Address()),
+		Provider: auth.Provider{
+			Issuer: cfg.Server.OIDC.Issuer, ClientID: cfg.Server.OIDC.ClientID, ClientSecret: cfg.Server.OIDC.ClientSecret.Reveal(),
+		},
 	})
+	callers.Register(mux)
 	api.New(mux, api.Options{Store: s.store, Cases: cases.New(s.client), Auth: callers, Webhooks: s.webhooks, Log: s.log, Stopping: s.stopping})
 	return s.tells.HTTP(mux, problem.Track(s.log, callers.Authenticate(mux)))
 }

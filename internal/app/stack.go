@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -15,10 +16,12 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 
 	"handover/internal/config"
+	"handover/internal/devidp"
 	"handover/internal/dirlock"
 	"handover/internal/pgserver"
 	"handover/internal/telemetry"
 	"handover/internal/temporalserver"
+	"handover/offboarding"
 	"handover/postgres"
 	"handover/schema"
 	"handover/webhook"
@@ -35,6 +38,9 @@ type StackOptions struct {
 	HealthAddress string
 	// ServerAddress is where the HTTP API listens, empty for none.
 	ServerAddress string
+	// SignInAddress is where the local identity provider listens that signs people
+	// in; empty is a free port.
+	SignInAddress string
 	Log           *slog.Logger
 }
 
@@ -48,7 +54,8 @@ type Stack struct {
 	drop     func() error           // removes a throw-away database on a server that is not the stack's, else nil
 	options  client.Options
 	worker   *Worker
-	server   *Server // nil where nothing is to listen
+	server   *Server        // nil where nothing is to listen
+	people   *devidp.Server // signs people in, nil without the server
 	tells    *telemetry.Telemetry
 	log      *slog.Logger
 	file     string // says how to reach the stack
@@ -124,6 +131,10 @@ func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
 		return nil, err
 	}
 	if o.ServerAddress != "" {
+		if s.people, err = devidp.Start(ctx, devidp.Options{Address: cmp.Or(o.SignInAddress, "127.0.0.1:0"), People: s.listPeople}); err != nil {
+			return nil, err
+		}
+		cfg.Server.OIDC = config.OIDC{Issuer: s.people.Issuer(), ClientID: devidp.ClientID, ClientSecret: devidp.ClientSecret}
 		if s.server, err = startServer(ctx, cfg, o.Log, s.tells); err != nil {
 			return nil, err
 		}
@@ -211,6 +222,26 @@ func (s *Stack) ServerAddress() string {
 	return s.server.Address()
 }
 
+// SignInURL is where people sign in, and the identity provider that asks who they
+// are; "" for nowhere.
+func (s *Stack) SignInURL() (login, provider string) {
+	if s.server == nil {
+		return "", ""
+	}
+	return "http://" + s.server.Address() + "/auth/login", s.people.Issuer()
+}
+
+// listPeople are those whom the local identity provider offers: the first active
+// members; others are typed.
+func (s *Stack) listPeople(ctx context.Context) ([]devidp.Person, error) {
+	page, err := s.Store().Members(ctx, offboarding.MemberFilter{})
+	people := make([]devidp.Person, len(page.Items))
+	for i, m := range page.Items {
+		people[i] = devidp.Person{Email: m.Email, Name: m.DisplayName, About: string(m.Role)}
+	}
+	return people, err
+}
+
 // DatabaseURL is how to reach the database; it may hold a password.
 func (s *Stack) DatabaseURL() string { return s.database }
 
@@ -227,6 +258,9 @@ func (s *Stack) Close() error {
 	}
 	if s.server != nil {
 		errs = append(errs, s.server.Close())
+	}
+	if s.people != nil {
+		errs = append(errs, s.people.Close())
 	}
 	if s.worker != nil {
 		errs = append(errs, s.worker.Close())

@@ -87,6 +87,10 @@ type Server struct {
 	DrainTimeout time.Duration
 	// RateLimit is how many requests a second each caller may make, 0 for no limit.
 	RateLimit int
+	// PublicURL is where callers reach the server, "" for where it listens.
+	PublicURL string
+	// OIDC is who signs people in; without an issuer nobody does.
+	OIDC OIDC
 	// TrustedProxies are networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 }
@@ -99,6 +103,13 @@ type Webhooks struct {
 	// AllowPrivate lets webhooks be plain HTTP and go to addresses that are not of the
 	// internet.
 	AllowPrivate bool
+}
+
+// OIDC is an OpenID Connect provider, and what it knows the server by.
+type OIDC struct {
+	Issuer       string
+	ClientID     string
+	ClientSecret Secret
 }
 
 // Secret is a value that formats, logs and marshals as "[secret]".

@@ -29,6 +29,10 @@ const (
 	flagActivities       = "max-concurrent-activities"
 	flagLocalActivities  = "max-concurrent-local-activities"
 	flagListenAddress    = "listen-address"
+	flagPublicURL        = "public-url"
+	flagOIDCIssuer       = "oidc-issuer"
+	flagOIDCClientID     = "oidc-client-id"
+	flagOIDCClientSecret = "oidc-client-secret"
 	flagRateLimit        = "rate-limit"
 	flagTrustedProxies   = "trusted-proxies"
 	flagSecretKey        = "secret-key"
@@ -50,6 +54,10 @@ var settings = []setting{
 	{flagLocalActivities, "HANDOVER_MAX_CONCURRENT_LOCAL_ACTIVITIES", "0", "local activities at once, a `number`; 0: the SDK's default", WorkerGroup},
 	{flagHealthAddress, "HANDOVER_HEALTH_ADDRESS", "127.0.0.1:8082", "`host:port` of /livez, /readyz and /metrics", ServerGroup},
 	{flagListenAddress, "HANDOVER_LISTEN_ADDRESS", "127.0.0.1:8080", "`host:port` of the HTTP API", ServerGroup},
+	{flagPublicURL, "HANDOVER_PUBLIC_URL", "", "`url` at which callers reach the server, such as https://handover.example.com", ServerGroup},
+	{flagOIDCIssuer, "HANDOVER_OIDC_ISSUER", "", "OpenID Connect provider that signs people in, a `url`; none: nobody signs in", ServerGroup},
+	{flagOIDCClientID, "HANDOVER_OIDC_CLIENT_ID", "", "`id` under which the provider knows the server", ServerGroup},
+	{flagOIDCClientSecret, "HANDOVER_OIDC_CLIENT_SECRET", "", "`secret` that the provider has given the server", ServerGroup},
 	{flagRateLimit, "HANDOVER_RATE_LIMIT", "50", "requests a second that each caller may make, a `number`; 0: no limit", ServerGroup},
 	{flagTrustedProxies, "HANDOVER_TRUSTED_PROXIES", "", "`networks` whose X-Forwarded-For is believed, separated by commas, such as 10.0.0.0/8", ServerGroup},
 	{flagSecretKey, "HANDOVER_SECRET_KEY", "", "`keys` in base64 that webhooks are signed by, the first for new secrets, separated by commas; empty: no webhooks", WorkerGroup | ServerGroup},

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -89,10 +90,41 @@ func (r *reader) server() Server {
 	r.checkAddress(address, source)
 	health, source := r.value(flagHealthAddress)
 	r.checkAddress(health, source)
+	public := strings.TrimSuffix(r.url(flagPublicURL), "/")
 	return Server{
-		Address: address, HealthAddress: health, DrainTimeout: r.duration(flagDrainTimeout),
+		PublicURL: public, OIDC: r.oidc(public), Address: address, HealthAddress: health, DrainTimeout: r.duration(flagDrainTimeout),
 		RateLimit: r.number(flagRateLimit, 0), TrustedProxies: r.networks(flagTrustedProxies),
 	}
+}
+
+// oidc needs all of its settings or none, and a public URL for the way back.
+func (r *reader) oidc(publicURL string) OIDC {
+	var o OIDC
+	o.Issuer = r.url(flagOIDCIssuer)
+	id, _ := r.value(flagOIDCClientID)
+	secret, _ := r.value(flagOIDCClientSecret)
+	o.ClientID, o.ClientSecret = id, Secret(secret)
+	if o.Issuer == "" {
+		return OIDC{}
+	}
+	for _, needed := range [][2]string{
+		{id, "HANDOVER_OIDC_CLIENT_ID"}, {secret, "HANDOVER_OIDC_CLIENT_SECRET"}, {publicURL, "HANDOVER_PUBLIC_URL"},
+	} {
+		if needed[0] == "" {
+			r.mistake(needed[1], "is missing: HANDOVER_OIDC_ISSUER needs it")
+		}
+	}
+	return o
+}
+
+// url is an http or https URL without anything behind its path, "" for none.
+func (r *reader) url(flag string) string {
+	text, source := r.value(flag)
+	u, err := url.Parse(text)
+	if text != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "") {
+		r.mistake(source, "is not a URL such as https://handover.example.com")
+	}
+	return text
 }
 
 func (r *reader) networks(flag string) (networks []netip.Prefix) {

@@ -44,7 +44,7 @@ func register[I, O any](a *API, access Access, op huma.Operation, handle func(co
 		panic(op.Method + " " + op.Path + " does not say who may call it")
 	}
 	a.Routes = append(a.Routes, Route{Method: op.Method, Path: op.Path, Access: access})
-	op.Security = []map[string][]string{{"basic": {}}, {"bearer": {}}}
+	op.Security = []map[string][]string{{"basic": {}}, {"bearer": {}}, {"session": {}}}
 	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden,
 		http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	if op.Responses == nil {

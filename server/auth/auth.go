@@ -25,6 +25,10 @@ type Options struct {
 	Rate int
 	// Proxies are networks whose X-Forwarded-For is believed.
 	Proxies []netip.Prefix
+	// PublicURL is where people reach the server, without a slash at the end.
+	PublicURL string
+	// Provider signs people in; without an issuer nobody signs in.
+	Provider Provider
 }
 
 // Auth tells who is calling.
@@ -35,6 +39,8 @@ type Auth struct {
 	proxies []netip.Prefix
 	callers *Limiter // by credential, session or, where nobody is known, address
 	guesses *Limiter // by address and client ID: secrets that were wrong
+	origins *http.CrossOriginProtection
+	people  people
 }
 
 // Wrong secrets of one client ID from one address.
@@ -51,6 +57,7 @@ func New(o Options) *Auth {
 	return &Auth{
 		store: o.Store, log: o.Log, now: o.Now, proxies: o.Proxies,
 		callers: NewLimiter(float64(o.Rate), 2*o.Rate), guesses: NewLimiter(guessesPerSec, guessesAtOnce),
+		origins: origins(o.PublicURL), people: people{url: o.PublicURL, provider: o.Provider},
 	}
 }
 
@@ -80,9 +87,12 @@ func (a *Auth) Authenticate(next http.Handler) http.Handler {
 func (a *Auth) caller(r *http.Request, from string, at time.Time) (*Caller, error) {
 	headers := r.Header.Values("Authorization")
 	if len(headers) == 0 {
-		return nil, nil
+		return a.session(r, at)
 	}
 	if id, secret, ok := r.BasicAuth(); ok && len(headers) == 1 {
+		if err := a.sameOrigin(r); err != nil { // browsers send it along by themselves, once they know it
+			return nil, err
+		}
 		return callerOf(a.credential(r.Context(), from, id, secret, at))
 	}
 	scheme, token, _ := strings.Cut(headers[0], " ")
@@ -141,7 +151,7 @@ func Matches(i *offboarding.Identity, secret string) bool {
 func (a *Auth) admit(ctx context.Context, i *offboarding.Identity, at time.Time) error {
 	switch {
 	case !i.Live(at):
-		return problem.New(ctx, problem.CodeInvalidRequest, "the credential is revoked, or its member is not active").
+		return problem.New(ctx, problem.CodeInvalidRequest, "the credential or session is revoked, or its member is not active").
 			With("WWW-Authenticate", challenge)
 	case i.Kind == offboarding.CredentialEmbed:
 		return offboarding.Refuse("", offboarding.CodeNotAuthorized, "", "an embed credential does not call the API")

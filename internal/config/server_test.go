@@ -1,0 +1,39 @@
+package config_test
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"handover/internal/config"
+)
+
+func TestServerSettings(t *testing.T) {
+	t.Parallel()
+	c, err := load(t, config.ServerGroup, environment{})
+	require.NoError(t, err)
+	require.Equal(t, 50, c.Server.RateLimit)
+	require.Empty(t, c.Server.OIDC)
+	c, err = load(t, config.ServerGroup, environment{
+		"HANDOVER_PUBLIC_URL": "https://handover.example/", "HANDOVER_OIDC_ISSUER": "https://id.example/", "HANDOVER_OIDC_CLIENT_ID": "us",
+		"HANDOVER_OIDC_CLIENT_SECRET": "hunter2", "HANDOVER_TRUSTED_PROXIES": "10.0.0.0/8, fd00::/8", "HANDOVER_RATE_LIMIT": "0",
+	})
+	require.NoError(t, err)
+	require.Equal(t, "https://handover.example", c.Server.PublicURL)
+	require.Equal(t, config.OIDC{Issuer: "https://id.example/", ClientID: "us", ClientSecret: "hunter2"}, c.Server.OIDC, "an issuer is compared as it is")
+	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}, c.Server.TrustedProxies)
+	require.Zero(t, c.Server.RateLimit)
+
+	_, err = load(t, config.ServerGroup, environment{
+		"HANDOVER_OIDC_ISSUER": "https://id.example", "HANDOVER_TRUSTED_PROXIES": "10.0.0.1", "HANDOVER_RATE_LIMIT": "-1",
+	})
+	for _, want := range []string{
+		"HANDOVER_OIDC_CLIENT_ID: is missing", "HANDOVER_OIDC_CLIENT_SECRET: is missing", "HANDOVER_PUBLIC_URL: is missing",
+		"HANDOVER_TRUSTED_PROXIES: ", "HANDOVER_RATE_LIMIT: ",
+	} {
+		require.ErrorContains(t, err, want)
+	}
+	_, err = load(t, config.ServerGroup, environment{"HANDOVER_PUBLIC_URL": "handover.example"})
+	require.ErrorContains(t, err, "HANDOVER_PUBLIC_URL: ")
+}
