@@ -126,9 +126,6 @@ func CheckRequest(r Request) []Violation {
 		f.bad("E1", "member_id", "member_id is required")
 	}
 	f.provider(r.Provider)
-	if r.Provider != "" && r.WorkspaceID != "" {
-		f.bad("W1", "provider", "provider goes with an offboarding, not with a removal from a workspace")
-	}
 	if r.RequestedBy == "" && r.Provider == "" {
 		f.bad("A1", "requested_by", "requested_by is required")
 	}

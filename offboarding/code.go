@@ -32,6 +32,7 @@ const (
 	CodeBulkLimitExceeded   Code = "bulk_limit_exceeded"     // B1
 	CodeSeatLimitExceeded   Code = "seat_limit_exceeded"     // R1
 	CodeIDPAuthentication   Code = "idp_authentication"      // R2
+	CodeAlreadyExists       Code = "already_exists"          // a member or group under a name that another has
 	CodeAlreadyActive       Code = "already_active"          // a reactivation of a member who is active
 	CodeWorkspaceNotFound   Code = "workspace_not_found"     // W1
 	CodeNotInWorkspace      Code = "not_in_workspace"        // W1

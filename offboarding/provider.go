@@ -52,6 +52,18 @@ func JudgeAsker(actor Actor, provider string, o Organization, member *Member) []
 	return violations
 }
 
+// JudgeAskerIn judges who asks for something that concerns a member's place in a
+// workspace, or their account where workspaceID is "". The identity provider that
+// the organization has keeps its workspaces (rule W1), whoever manages the member.
+func JudgeAskerIn(workspaceID string, actor Actor, provider string, o Organization, member *Member) []Violation {
+	if workspaceID == "" || provider == "" || member == nil {
+		return JudgeAsker(actor, provider, o, member)
+	}
+	managed := *member
+	managed.ManagedBy = o.IdentityProvider
+	return JudgeAsker(actor, provider, o, &managed)
+}
+
 // JudgeProvidersCase judges rule E5 of an admin who would move or cancel an
 // offboarding that waits for its time: what the identity provider has asked for
 // is moved and canceled from there.

@@ -36,7 +36,7 @@ type RemovalFacts struct {
 // (A3, E3 to E5) do not speak: contractors of another domain are removed too.
 func AdmitRemoval(r Request, f RemovalFacts, now time.Time) (Plan, error) {
 	violations := CheckRequest(r)
-	violations = append(violations, JudgeAuthority(f.Actor, f.Leaver)...)
+	violations = append(violations, JudgeAskerIn(r.WorkspaceID, f.Actor, r.Provider, f.Organization, f.Leaver)...)
 	violations = append(violations, JudgeRemoval(f)...)
 	if f.Leaver == nil {
 		return Plan{}, RefusalOf(violations)
@@ -70,13 +70,16 @@ func JudgeRemoval(f RemovalFacts) []Violation {
 // RestorationFacts is what the rules need to know to put a member back into the
 // workspace that a case removed them from.
 type RestorationFacts struct {
-	Admin  Actor
-	Leaver *Member
+	WorkspaceID  string
+	Admin        Actor
+	Provider     string // on whose behalf, "" for the admin's own
+	Organization Organization
+	Leaver       *Member
 }
 
-// JudgeRestoration judges rules A1, A2, A4 and W1.
+// JudgeRestoration judges rules A1, A2, A4, E5 and W1.
 func JudgeRestoration(f RestorationFacts) error {
-	violations := ofAdmin(JudgeAuthority(f.Admin, f.Leaver))
+	violations := ofAdmin(JudgeAskerIn(f.WorkspaceID, f.Admin, f.Provider, f.Organization, f.Leaver))
 	if !f.Leaver.Active() {
 		violations = append(violations, Violation{
 			Rule: "W1", Code: CodeAlreadyInactive, Field: "member_id", Message: "the member is not active in the organization",

@@ -61,7 +61,7 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 	if err != nil {
 		return offboarding.Admission{}, err
 	}
-	if f.Leaver != nil && len(offboarding.JudgeAsker(f.Actor, in.Request.Provider, f.Organization, f.Leaver)) == 0 {
+	if f.Leaver != nil && len(offboarding.JudgeAskerIn(workspaceID, f.Actor, in.Request.Provider, f.Organization, f.Leaver)) == 0 {
 		if found, err := t.find(&c, selectOpenCase, f.Leaver.ID, workspaceID); err != nil {
 			return offboarding.Admission{}, err
 		} else if found {

@@ -212,7 +212,7 @@ func (t *tx) eligibility(f *offboarding.AdmissionFacts, newOwner string, now tim
 // admissionFacts loads what the rules need to judge a start.
 func (t *tx) admissionFacts(r offboarding.Request, now time.Time) (offboarding.AdmissionFacts, error) {
 	var f offboarding.AdmissionFacts
-	if r.Provider != "" && r.WorkspaceID == "" {
+	if r.Provider != "" {
 		f.FromProvider = true
 		var err error
 		if f.Actor, f.Leaver, err = t.providersLeaver(r); err != nil || f.Leaver == nil {

@@ -123,7 +123,7 @@ func noDocument() error {
 	return offboarding.Refuse("C2", offboarding.CodeNoAccess, "document_id", "there is no such document in reach")
 }
 
-const findWorkspaceBy = `SELECT w.id, w.organization_id, w.external_id, w.name FROM workspaces w WHERE (w.external_id = $1 OR w.id::text = $1)`
+const findWorkspaceBy = `SELECT w.id, w.organization_id, w.external_id, w.name FROM workspaces w WHERE w.deleted_at IS NULL AND (w.external_id = $1 OR w.id::text = $1)`
 
 // FindWorkspace finds a workspace by ID or external ID, with or without the prefix
 // "external:". organizations are slugs or IDs, none for all.

@@ -45,7 +45,7 @@ func (t *tx) judge(out *offboarding.Preview, r offboarding.Request, f offboardin
 		return err
 	}
 	out.WorkspaceID = workspaceID
-	if f.Leaver != nil && len(offboarding.JudgeAsker(f.Actor, r.Provider, f.Organization, f.Leaver)) == 0 {
+	if f.Leaver != nil && len(offboarding.JudgeAskerIn(workspaceID, f.Actor, r.Provider, f.Organization, f.Leaver)) == 0 {
 		if open, err := t.find(&out.OpenCaseID, selectOpenCaseID, f.Leaver.ID, workspaceID); err != nil || open {
 			return err
 		}

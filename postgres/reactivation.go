@@ -29,7 +29,7 @@ func (s *Store) AuthorizeReactivation(ctx context.Context, in offboarding.Reacti
 			return "", wrongPhase(c)
 		}
 		if c.WorkspaceID != "" {
-			return t.judgeReturn(c, in.Message.AdminID)
+			return t.judgeReturn(c, in.Message)
 		}
 		f, err := t.reactivationFacts(c, in.Message)
 		if err != nil {
@@ -85,7 +85,7 @@ func (t *tx) markReactivated(c *caseRow, r offboarding.Reactivation, at time.Tim
 // and answers with the admin.
 func (t *tx) comeBack(c *caseRow, in offboarding.ReactivateInput) (admin string, err error) {
 	if c.WorkspaceID != "" {
-		if admin, err = t.judgeReturn(c, in.Message.AdminID); err != nil {
+		if admin, err = t.judgeReturn(c, in.Message); err != nil {
 			return "", err
 		}
 		return admin, t.putBack(c, in, admin)

@@ -29,8 +29,8 @@ func scoped(workspaceID, query string, args []any) (string, []any) {
 }
 
 const (
-	selectWorkspace     = `SELECT id FROM workspaces WHERE organization_id = $1 AND id = $2`
-	selectWorkspaceBy   = `SELECT id FROM workspaces WHERE organization_id = $1 AND external_id = $2`
+	selectWorkspace     = `SELECT id FROM workspaces WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL`
+	selectWorkspaceBy   = `SELECT id FROM workspaces WHERE organization_id = $1 AND external_id = $2 AND deleted_at IS NULL`
 	selectWorkspaceRole = `SELECT role FROM workspace_members WHERE workspace_id = $1 AND member_id = $2`
 )
 
@@ -149,12 +149,15 @@ func (t *tx) putBack(c *caseRow, in offboarding.ReactivateInput, admin string) e
 }
 
 // judgeReturn judges who may put the member back, and answers with the admin.
-func (t *tx) judgeReturn(c *caseRow, adminRef string) (adminID string, err error) {
-	a, err := t.actingOn(c, adminRef)
+func (t *tx) judgeReturn(c *caseRow, m offboarding.Reactivate) (adminID string, err error) {
+	a, err := t.asking(c, m.AdminID, m.Provider)
 	if err != nil {
 		return "", err
 	}
-	if err := offboarding.JudgeRestoration(offboarding.RestorationFacts{Admin: a.Actor, Leaver: a.leaver}); err != nil {
+	f := offboarding.RestorationFacts{
+		WorkspaceID: c.WorkspaceID, Admin: a.Actor, Provider: m.Provider, Organization: a.organization, Leaver: a.leaver,
+	}
+	if err := offboarding.JudgeRestoration(f); err != nil {
 		return "", err
 	}
 	return a.Member.ID, nil

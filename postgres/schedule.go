@@ -9,14 +9,11 @@ import (
 // askingToMove judges who would reschedule or cancel a case that waits for its
 // effective time.
 func (t *tx) askingToMove(c *caseRow, adminRef, provider string) (acting, error) {
-	if c.WorkspaceID != "" {
-		provider = "" // of accounts, not of workspaces
-	}
 	f, err := t.asking(c, adminRef, provider)
 	if err != nil {
 		return f, err
 	}
-	violations := offboarding.JudgeAsker(f.Actor, provider, f.organization, f.leaver)
+	violations := offboarding.JudgeAskerIn(c.WorkspaceID, f.Actor, provider, f.organization, f.leaver)
 	return f, f.refusal(append(violations, offboarding.JudgeProvidersCase(c.Provider, provider)...))
 }
 

@@ -100,7 +100,9 @@ func (s *Store) ScimTokens(ctx context.Context, f offboarding.ScimTokenFilter) (
 	}
 	limit := pageSize(f.Limit)
 	return page(ctx, s, "list SCIM tokens", listScimTokens+c.where("k.id", limit+1), c, limit,
-		func(k *offboarding.ScimToken) []*time.Time { return []*time.Time{&k.CreatedAt, k.LastUsedAt, k.RevokedAt} },
+		func(k *offboarding.ScimToken) []*time.Time {
+			return []*time.Time{&k.CreatedAt, k.LastUsedAt, k.RevokedAt}
+		},
 		func(k offboarding.ScimToken) string { return k.ID })
 }
 

@@ -62,6 +62,7 @@ var Meanings = []Meaning{
 	{offboarding.CodeIDPAuthentication, 2010, http.StatusConflict, "An identity provider authenticates the organization"},
 	{offboarding.CodeSeatLimitExceeded, 2011, http.StatusConflict, "No seat is free"},
 	{offboarding.CodeWorkspaceNotFound, 2012, http.StatusNotFound, "There is no such workspace in reach"},
+	{offboarding.CodeAlreadyExists, 2014, http.StatusConflict, "Another one has that name"},
 	{offboarding.CodeNotInWorkspace, 2013, http.StatusConflict, "The member is not in the workspace"},
 
 	{offboarding.CodeNewOwnerNotEligible, 3001, http.StatusConflict, "The new owner is not eligible"},

@@ -1,0 +1,423 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"time"
+
+	"handover/offboarding"
+)
+
+const (
+	// getsIn tells whether a member m is active and not about to lose it: while a case waits for sessions to end (rule S1), the
+	// provider has its way already.
+	getsIn = `(m.status = 'active' AND NOT EXISTS (SELECT 1 FROM cases c
+		WHERE c.member_id = m.id AND c.workspace_id IS NULL AND c.closed_at IS NULL AND c.phase = 'revoking'))`
+	userName = `lower(coalesce(m.user_name, m.email))` // as the index has it
+
+	selectProvisioned = `SELECT ` + memberColumns + `, coalesce(m.user_name, m.email) AS user_name, coalesce(m.provider_id, '') AS provider_id,
+		m.profile, ` + getsIn + ` AS gets_in, m.deprovisioned_at IS NOT NULL AS gone, m.created_at,
+		greatest(m.created_at, m.updated_at, m.deactivated_at) AS updated_at FROM members m`
+	// The provider does not see who is deleted, by whomever.
+	provisionable = ` WHERE m.organization_id = $1 AND m.status <> 'deleted' AND m.deprovisioned_at IS NULL`
+
+	selectAccount  = selectProvisioned + provisionable + ` AND m.id = $2`
+	lockAccount    = selectProvisioned + ` WHERE m.organization_id = $1 AND m.status <> 'deleted' AND m.id = $2 FOR NO KEY UPDATE OF m`
+	selectAccounts = selectProvisioned + ` WHERE m.organization_id = $1 AND m.status <> 'deleted'
+		AND (` + userName + ` = lower($2) OR lower(m.email) = lower($3) OR m.provider_id = nullif($4, ''))
+		ORDER BY m.deprovisioned_at IS NOT NULL, ` + userName + ` <> lower($2), m.id FOR NO KEY UPDATE OF m`
+)
+
+// provisionedRow is a member as the provider sees them, as stored.
+type provisionedRow struct {
+	offboarding.Member
+	UserName   string    `db:"user_name"`
+	ProviderID string    `db:"provider_id"`
+	Profile    []byte    `db:"profile"`
+	GetsIn     bool      `db:"gets_in"`
+	Gone       bool      `db:"gone"` // the provider has deleted the account
+	CreatedAt  time.Time `db:"created_at"`
+	UpdatedAt  time.Time `db:"updated_at"`
+}
+
+// provisioned reads a row. Of a member whom no provider has written yet, the
+// profile is made of what there is.
+func (r *provisionedRow) provisioned() (offboarding.Provisioned, error) {
+	p := offboarding.Provisioned{Member: r.Member, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}
+	p.Account = offboarding.Account{UserName: r.UserName, ProviderID: r.ProviderID, Active: r.GetsIn, ManagerID: r.ManagerID}
+	if string(r.Profile) == "{}" {
+		p.Account.Profile = offboarding.Profile{
+			Formatted: r.DisplayName, DisplayName: r.DisplayName, TimeZone: r.TimeZone,
+			Emails: []offboarding.Address{{Email: r.Email, Type: "work", Primary: true}},
+		}
+		return p, nil
+	}
+	if err := json.Unmarshal(r.Profile, &p.Account.Profile); err != nil {
+		return p, fmt.Errorf("the profile of a member cannot be read: %w", err)
+	}
+	return p, nil
+}
+
+// noAccount is the answer for everybody whom the provider does not see, another
+// tenant's members too.
+func noAccount() error {
+	return offboarding.Refuse("E1", offboarding.CodeMemberNotFound, "id", "there is no such user")
+}
+
+func (t *tx) account(query, organizationID, id string) (*provisionedRow, error) {
+	if !isID(id) {
+		return nil, noAccount()
+	}
+	var row provisionedRow
+	found, err := t.find(&row, query, organizationID, id)
+	if err == nil && (!found || row.Gone) {
+		err = noAccount()
+	}
+	return &row, err
+}
+
+// Account is a member as the organization's identity provider sees them.
+func (s *Store) Account(ctx context.Context, organizationID, id string) (out offboarding.Provisioned, err error) {
+	err = s.inTx(ctx, "read an account", func(t *tx) error {
+		row, err := t.account(selectAccount, organizationID, id)
+		if err == nil {
+			out, err = row.provisioned()
+		}
+		return err
+	})
+	return out, err
+}
+
+// Accounts lists the members whom the provider sees, and counts them all.
+func (s *Store) Accounts(ctx context.Context, f offboarding.ProvisionFilter) (out []offboarding.Provisioned, total int, err error) {
+	c := &conditions{args: []any{f.OrganizationID}}
+	if err := c.provisioned(f.Condition, memberFields); err != nil {
+		return nil, 0, err
+	}
+	err = s.inTx(ctx, "list accounts", func(t *tx) error {
+		var rows []provisionedRow
+		if total, err = provisionedPage(t, &rows, `FROM members m`+provisionable, selectProvisioned+provisionable, c, "m.id", f); err != nil {
+			return err
+		}
+		out = make([]offboarding.Provisioned, len(rows))
+		for i := range rows {
+			if out[i], err = rows[i].provisioned(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return out, total, err
+}
+
+const (
+	insertAccount = `INSERT INTO members (id, organization_id, external_id, email, display_name, role, account_type, status, manager_id, managed_by,
+		time_zone, created_at, deactivated_at, user_name, provider_id, profile, updated_at)
+	VALUES ($1, $2, CASE WHEN $3 <> '' AND NOT EXISTS (SELECT 1 FROM members m WHERE m.organization_id = $2 AND m.external_id = $3) THEN $3
+			ELSE 'scim:' || $1::text END, $4, $5, $6, $7, $8, nullif($9, '')::uuid, $10, $11, $12, $13, $14, nullif($3, ''), $15, $12)`
+	updateAccount = `UPDATE members SET user_name = $2, provider_id = nullif($3, ''), email = $4, display_name = $5, manager_id = nullif($6, '')::uuid,
+		time_zone = $7, profile = $8, managed_by = $9, updated_at = $10, deprovisioned_at = NULL WHERE id = $1`
+)
+
+// CreateAccount makes a member whom the provider manages, with the role and the
+// account type of the organization's settings. One whom the provider has deleted,
+// under the same userName, address or externalId, comes back instead. Another's
+// userName, address or externalId is refused with already_exists.
+func (s *Store) CreateAccount(
+	ctx context.Context, p offboarding.Provisioner, a offboarding.Account, at time.Time,
+) (out offboarding.Provisioned, next offboarding.Next, err error) {
+	at = at.Truncate(time.Microsecond)
+	err = s.inTx(ctx, "create an account", func(t *tx) error {
+		if violations := offboarding.CheckAccount(a); len(violations) > 0 {
+			return offboarding.RefusalOf(violations)
+		}
+		var same []provisionedRow
+		if err := t.list(&same, selectAccounts, p.OrganizationID, a.UserName, a.Email(), a.ProviderID); err != nil {
+			return err
+		}
+		if len(same) > 0 {
+			if !same[0].Gone {
+				return taken(&same[0], a)
+			}
+			if next, err = t.writeAccount(p, &same[0], a, at); err != nil {
+				return err
+			}
+			out, err = t.readAccount(p.OrganizationID, same[0].ID)
+			return err
+		}
+		out, err = t.insertAccount(p, a, at)
+		return err
+	})
+	return out, next, err
+}
+
+// taken says what of an account another has.
+func taken(other *provisionedRow, a offboarding.Account) error {
+	field := "emails"
+	switch {
+	case offboarding.SameAddress(a.UserName, other.UserName):
+		field = "userName"
+	case a.ProviderID != "" && a.ProviderID == other.ProviderID:
+		field = "externalId"
+	}
+	return offboarding.Refuse("", offboarding.CodeAlreadyExists, field, "another user has this "+field)
+}
+
+func (t *tx) insertAccount(p offboarding.Provisioner, a offboarding.Account, at time.Time) (offboarding.Provisioned, error) {
+	var none offboarding.Provisioned
+	var locked string
+	if err := t.get(&locked, lockOrganization, p.OrganizationID); err != nil { // seats are counted one after the other (rule R1)
+		return none, err
+	}
+	o, err := t.organization(p.OrganizationID)
+	if err != nil {
+		return none, err
+	}
+	var active int
+	if err := t.get(&active, countActiveMembers, p.OrganizationID); err != nil {
+		return none, err
+	}
+	if violations := offboarding.JudgeCreation(a, o, active); len(violations) > 0 {
+		return none, offboarding.RefusalOf(violations)
+	}
+	id := newID().String()
+	if a.ManagerID, err = t.managerOf(p.OrganizationID, id, a.ManagerID); err != nil {
+		return none, err
+	}
+	status, deactivated := offboarding.MemberActive, (*time.Time)(nil)
+	if !a.Active {
+		status, deactivated = offboarding.MemberInactive, &at
+	}
+	_, err = t.exec(insertAccount, id, p.OrganizationID, a.ProviderID, a.Email(), a.Name(), o.ScimRole, o.ScimAccountType, status, a.ManagerID,
+		p.Provider, a.TimeZone(), at, deactivated, a.UserName, string(mustJSON(a.Profile)))
+	if err != nil {
+		return none, err
+	}
+	after := accountState(a, p.Provider)
+	after["status"], after["role"], after["account_type"] = status, o.ScimRole, o.ScimAccountType
+	err = t.auditOf(p.OrganizationID, p.Origin(), at, change{
+		event: offboarding.EventCreateMember, actor: p.AdminID, member: id, kind: offboarding.SubjectMember, subject: id, after: after,
+	})
+	if err != nil {
+		return none, err
+	}
+	return t.readAccount(p.OrganizationID, id)
+}
+
+func (t *tx) readAccount(organizationID, id string) (offboarding.Provisioned, error) {
+	row, err := t.account(selectAccount, organizationID, id)
+	if err != nil {
+		return offboarding.Provisioned{}, err
+	}
+	return row.provisioned()
+}
+
+// WriteAccount changes an account by what write makes of it, and the member is
+// managed by the provider from then on (rule E5). A change of Active is judged with
+// the rest, all or nothing, and is left to the caller: next says what there is to do.
+func (s *Store) WriteAccount(
+	ctx context.Context, p offboarding.Provisioner, id string, write func(offboarding.Account) (offboarding.Account, error), at time.Time,
+) (out offboarding.Provisioned, next offboarding.Next, err error) {
+	at = at.Truncate(time.Microsecond)
+	err = s.inTx(ctx, "write an account", func(t *tx) error {
+		row, err := t.account(lockAccount, p.OrganizationID, id)
+		if err != nil {
+			return err
+		}
+		current, err := row.provisioned()
+		if err != nil {
+			return err
+		}
+		want, err := write(current.Account)
+		if err != nil {
+			return err
+		}
+		if next, err = t.writeAccount(p, row, want, at); err != nil {
+			return err
+		}
+		out, err = t.readAccount(p.OrganizationID, id)
+		return err
+	})
+	return out, next, err
+}
+
+// writeAccount writes what differs and judges a change of Active.
+func (t *tx) writeAccount(p offboarding.Provisioner, row *provisionedRow, want offboarding.Account, at time.Time) (offboarding.Next, error) {
+	if violations := offboarding.CheckAccount(want); len(violations) > 0 {
+		return "", offboarding.RefusalOf(violations)
+	}
+	if len(want.Profile.Emails) == 0 {
+		want.Profile.Emails = nil // as it is read
+	}
+	current, err := row.provisioned()
+	if err != nil {
+		return "", err
+	}
+	if want.ManagerID, err = t.managerOf(p.OrganizationID, row.ID, want.ManagerID); err != nil {
+		return "", err
+	}
+	before, after := accountState(current.Account, row.ManagedBy), accountState(want, p.Provider)
+	if row.Gone {
+		before["deprovisioned"], after["deprovisioned"] = true, false
+	}
+	for key := range after {
+		if reflect.DeepEqual(before[key], after[key]) {
+			delete(before, key)
+			delete(after, key)
+		}
+	}
+	if len(after) > 0 {
+		_, err = t.exec(updateAccount, row.ID, want.UserName, want.ProviderID, want.Email(), want.Name(), want.ManagerID, want.TimeZone(),
+			string(mustJSON(want.Profile)), p.Provider, at)
+		if err == nil {
+			err = t.auditOf(p.OrganizationID, p.Origin(), at, change{
+				event: offboarding.EventUpdateMember, actor: p.AdminID, member: row.ID, kind: offboarding.SubjectMember, subject: row.ID,
+				before: before, after: after,
+			})
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return t.judgeNext(p, row, want.Active, at)
+}
+
+// accountState is what the audit says of an account. Its texts are under keys of
+// texts, so that a deletion erases them (without_texts).
+func accountState(a offboarding.Account, managedBy string) state {
+	p := a.Profile
+	return state{
+		"user_name": a.UserName, "external_id": a.ProviderID, "email": a.Email(), "manager_id": a.ManagerID, "managed_by": managedBy,
+		"formatted_name": p.Formatted, "given_name": p.GivenName, "family_name": p.FamilyName, "display_name": p.DisplayName,
+		"title": p.Title, "time_zone_text": p.TimeZone, "emails": p.Emails,
+	}
+}
+
+// judgeNext says what a change of Active needs, or why the rules do not let it be.
+func (t *tx) judgeNext(p offboarding.Provisioner, row *provisionedRow, active bool, at time.Time) (offboarding.Next, error) {
+	switch {
+	case row.GetsIn && !active:
+		r := offboarding.Request{MemberID: row.ID, Provider: p.Provider, Origin: p.Origin()}
+		f, err := t.admissionFacts(r, at)
+		if err != nil {
+			return "", err
+		}
+		return offboarding.NextDeactivate, t.judge(&offboarding.Preview{}, r, f, at)
+	case !row.GetsIn && active:
+		if row.Status == offboarding.MemberActive {
+			return offboarding.NextReactivate, nil // sessions are waited for; the case knows what can be done
+		}
+		r := offboarding.ReactivationRequest{MemberID: row.ID, Provider: p.Provider, Origin: p.Origin()}
+		f := offboarding.ReactivationFacts{Provider: p.Provider}
+		var err error
+		if f.Admin, f.Leaver, err = t.asker(r.MemberID, "", r.Provider); err != nil {
+			return "", err
+		}
+		if f.Organization, err = t.organization(p.OrganizationID); err != nil {
+			return "", err
+		}
+		if err := t.get(&f.ActiveMembers, countActiveMembers, p.OrganizationID); err != nil {
+			return "", err
+		}
+		return offboarding.NextReactivate, offboarding.JudgeReopening(r, f)
+	}
+	return offboarding.NextNothing, nil
+}
+
+// selectManager finds a manager by the member's ID, else by what the provider knows
+// them by, else by userName.
+const selectManager = `SELECT m.id FROM members m` + provisionable + ` AND (m.id::text = $2 OR m.provider_id = $2 OR ` + userName + ` = lower($2))
+	ORDER BY m.id::text = $2 DESC, m.provider_id = $2 DESC NULLS LAST LIMIT 1`
+
+// managerOf resolves a manager as the provider writes it; one whom there is not is
+// none, as providers send managers who were not provisioned.
+func (t *tx) managerOf(organizationID, memberID, ref string) (string, error) {
+	if ref == "" || len(ref) > 1000 {
+		return "", nil
+	}
+	var id string
+	if isID(ref) {
+		m, err := t.memberByID(ref, selectMember)
+		if err != nil || m != nil && (m.OrganizationID != organizationID || m.ID == memberID) {
+			return "", err
+		}
+		if m != nil {
+			return m.ID, nil
+		}
+	}
+	if _, err := t.find(&id, selectManager, organizationID, ref); err != nil || id == memberID {
+		return "", err
+	}
+	return id, nil
+}
+
+const (
+	// It may be archived already: whom Entra manages is, some time after the deactivation.
+	deprovision = `UPDATE members SET deprovisioned_at = $2, updated_at = $2, status = CASE WHEN status = 'inactive' THEN 'archived' ELSE status END
+		WHERE id = $1`
+)
+
+// BeginDeprovision judges that a provider deletes an account, by the organization's
+// policy, and changes nothing but who manages the member.
+func (s *Store) BeginDeprovision(
+	ctx context.Context, p offboarding.Provisioner, id string, at time.Time,
+) (next offboarding.Next, policy offboarding.ScimDelete, err error) {
+	at = at.Truncate(time.Microsecond)
+	err = s.inTx(ctx, "delete an account", func(t *tx) error {
+		row, err := t.account(lockAccount, p.OrganizationID, id)
+		if err != nil {
+			return err
+		}
+		o, err := t.organization(p.OrganizationID)
+		if err != nil {
+			return err
+		}
+		policy = o.ScimDelete
+		current, err := row.provisioned()
+		if err != nil {
+			return err
+		}
+		current.Account.Active = false
+		if next, err = t.writeAccount(p, row, current.Account, at); err != nil {
+			return err
+		}
+		if policy != offboarding.ScimDeleteForGood {
+			return nil
+		}
+		held, err := t.memberHeld(id)
+		if held && err == nil {
+			err = offboarding.Refuse("H1", offboarding.CodeLegalHold, "id", "a legal hold is on the member, who is not deleted until it is lifted")
+		}
+		return err
+	})
+	return next, policy, err
+}
+
+// Deprovision takes an account that has been deactivated out of the provider's
+// sight and archives it. One that waits for sessions to end (rule S1) becomes
+// inactive when they have.
+func (s *Store) Deprovision(ctx context.Context, p offboarding.Provisioner, id string, at time.Time) error {
+	at = at.Truncate(time.Microsecond)
+	return s.inTx(ctx, "delete an account", func(t *tx) error {
+		row, err := t.account(lockAccount, p.OrganizationID, id)
+		if err != nil {
+			return err
+		}
+		if row.GetsIn { // came back meanwhile
+			return offboarding.Refuse("", offboarding.CodeTryAgain, "id", "the member became active meanwhile; try again")
+		}
+		if _, err := t.exec(deprovision, id, at); err != nil {
+			return err
+		}
+		status := row.Status
+		if status == offboarding.MemberInactive {
+			status = offboarding.MemberArchived
+		}
+		return t.auditOf(p.OrganizationID, p.Origin(), at, change{
+			event: offboarding.EventArchiveMember, actor: p.AdminID, member: id, kind: offboarding.SubjectMember, subject: id,
+			before: state{"status": row.Status, "deprovisioned": false}, after: state{"status": status, "deprovisioned": true},
+		})
+	})
+}
