@@ -118,8 +118,8 @@ func (s *Store) Groups(ctx context.Context, f offboarding.ProvisionFilter) (out 
 
 const (
 	insertGroup = `INSERT INTO workspaces (id, organization_id, external_id, name, provider_id, created_at, updated_at)
-	VALUES ($1, $2, CASE WHEN $3 <> '' AND NOT EXISTS (SELECT 1 FROM workspaces w WHERE w.organization_id = $2 AND w.external_id = $3) THEN $3
-		ELSE 'scim:' || $1::text END, $4, nullif($3, ''), $5, $5)`
+	VALUES ($1::uuid, $2, CASE WHEN $3::text <> '' AND NOT EXISTS (SELECT 1 FROM workspaces w WHERE w.organization_id = $2 AND w.external_id = $3) THEN $3
+		ELSE 'scim:' || ($1::uuid)::text END, $4, nullif($3, ''), $5, $5)`
 	updateGroup     = `UPDATE workspaces SET name = $2, provider_id = nullif($3, ''), updated_at = $4 WHERE id = $1`
 	touchGroup      = `UPDATE workspaces SET updated_at = $2 WHERE id = $1`
 	selectNamesake  = `SELECT EXISTS (SELECT 1 FROM workspaces w` + groupsOf + ` AND lower(w.name) = lower($2) AND w.id::text <> $3)`

@@ -115,8 +115,8 @@ func (s *Store) Accounts(ctx context.Context, f offboarding.ProvisionFilter) (ou
 const (
 	insertAccount = `INSERT INTO members (id, organization_id, external_id, email, display_name, role, account_type, status, manager_id, managed_by,
 		time_zone, created_at, deactivated_at, user_name, provider_id, profile, updated_at)
-	VALUES ($1, $2, CASE WHEN $3 <> '' AND NOT EXISTS (SELECT 1 FROM members m WHERE m.organization_id = $2 AND m.external_id = $3) THEN $3
-			ELSE 'scim:' || $1::text END, $4, $5, $6, $7, $8, nullif($9, '')::uuid, $10, $11, $12, $13, $14, nullif($3, ''), $15, $12)`
+	VALUES ($1::uuid, $2, CASE WHEN $3::text <> '' AND NOT EXISTS (SELECT 1 FROM members m WHERE m.organization_id = $2 AND m.external_id = $3) THEN $3
+			ELSE 'scim:' || ($1::uuid)::text END, $4, $5, $6, $7, $8, nullif($9, '')::uuid, $10, $11, $12, $13, $14, nullif($3, ''), $15, $12)`
 	updateAccount = `UPDATE members SET user_name = $2, provider_id = nullif($3, ''), email = $4, display_name = $5, manager_id = nullif($6, '')::uuid,
 		time_zone = $7, profile = $8, managed_by = $9, updated_at = $10, deprovisioned_at = NULL WHERE id = $1`
 )

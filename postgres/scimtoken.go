@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"time"
 
 	"handover/offboarding"
@@ -23,10 +21,10 @@ func (s *Store) CreateScimToken(ctx context.Context, organizationID, adminID str
 		if err != nil {
 			return err
 		}
-		secret = scimTokenPrefix + rand.Text()
+		var hash []byte
+		secret, hash = offboarding.NewSecret(scimTokenPrefix)
 		token = offboarding.ScimToken{ID: newID().String(), OrganizationID: organizationID, CreatedBy: admin, CreatedAt: at}
-		hash := sha256.Sum256([]byte(secret))
-		if _, err := t.exec(insertScimToken, token.ID, organizationID, hash[:], admin, at); err != nil {
+		if _, err := t.exec(insertScimToken, token.ID, organizationID, hash, admin, at); err != nil {
 			return err
 		}
 		return t.auditOf(organizationID, "", at, change{
@@ -117,14 +115,13 @@ const (
 // Provisioner is who comes with a token; nil where the token is none, was revoked,
 // or its organization has no provider any more.
 func (s *Store) Provisioner(ctx context.Context, secret string, at time.Time) (*offboarding.Provisioner, error) {
-	hash := sha256.Sum256([]byte(secret))
 	var row struct {
 		offboarding.Provisioner
 		Stale bool `db:"stale"`
 	}
 	found := false
 	err := s.inTx(ctx, "look up a SCIM token", func(t *tx) (err error) {
-		if found, err = t.find(&row, selectProvisioner, hash[:], at); err != nil || !found || !row.Stale {
+		if found, err = t.find(&row, selectProvisioner, offboarding.HashSecret(secret), at); err != nil || !found || !row.Stale {
 			return err
 		}
 		_, err = t.exec(touchScimToken, row.TokenID, at)

@@ -24,14 +24,14 @@ func TestScimTokens(t *testing.T) {
 	}
 	secret, token, err := l.store.CreateScimToken(t.Context(), l.ID, l.Admin, l.at)
 	require.NoError(t, err)
-	require.Len(t, strings.TrimPrefix(secret, "handover_scim_"), 26)
+	require.Len(t, strings.TrimPrefix(secret, "handover_scim_"), 43)
 	require.NotContains(t, dump(t, l.DB), secret, "only the hash is kept")
 	require.Equal(t, `CreateScimToken {} -> {"status": "active"}`, l.lastEvent())
 
 	who, err := l.store.Provisioner(t.Context(), secret, l.at)
 	require.NoError(t, err)
 	require.Equal(t, &offboarding.Provisioner{TokenID: token.ID, OrganizationID: l.ID, Provider: "okta", Name: "Example", AdminID: l.Admin}, who)
-	for _, wrong := range []string{"", secret + "x", strings.ToLower(secret)} {
+	for _, wrong := range []string{"", secret + "x", strings.ToUpper(secret)} {
 		who, err := l.store.Provisioner(t.Context(), wrong, l.at)
 		require.NoError(t, err)
 		require.Nil(t, who)

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// address is where a request comes from, as limits count it: of IPv6 the network of
+// Address is where a request comes from, as limits count it: of IPv6 the network of
 // a subscriber. What proxies say counts only where a proxy of ours has said it:
 // the last address in X-Forwarded-For that is not one of them.
-func address(r *http.Request, proxies []netip.Prefix) string {
+func Address(r *http.Request, proxies []netip.Prefix) string {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr

@@ -66,7 +66,7 @@ func New(o Options) *Auth {
 // otherwise.
 func (a *Auth) Authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		at, from := a.now(), address(r, a.proxies)
+		at, from := a.now(), Address(r, a.proxies)
 		caller, err := a.caller(r, from, at)
 		key := "address " + from
 		if caller != nil {

@@ -96,7 +96,10 @@ func (q Quota) Head(h http.Header) {
 // Problem is the answer where nothing is left.
 func (q Quota) Problem(ctx context.Context) *problem.Problem {
 	return problem.New(ctx, problem.CodeRateLimited, "too many requests; the header Retry-After says how many seconds to wait").
-		With("Retry-After", strconv.Itoa(max(1, seconds(q.retry))))
+		With("Retry-After", strconv.Itoa(q.RetryAfter()))
 }
+
+// RetryAfter is how many seconds to wait, 1 at least.
+func (q Quota) RetryAfter() int { return max(1, seconds(q.retry)) }
 
 func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }

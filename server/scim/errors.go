@@ -12,6 +12,7 @@ import (
 
 	"handover/client"
 	"handover/offboarding"
+	"handover/server/auth"
 	"handover/server/problem"
 )
 
@@ -59,6 +60,13 @@ func (s *Server) failureOf(ctx context.Context, err error) *failure {
 	}
 	s.log.ErrorContext(ctx, "a SCIM request failed inside", "error", err, "ref_id", problem.RefID(ctx))
 	return fail(http.StatusInternalServerError, "", "it failed inside; the server's log says why under "+problem.RefID(ctx))
+}
+
+// limited is the answer to who asks too often.
+func limited(quota auth.Quota) *failure {
+	f := fail(http.StatusTooManyRequests, "", "rate_limited: too many requests; the header Retry-After says how many seconds to wait")
+	f.retryAfter = quota.RetryAfter()
+	return f
 }
 
 func unavailable(reason string) *failure {

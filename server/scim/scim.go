@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -24,6 +25,7 @@ import (
 	"handover/client"
 	"handover/offboarding"
 	"handover/postgres"
+	"handover/server/auth"
 	"handover/server/problem"
 )
 
@@ -40,6 +42,11 @@ type Options struct {
 	PublicURL string
 	// Now is the time, time.Now unless set.
 	Now func() time.Time
+	// Rate is how many requests a second each token may make, for long; twice as many
+	// at once. 0 is no limit.
+	Rate int
+	// Proxies are networks whose X-Forwarded-For is believed.
+	Proxies []netip.Prefix
 }
 
 // Server answers SCIM below Path.
@@ -49,7 +56,16 @@ type Server struct {
 	log       *slog.Logger
 	publicURL string
 	clock     func() time.Time
+	proxies   []netip.Prefix
+	callers   *auth.Limiter // by token
+	guesses   *auth.Limiter // by address: tokens that were none
 }
+
+// Tokens that are none, from one address.
+const (
+	guessesAtOnce = 20
+	guessesPerSec = 1
+)
 
 // Entra writes booleans as texts. The library asks a variable about it.
 var allowTexts = sync.OnceFunc(func() { schema.SetAllowStringValues(true) })
@@ -60,7 +76,10 @@ func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Server{store: o.Store, cases: o.Cases, log: o.Log, publicURL: strings.TrimRight(o.PublicURL, "/"), clock: o.Now}
+	return &Server{
+		store: o.Store, cases: o.Cases, log: o.Log, publicURL: strings.TrimRight(o.PublicURL, "/"), clock: o.Now,
+		proxies: o.Proxies, callers: auth.NewLimiter(float64(o.Rate), 2*o.Rate), guesses: auth.NewLimiter(guessesPerSec, guessesAtOnce),
+	}
 }
 
 func (s *Server) now() time.Time { return s.clock().UTC() }
@@ -148,12 +167,20 @@ func (s *Server) authenticate(r *http.Request) (*offboarding.Provisioner, error)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return nil, fail(http.StatusUnauthorized, "", "unauthenticated: send the token of an organization as Authorization: Bearer")
 	}
+	from := auth.Address(r, s.proxies)
+	if quota := s.guesses.Look(from, s.now()); !quota.OK {
+		return nil, limited(quota)
+	}
 	who, err := s.store.Provisioner(r.Context(), strings.TrimSpace(token), s.now())
 	if err != nil {
 		return nil, err
 	}
 	if who == nil {
+		s.guesses.Take(from, s.now())
 		return nil, fail(http.StatusUnauthorized, "", "invalid_request: the token is none, or was revoked")
+	}
+	if quota := s.callers.Take(who.TokenID, s.now()); !quota.OK {
+		return nil, limited(quota)
 	}
 	return who, nil
 }
