@@ -85,7 +85,29 @@ func TestAStartOfAProviderNeedsNoAdmin(t *testing.T) {
 	r.Provider = "saml"
 	assert.Equal(t, []string{"E5 invalid_argument provider"}, brokenBy(offboarding.CheckRequest(r)))
 	r.Provider, r.WorkspaceID = "okta", "w"
-	assert.Equal(t, []string{"W1 invalid_argument provider"}, brokenBy(offboarding.CheckRequest(r)))
+	assert.Empty(t, brokenBy(offboarding.CheckRequest(r)), "the provider keeps the workspaces too")
+}
+
+// Rule W1 of a provider: it keeps the workspaces of the organization that has it,
+// whoever manages the member, and nobody else's.
+func TestRuleW1OfAProvider(t *testing.T) {
+	t.Parallel()
+	r, f := fromOkta()
+	r.WorkspaceID = "w"
+	f.Leaver.ManagedBy = ""
+	f.Leaver.Role = offboarding.RoleOwner // A2 to A4 do not speak
+	removal := offboarding.RemovalFacts{AdmissionFacts: f, WorkspaceFound: true, Role: offboarding.WorkspaceMember}
+	_, err := offboarding.AdmitRemoval(r, removal, now)
+	require.NoError(t, err)
+	back := offboarding.RestorationFacts{WorkspaceID: "w", Admin: f.Actor, Provider: "okta", Organization: f.Organization, Leaver: f.Leaver}
+	require.NoError(t, offboarding.JudgeRestoration(back))
+
+	removal.Organization.IdentityProvider, back.Organization.IdentityProvider = "entra", "entra"
+	_, err = offboarding.AdmitRemoval(r, removal, now)
+	assert.Equal(t, []string{"E5 externally_managed provider"}, broken(t, err))
+	assert.Equal(t, []string{"E5 externally_managed provider"}, broken(t, offboarding.JudgeRestoration(back)))
+	back.Organization.IdentityProvider, back.Admin.Member = "okta", nil
+	assert.Equal(t, []string{"A1 not_authorized admin_id"}, broken(t, offboarding.JudgeRestoration(back)))
 }
 
 // A managed leaver is not refused for want of a new owner: the documents fall

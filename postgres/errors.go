@@ -42,11 +42,7 @@ var guards = map[string]*offboarding.Refusal{
 		"the last active owner of an organization cannot be offboarded"),
 	"documents_legal_hold": offboarding.Refuse("H1", offboarding.CodeLegalHold, "document_id",
 		"a legal hold keeps the documents with their owner"),
-	"members_user_name_key":      offboarding.Refuse("", offboarding.CodeAlreadyExists, "userName", "another user has this userName"),
-	"members_email_key":          offboarding.Refuse("", offboarding.CodeAlreadyExists, "emails", "another user has this email"),
-	"members_provider_id_key":    offboarding.Refuse("", offboarding.CodeAlreadyExists, "externalId", "another user has this externalId"),
-	"workspaces_provider_id_key": offboarding.Refuse("", offboarding.CodeAlreadyExists, "externalId", "another group has this externalId"),
-	"members_seat_limit":         offboarding.Refuse("R1", offboarding.CodeSeatLimitExceeded, "", "no seat is free"),
+	"members_seat_limit": offboarding.Refuse("R1", offboarding.CodeSeatLimitExceeded, "", "no seat is free"),
 	"ownership_requests_one_pending": offboarding.Refuse("C2", offboarding.CodeAlreadyRequested, "document_id",
 		"the member already has a pending request on this document"),
 }

@@ -120,10 +120,10 @@ const (
 	insertGroup = `INSERT INTO workspaces (id, organization_id, external_id, name, provider_id, created_at, updated_at)
 	VALUES ($1::uuid, $2, CASE WHEN $3::text <> '' AND NOT EXISTS (SELECT 1 FROM workspaces w WHERE w.organization_id = $2 AND w.external_id = $3) THEN $3
 		ELSE 'scim:' || ($1::uuid)::text END, $4, nullif($3, ''), $5, $5)`
-	updateGroup     = `UPDATE workspaces SET name = $2, provider_id = nullif($3, ''), updated_at = $4 WHERE id = $1`
-	touchGroup      = `UPDATE workspaces SET updated_at = $2 WHERE id = $1`
-	selectNamesake  = `SELECT EXISTS (SELECT 1 FROM workspaces w` + groupsOf + ` AND lower(w.name) = lower($2) AND w.id::text <> $3)`
-	deleteGroup     = `UPDATE workspaces SET deleted_at = $2, updated_at = $2, provider_id = NULL, external_id = 'deleted:' || id WHERE id = $1`
+	updateGroup    = `UPDATE workspaces SET name = $2, provider_id = nullif($3, ''), updated_at = $4 WHERE id = $1`
+	touchGroup     = `UPDATE workspaces SET updated_at = $2 WHERE id = $1`
+	selectNamesake = `SELECT EXISTS (SELECT 1 FROM workspaces w` + groupsOf + ` AND lower(w.name) = lower($2) AND w.id::text <> $3)`
+	deleteGroup    = `UPDATE workspaces SET deleted_at = $2, updated_at = $2, provider_id = NULL, external_id = 'deleted:' || id WHERE id = $1`
 )
 
 // CreateGroup makes a workspace. A name that another has is refused with
@@ -141,7 +141,7 @@ func (s *Store) CreateGroup(
 			return err
 		}
 		if _, err := t.exec(insertGroup, id, p.OrganizationID, g.ProviderID, g.Name, at); err != nil {
-			return err
+			return asTaken(err)
 		}
 		err := t.auditOf(p.OrganizationID, p.Origin(), at, change{
 			event: offboarding.EventCreateWorkspace, actor: p.AdminID, kind: offboarding.SubjectWorkspace, subject: id,
@@ -217,7 +217,7 @@ func (t *tx) renameGroup(p offboarding.Provisioner, g, want offboarding.Group, a
 		}
 	}
 	if _, err := t.exec(updateGroup, g.ID, want.Name, want.ProviderID, at); err != nil {
-		return err
+		return asTaken(err)
 	}
 	return t.auditOf(p.OrganizationID, p.Origin(), at, change{
 		event: offboarding.EventUpdateWorkspace, actor: p.AdminID, kind: offboarding.SubjectWorkspace, subject: g.ID,

@@ -153,6 +153,22 @@ func (s *Store) CreateAccount(
 	return out, next, err
 }
 
+// uniqueTo are the constraints that keep names apart, and what they are about.
+var uniqueTo = map[string][2]string{
+	"members_user_name_key": {"userName", "user"}, "members_email_key": {"emails", "user"}, "members_provider_id_key": {"externalId", "user"},
+	"workspaces_provider_id_key": {"externalId", "group"},
+}
+
+// asTaken makes a refusal of the violation of such a constraint.
+func asTaken(err error) error {
+	for constraint, of := range uniqueTo {
+		if violates(err, constraint) {
+			return offboarding.Refuse("", offboarding.CodeAlreadyExists, of[0], "another "+of[1]+" has this "+of[0])
+		}
+	}
+	return err
+}
+
 // taken says what of an account another has.
 func taken(other *provisionedRow, a offboarding.Account) error {
 	field := "emails"
@@ -193,7 +209,7 @@ func (t *tx) insertAccount(p offboarding.Provisioner, a offboarding.Account, at 
 	_, err = t.exec(insertAccount, id, p.OrganizationID, a.ProviderID, a.Email(), a.Name(), o.ScimRole, o.ScimAccountType, status, a.ManagerID,
 		p.Provider, a.TimeZone(), at, deactivated, a.UserName, string(mustJSON(a.Profile)))
 	if err != nil {
-		return none, err
+		return none, asTaken(err)
 	}
 	after := accountState(a, p.Provider)
 	after["status"], after["role"], after["account_type"] = status, o.ScimRole, o.ScimAccountType
@@ -271,7 +287,7 @@ func (t *tx) writeAccount(p offboarding.Provisioner, row *provisionedRow, want o
 	if len(after) > 0 {
 		_, err = t.exec(updateAccount, row.ID, want.UserName, want.ProviderID, want.Email(), want.Name(), want.ManagerID, want.TimeZone(),
 			string(mustJSON(want.Profile)), p.Provider, at)
-		if err == nil {
+		if err = asTaken(err); err == nil {
 			err = t.auditOf(p.OrganizationID, p.Origin(), at, change{
 				event: offboarding.EventUpdateMember, actor: p.AdminID, member: row.ID, kind: offboarding.SubjectMember, subject: row.ID,
 				before: before, after: after,

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"handover/server/api"
 	"handover/server/auth"
 	"handover/server/problem"
+	"handover/server/scim"
 )
 
 // Server answers HTTP until it is closed.
@@ -128,7 +130,18 @@ func (s *Server) handler(cfg *config.Config) (http.Handler, error) {
 	})
 	callers.Register(mux)
 	api.New(mux, api.Options{Store: s.store, Cases: cases.New(s.client), Auth: callers, Webhooks: s.webhooks, Log: s.log, Stopping: s.stopping})
-	return s.tells.HTTP(mux, problem.Track(s.log, callers.Authenticate(mux)))
+	members := callers.Authenticate(mux)
+	providers := scim.New(scim.Options{
+		Store: s.store, Cases: cases.New(s.client), Log: s.log, Rate: cfg.Server.RateLimit, Proxies: cfg.Server.TrustedProxies,
+	})
+	mux.Handle(scim.Path+"/", providers) // for the route's name
+	return s.tells.HTTP(mux, problem.Track(s.log, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, scim.Path+"/") { // which has tokens and errors of its own
+			providers.ServeHTTP(w, r)
+			return
+		}
+		members.ServeHTTP(w, r)
+	})))
 }
 
 // Address is where the server listens.
