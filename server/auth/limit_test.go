@@ -53,6 +53,6 @@ func TestAddress(t *testing.T) {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		r.RemoteAddr = test.remote
 		r.Header["X-Forwarded-For"] = test.forwarded
-		require.Equal(t, test.want, address(r, proxies), "%v", test)
+		require.Equal(t, test.want, Address(r, proxies), "%v", test)
 	}
 }
