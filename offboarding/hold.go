@@ -11,6 +11,7 @@ func heldViolation(field string) Violation {
 // Hold asks for a legal hold on a member, and so on all that the member owns, or
 // on one document.
 type Hold struct {
+	ID         string // of the hold that is to be; placed twice it is the same hold, "" is a new one
 	MemberID   string
 	DocumentID string
 	Reason     string

@@ -100,6 +100,37 @@ type DocumentRow struct {
 	RequestID      string       `db:"viewer_request" json:"request_id,omitempty"`   // their pending request
 }
 
+// OrganizationRow is an organization as lists show it.
+type OrganizationRow struct {
+	ID               string `db:"id" json:"organization_id"`
+	ParentID         string `db:"parent_id" json:"parent_id,omitempty"`
+	Slug             string `db:"slug" json:"organization"`
+	Name             string `db:"name" json:"name"`
+	IdentityProvider string `db:"identity_provider" json:"identity_provider"`
+}
+
+// WorkspaceFilter selects workspaces; what is empty does not narrow. They come in
+// the order of their IDs.
+type WorkspaceFilter struct {
+	OrganizationID string
+	Reach          []string // IDs of the organizations that may be seen at all; none for all
+	Cursor         string
+	Limit          int
+}
+
+// WorkspaceRow is a workspace with how much is in it.
+type WorkspaceRow struct {
+	Workspace
+	Members   int `db:"members" json:"members"`     // of every status
+	Documents int `db:"documents" json:"documents"` // of every owner
+}
+
+// WorkspaceMemberRow is a member of a workspace.
+type WorkspaceMemberRow struct {
+	Member
+	WorkspaceRole WorkspaceRole `db:"workspace_role" json:"workspace_role"`
+}
+
 // MemberFilter selects members; what is empty does not narrow, but an empty Status
 // means active (seeds 000 and 002). They come in the order in which they arrived.
 type MemberFilter struct {
@@ -139,7 +170,7 @@ type DocumentFilter struct {
 type AuditFilter struct {
 	OrganizationID string
 	Reach          []string // IDs of the organizations that may be seen at all; none for all
-	Event          string
+	Events         []string // any of them
 	MemberID       string
 	DocumentID     string
 	CaseID         string

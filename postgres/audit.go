@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/lib/pq"
+
 	"handover/offboarding"
 )
 
@@ -23,7 +25,9 @@ func (s *Store) AuditEvents(ctx context.Context, f offboarding.AuditFilter) (off
 	c := &conditions{}
 	c.id("a.organization_id", f.OrganizationID)
 	c.within("a.organization_id", f.Reach)
-	c.equal("a.event", f.Event)
+	if len(f.Events) > 0 {
+		c.add("a.event = ANY (?)", pq.Array(f.Events))
+	}
 	c.id("a.member_id", f.MemberID)
 	c.id("a.document_id", f.DocumentID)
 	c.id("a.case_id", f.CaseID)

@@ -38,7 +38,7 @@ func (t *tx) anyHeld(c *caseRow, documentIDs []string) (held bool, err error) {
 
 const (
 	insertHold = `INSERT INTO legal_holds (id, organization_id, member_id, document_id, reason, placed_by, placed_at)
-	VALUES ($1, $2, nullif($3, '')::uuid, nullif($4, '')::uuid, $5, $6, $7)`
+	VALUES ($1, $2, nullif($3, '')::uuid, nullif($4, '')::uuid, $5, $6, $7) ON CONFLICT (id) DO NOTHING`
 	// What works on the member's documents has locked their case: the hold waits for it.
 	lockCasesOf    = `SELECT count(*) FROM (SELECT FROM cases WHERE member_id = $1 AND closed_at IS NULL ORDER BY id FOR NO KEY UPDATE) locked`
 	selectHeldDoc  = `SELECT organization_id FROM documents WHERE id = $1 FOR NO KEY UPDATE`
@@ -51,7 +51,10 @@ const (
 // PlaceHold puts a legal hold on a member or a document (rule H1) and answers
 // with its ID. From then on nothing that is held changes owner or is archived.
 func (s *Store) PlaceHold(ctx context.Context, h offboarding.Hold, by string, at time.Time) (string, error) {
-	id := uuid.Must(uuid.NewV7()).String()
+	id := h.ID
+	if id == "" {
+		id = uuid.Must(uuid.NewV7()).String()
+	}
 	at = at.Truncate(time.Microsecond)
 	err := s.inTx(ctx, "place a legal hold", func(t *tx) error {
 		organizationID, err := t.holdOn(h)
@@ -67,8 +70,8 @@ func (s *Store) PlaceHold(ctx context.Context, h offboarding.Hold, by string, at
 			return err
 		}
 		admin := f.Actor.Member.ID
-		if _, err := t.exec(insertHold, id, organizationID, h.MemberID, h.DocumentID, h.Reason, admin, at); err != nil {
-			return err
+		if placed, err := t.exec(insertHold, id, organizationID, h.MemberID, h.DocumentID, h.Reason, admin, at); err != nil || placed == 0 {
+			return err // placed before
 		}
 		return t.held(organizationID, h.DocumentID, at, change{
 			event: offboarding.EventPlaceLegalHold, actor: admin, member: h.MemberID, document: h.DocumentID,

@@ -222,8 +222,8 @@ func TestAuditEvents(t *testing.T) {
 		require.NoError(t, err)
 		return page
 	}
-	require.Len(t, read(offboarding.AuditFilter{Event: offboarding.EventScheduleOffboarding}).Items, 3)
-	require.Empty(t, read(offboarding.AuditFilter{Event: offboarding.EventClaimDocOwnership}).Items)
+	require.Len(t, read(offboarding.AuditFilter{Events: []string{offboarding.EventScheduleOffboarding}}).Items, 3)
+	require.Empty(t, read(offboarding.AuditFilter{Events: []string{offboarding.EventClaimDocOwnership}}).Items)
 	one := read(offboarding.AuditFilter{MemberID: readID("member", 3), CaseID: readID("case", 1)}).Items
 	require.Len(t, one, 1)
 	require.Equal(t, "Member 1", one[0].ActorName)

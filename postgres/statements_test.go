@@ -55,7 +55,7 @@ func TestTheNameOfALeaverStaysInTheAudit(t *testing.T) {
 	r.RequestedBy = l.Admin
 	l.deactivated(r)
 	admin.deactivated(admin.request())
-	page, err := l.store.AuditEvents(t.Context(), offboarding.AuditFilter{CaseID: l.id, Event: offboarding.EventDeactivateMember})
+	page, err := l.store.AuditEvents(t.Context(), offboarding.AuditFilter{CaseID: l.id, Events: []string{offboarding.EventDeactivateMember}})
 	require.NoError(t, err)
 	require.Equal(t, "Member 2", page.Items[0].ActorName, "who has left since")
 	require.Equal(t, "Member 4", page.Items[0].MemberName)

@@ -13,10 +13,11 @@ import (
 type auditOptions struct {
 	*factory
 	paging
-	event, member, document, caseID string
-	from, to                        string
-	since, until                    time.Time // from and to, read
-	oldestFirst                     bool
+	events                   []string
+	member, document, caseID string
+	from, to                 string
+	since, until             time.Time // from and to, read
+	oldestFirst              bool
 }
 
 func newAuditCmd(f *factory, runF func(*auditOptions) error) *cobra.Command {
@@ -48,7 +49,7 @@ last event seen: with --oldest-first, a script goes on where it stopped.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.event, "event", "", "only events of this `NAME`, such as ClaimDocOwnership")
+	flags.StringSliceVar(&opts.events, "event", nil, "only events of these `NAMES`, such as ClaimDocOwnership,TransferDocs")
 	flags.StringVar(&opts.member, "member", "", "only events about this `MEMBER`")
 	flags.StringVar(&opts.document, "document", "", "only events about this `DOCUMENT`")
 	flags.StringVar(&opts.caseID, "case", "", "only events of the case with this `ID`")
@@ -76,7 +77,7 @@ func auditRun(ctx context.Context, opts *auditOptions) error {
 		return err
 	}
 	filter := offboarding.AuditFilter{
-		OrganizationID: n.organizationID(), Event: opts.event, MemberID: n.member(opts.member, "member").ID, CaseID: opts.caseID,
+		OrganizationID: n.organizationID(), Events: opts.events, MemberID: n.member(opts.member, "member").ID, CaseID: opts.caseID,
 		From: opts.since, To: opts.until, OldestFirst: opts.oldestFirst, Cursor: opts.cursor, Limit: opts.limit,
 	}
 	if opts.document != "" {

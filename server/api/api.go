@@ -63,18 +63,29 @@ func New(mux *http.ServeMux, o Options) *API {
 	config.DocsPath = ""    // server-rendered, without scripts of others
 	config.SchemasPath = "" // the document has them
 	config.CreateHooks = nil
+	config.RejectUnknownQueryParameters = true // a filter with a slip in its name would narrow nothing
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"basic":   {Type: "http", Scheme: "basic", Description: "Client ID and secret of an API credential"},
 		"bearer":  {Type: "http", Scheme: "bearer", Description: "Access token from /oauth/token"},
 		"session": {Type: "apiKey", In: "cookie", Name: "__Host-handover_session", Description: "A person who has signed in at /auth/login; handover_session where the server is reached by http"},
 	}
-	a := &API{huma: humago.New(mux, config), store: o.Store, cases: o.Cases, auth: o.Auth, webhooks: o.Webhooks, log: o.Log, now: o.Now, stopping: o.Stopping}
+	a := &API{huma: humago.New(conditional{mux}, config), store: o.Store, cases: o.Cases, auth: o.Auth, webhooks: o.Webhooks, log: o.Log, now: o.Now, stopping: o.Stopping}
 	a.huma.UseMiddleware(a.trace)
 	a.members()
 	a.offboardings()
 	a.credentials()
 	a.oauth()
 	a.webhookRoutes()
+	a.documents()
+	a.claims()
+	a.transfers()
+	a.requests()
+	a.audit()
+	a.settings()
+	a.holds()
+	a.workspaces()
+	a.organizations()
+	a.describe()
 	return a
 }
 

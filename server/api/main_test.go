@@ -28,6 +28,7 @@ import (
 	"handover/activities"
 	cases "handover/client"
 	"handover/internal/fixture"
+	"handover/internal/openapitest"
 	"handover/internal/temporalserver"
 	"handover/internal/testdb"
 	"handover/offboarding"
@@ -76,6 +77,7 @@ type stand struct {
 	*fixture.Organization
 	store     *postgres.Store
 	api       *api.API
+	document  *openapitest.Document
 	temporal  client.Client
 	cases     *cases.Client
 	namespace string
@@ -131,6 +133,10 @@ func (s *stand) serve(t *testing.T) string {
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
 	mux := http.NewServeMux()
 	s.api = api.New(mux, api.Options{Store: s.store, Cases: s.cases, Log: log})
+	text, err := json.Marshal(s.api.OpenAPI())
+	require.NoError(t, err)
+	s.document, err = openapitest.Read(text)
+	require.NoError(t, err)
 	server := httptest.NewServer(problem.Track(log, s.authenticate(mux)))
 	t.Cleanup(server.Close)
 	return server.URL
@@ -195,14 +201,15 @@ type body = map[string]any
 
 // caller sends requests as a member, "" for nobody.
 type caller struct {
-	url    string
-	member string
-	header http.Header
+	document *openapitest.Document
+	url      string
+	member   string
+	header   http.Header
 }
 
 // as is a caller who is a member; "" is nobody.
 func (s *stand) as(member string) caller {
-	return caller{url: s.url, member: member, header: http.Header{}}
+	return caller{document: s.document, url: s.url, member: member, header: http.Header{}}
 }
 
 // with is the caller with one more header.
@@ -244,13 +251,14 @@ func (c caller) del(t *testing.T, path string, body any) *answer {
 }
 
 // send sends a body as JSON, a string or bytes as they are, nil as none. The body
-// of the answer is read whole.
+// of the answer is read whole, and must be what the OpenAPI document says.
 func (c caller) send(t *testing.T, method, path string, body any) *answer {
 	t.Helper()
 	response := c.open(t, t.Context(), method, path, body)
 	defer func() { require.NoError(t, response.Body.Close()) }()
 	text, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
+	require.NoError(t, c.document.Check(method, path, response.StatusCode, response.Header, text))
 	return &answer{request: method + " " + path, status: response.StatusCode, header: response.Header, body: text}
 }
 

@@ -1,0 +1,177 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"handover/offboarding"
+	"handover/server/auth"
+	"handover/server/problem"
+)
+
+// exportPage is how many events an export reads at once: all that it ever holds.
+const exportPage = offboarding.MaxLimit
+
+// endOfExport is the event's name on the last line: an export without it was cut off.
+const endOfExport = "EndOfExport"
+
+// AuditExportInput selects audit events for an export.
+type AuditExportInput struct {
+	AuditFilterInput
+	Format string `query:"format" enum:"ndjson,csv" default:"ndjson" doc:"One JSON object a line, or a table for spreadsheets"`
+}
+
+func (a *API) auditExport() {
+	line := &huma.Schema{Type: huma.TypeString, Description: "A line of JSON for each event, as in the list; the last one says how many there were."}
+	table := &huma.Schema{Type: huma.TypeString, Description: "A row for each event, below a row of names; the last one says how many there were."}
+	register(a, AccessAdmin, huma.Operation{
+		Method: http.MethodGet, Path: "/v1/audit-events/export", OperationID: "export-audit-events", Summary: "Export audit events", Tags: []string{"Audit"},
+		Description: "All events that had been written when the export began, the oldest first, streamed. The last line is the event `EndOfExport` " +
+			"with how many there were: an export without it was cut off. Cells of the table that a spreadsheet would take for a formula begin with an apostrophe.",
+		Errors: []int{http.StatusNotFound},
+		Responses: map[string]*huma.Response{"200": {
+			Description: "The events",
+			Content: map[string]*huma.MediaType{
+				"application/x-ndjson": {Schema: line, Example: `{"event":"EndOfExport","events":0}`},
+				"text/csv":             {Schema: table, Example: strings.Join(auditColumns, ",")},
+			},
+			Headers: map[string]*huma.Param{
+				"Content-Disposition": {Description: "A name for the file", Schema: &huma.Schema{Type: huma.TypeString}},
+			},
+		}},
+	}, func(ctx context.Context, c *auth.Caller, in *AuditExportInput) (*huma.StreamResponse, error) {
+		f, err := a.auditFilter(ctx, c, &in.AuditFilterInput)
+		if err != nil {
+			return nil, err
+		}
+		last, err := a.lastEvent(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		return &huma.StreamResponse{Body: func(hc huma.Context) { a.export(hc, f, last, in.Format) }}, nil
+	})
+}
+
+// lastEvent is the ID of the newest event there is, 0 for none: an export ends with
+// it, however many are written meanwhile.
+func (a *API) lastEvent(ctx context.Context, f offboarding.AuditFilter) (int64, error) {
+	f.Limit = 1
+	page, err := a.store.AuditEvents(ctx, f)
+	if err != nil || len(page.Items) == 0 {
+		return 0, err
+	}
+	return page.Items[0].ID, nil
+}
+
+// export writes events page by page. Where that fails the connection is broken off,
+// so that nobody takes a part for the whole.
+func (a *API) export(hc huma.Context, f offboarding.AuditFilter, last int64, format string) {
+	ctx, at := hc.Context(), a.now().UTC()
+	kind, write := "application/x-ndjson", writeLines
+	if format == "csv" {
+		kind, write = "text/csv; charset=utf-8", writeTable
+	}
+	hc.SetHeader("Content-Type", kind)
+	hc.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="audit-%s.%s"`, at.Format("20060102T150405Z"), format))
+	hc.SetHeader("X-Content-Type-Options", "nosniff")
+	hc.SetStatus(http.StatusOK)
+	buffered := bufio.NewWriterSize(hc.BodyWriter(), 1<<16)
+	f.OldestFirst, f.Limit = true, exportPage
+	err := write(buffered, func(each func(offboarding.AuditRow) error) (n int, err error) {
+		for last > 0 {
+			page, err := a.store.AuditEvents(ctx, f)
+			if err != nil {
+				return n, err
+			}
+			for _, row := range page.Items {
+				if row.ID > last {
+					return n, nil
+				}
+				if err := each(row); err != nil {
+					return n, err
+				}
+				n++
+			}
+			if f.Cursor = page.Next; f.Cursor == "" {
+				break
+			}
+		}
+		return n, nil
+	})
+	if err == nil {
+		err = buffered.Flush()
+	}
+	if err != nil {
+		a.log.WarnContext(ctx, "an export of the audit was cut off", "error", err, "ref_id", problem.RefID(ctx))
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// events hands out all events of an export and says how many there were.
+type events func(each func(offboarding.AuditRow) error) (int, error)
+
+func writeLines(w io.Writer, all events) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	n, err := all(func(row offboarding.AuditRow) error { return encoder.Encode(row) })
+	if err != nil {
+		return err
+	}
+	return encoder.Encode(struct {
+		Event  string `json:"event"`
+		Events int    `json:"events"`
+	}{endOfExport, n})
+}
+
+// auditColumns are the names of the table's columns.
+var auditColumns = []string{
+	"id", "at", "event", "organization_id", "actor_id", "actor_name", "origin", "member_id", "member_name",
+	"document_id", "document_title", "case_id", "subject_kind", "subject_id", "before", "after",
+}
+
+func writeTable(w io.Writer, all events) error {
+	table := csv.NewWriter(w)
+	table.UseCRLF = true // RFC 4180
+	if err := table.Write(auditColumns); err != nil {
+		return err
+	}
+	write := func(cells ...string) error {
+		for i := range cells {
+			cells[i] = cell(cells[i])
+		}
+		return table.Write(cells)
+	}
+	n, err := all(func(e offboarding.AuditRow) error {
+		return write(strconv.FormatInt(e.ID, 10), e.At.Format(time.RFC3339Nano), e.Event, e.OrganizationID, e.ActorID, e.ActorName, e.Origin,
+			e.MemberID, e.MemberName, e.DocumentID, e.DocumentTitle, e.CaseID, string(e.SubjectKind), e.SubjectID, string(e.Before), string(e.After))
+	})
+	if err != nil {
+		return err
+	}
+	end := make([]string, len(auditColumns))
+	end[2], end[len(end)-1] = endOfExport, fmt.Sprintf(`{"events":%d}`, n)
+	if err := write(end...); err != nil {
+		return err
+	}
+	table.Flush()
+	return table.Error()
+}
+
+// cell keeps spreadsheets from running a text as a formula.
+func cell(text string) string {
+	if strings.ContainsAny(text[:min(1, len(text))], "=+-@\t\r\n") || strings.HasPrefix(text, "＝") || strings.HasPrefix(text, "＋") ||
+		strings.HasPrefix(text, "－") || strings.HasPrefix(text, "＠") {
+		return "'" + text
+	}
+	return text
+}
