@@ -39,9 +39,9 @@ func leaves(t *testing.T) (s *stand, document, maker string) {
 	return s, document, maker
 }
 
-type documents = offboarding.Page[api.Document]
+type documentsPage = offboarding.Page[api.Document]
 
-func ids(page documents) []string {
+func ids(page documentsPage) []string {
 	out := []string{}
 	for _, d := range page.Items {
 		out = append(out, d.ID)
@@ -59,7 +59,7 @@ func TestDocuments(t *testing.T) {
 	foreign := fixture.New(t, s.DB)
 	theirs := foreign.Document(foreign.Leaver, "")
 
-	var page documents
+	var page documentsPage
 	s.as(s.Admin).get(t, "/v1/documents").into(t, 200, &page)
 	require.Len(t, page.Items, 3)
 	s.as(s.Admin).get(t, "/v1/documents?unowned=true&limit=1").into(t, 200, &page)
@@ -70,7 +70,7 @@ func TestDocuments(t *testing.T) {
 	require.Equal(t, []string{others}, ids(page))
 
 	for member, may := range map[string]string{maker: "claim", viewer: "request"} {
-		page = documents{}
+		page = documentsPage{}
 		s.as(member).get(t, "/v1/documents?claimable=true").into(t, 200, &page)
 		require.Equal(t, []string{document}, ids(page))
 		require.Equal(t, may, page.Items[0].May)
@@ -78,7 +78,7 @@ func TestDocuments(t *testing.T) {
 		s.as(member).get(t, "/v1/documents").into(t, 200, &page)
 		require.Equal(t, []string{document}, ids(page), "nothing but what they have a grant on")
 	}
-	page = documents{}
+	page = documentsPage{}
 	s.as(s.Manager).get(t, "/v1/documents?owner=me").into(t, 200, &page)
 	require.Equal(t, []string{others}, ids(page))
 	s.as(s.Manager).get(t, "/v1/documents?owner="+uuid.NewString()).into(t, 200, &page)

@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -51,6 +50,7 @@ func newGuarded(t *testing.T) *guarded {
 	server := httptest.NewServer(problem.Track(log, callers.Authenticate(mux)))
 	t.Cleanup(server.Close)
 	g.url = server.URL
+	described(t, g.url, g.api)
 	return g
 }
 
@@ -98,10 +98,7 @@ func (c caller) form(t *testing.T, path string, fields ...string) *answer {
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
-	defer func() { require.NoError(t, response.Body.Close()) }()
-	text, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	return &answer{request: "POST " + path, status: response.StatusCode, header: response.Header, body: text}
+	return receive(t, c.url, http.MethodPost, path, response)
 }
 
 // token gets an access token.

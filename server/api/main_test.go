@@ -77,7 +77,6 @@ type stand struct {
 	*fixture.Organization
 	store     *postgres.Store
 	api       *api.API
-	document  *openapitest.Document
 	temporal  client.Client
 	cases     *cases.Client
 	namespace string
@@ -133,13 +132,35 @@ func (s *stand) serve(t *testing.T) string {
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
 	mux := http.NewServeMux()
 	s.api = api.New(mux, api.Options{Store: s.store, Cases: s.cases, Log: log})
-	text, err := json.Marshal(s.api.OpenAPI())
-	require.NoError(t, err)
-	s.document, err = openapitest.Read(text)
-	require.NoError(t, err)
 	server := httptest.NewServer(problem.Track(log, s.authenticate(mux)))
 	t.Cleanup(server.Close)
+	described(t, server.URL, s.api)
 	return server.URL
+}
+
+// documents are the OpenAPI documents of the servers of this binary, by their URLs.
+var documents sync.Map
+
+// described makes every answer of a server be held against its OpenAPI document.
+func described(t *testing.T, url string, a *api.API) {
+	t.Helper()
+	text, err := json.Marshal(a.OpenAPI())
+	require.NoError(t, err)
+	document, err := openapitest.Read(text)
+	require.NoError(t, err)
+	documents.Store(url, document)
+}
+
+// receive reads an answer whole, which must be what the OpenAPI document says.
+func receive(t *testing.T, url, method, path string, response *http.Response) *answer {
+	t.Helper()
+	defer func() { require.NoError(t, response.Body.Close()) }()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	document, ok := documents.Load(url)
+	require.True(t, ok, "nothing describes the server")
+	require.NoError(t, document.(*openapitest.Document).Check(method, path, response.StatusCode, response.Header, text))
+	return &answer{request: method + " " + path, status: response.StatusCode, header: response.Header, body: text}
 }
 
 // authenticate believes the header X-Test-Member.
@@ -201,15 +222,14 @@ type body = map[string]any
 
 // caller sends requests as a member, "" for nobody.
 type caller struct {
-	document *openapitest.Document
-	url      string
-	member   string
-	header   http.Header
+	url    string
+	member string
+	header http.Header
 }
 
 // as is a caller who is a member; "" is nobody.
 func (s *stand) as(member string) caller {
-	return caller{document: s.document, url: s.url, member: member, header: http.Header{}}
+	return caller{url: s.url, member: member, header: http.Header{}}
 }
 
 // with is the caller with one more header.
@@ -251,15 +271,10 @@ func (c caller) del(t *testing.T, path string, body any) *answer {
 }
 
 // send sends a body as JSON, a string or bytes as they are, nil as none. The body
-// of the answer is read whole, and must be what the OpenAPI document says.
+// of the answer is read whole.
 func (c caller) send(t *testing.T, method, path string, body any) *answer {
 	t.Helper()
-	response := c.open(t, t.Context(), method, path, body)
-	defer func() { require.NoError(t, response.Body.Close()) }()
-	text, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	require.NoError(t, c.document.Check(method, path, response.StatusCode, response.Header, text))
-	return &answer{request: method + " " + path, status: response.StatusCode, header: response.Header, body: text}
+	return receive(t, c.url, method, path, c.open(t, t.Context(), method, path, body))
 }
 
 // open is send for an answer that is read bit by bit; the caller closes it.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -18,6 +19,13 @@ func (a *API) describe() {
 }
 
 func describeOperation(op *huma.Operation) {
+	if like := op.Responses["400"]; op.RequestBody != nil && like != nil { // what huma answers to a body before anybody looks at it
+		for _, status := range []int{http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType} {
+			if code := strconv.Itoa(status); op.Responses[code] == nil {
+				op.Responses[code] = &huma.Response{Description: http.StatusText(status), Content: like.Content, Headers: like.Headers}
+			}
+		}
+	}
 	ok := op.Responses["200"]
 	if op.Method != http.MethodGet || ok == nil || ok.Content["application/json"] == nil {
 		return
