@@ -315,7 +315,7 @@ func (s *story) lateClaim(ctx context.Context) error {
 		return err
 	}
 	if s.hold != "" {
-		if err := s.store.LiftHold(ctx, s.hold, s.admin.ID, time.Now().UTC()); err != nil {
+		if err := s.store.LiftHold(ctx, s.hold, s.admin.ID, "", time.Now().UTC()); err != nil {
 			return err
 		}
 		s.say("The matter is closed, and the hold on %s is lifted.", s.held.Title)

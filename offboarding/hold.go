@@ -15,6 +15,7 @@ type Hold struct {
 	MemberID   string
 	DocumentID string
 	Reason     string
+	Origin     string // TYPE,OrgName,SourceName (rule O1)
 }
 
 // HoldRow is a legal hold as lists show it to people.
@@ -59,6 +60,7 @@ func JudgePlaceHold(h Hold, f HoldFacts) error {
 		form.bad("H1", "member_id", "a legal hold is on a member or on a document, on one of them")
 	}
 	form.required("reason", h.Reason)
+	form = append(form, CheckOrigin(h.Origin)...)
 	violations := append([]Violation(form), JudgeAdmin(f.Actor)...)
 	if !f.Found && len(form) == 0 {
 		code, field, what := CodeMemberNotFound, "member_id", "member"

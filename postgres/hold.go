@@ -73,7 +73,7 @@ func (s *Store) PlaceHold(ctx context.Context, h offboarding.Hold, by string, at
 		if placed, err := t.exec(insertHold, id, organizationID, h.MemberID, h.DocumentID, h.Reason, admin, at); err != nil || placed == 0 {
 			return err // placed before
 		}
-		return t.held(organizationID, h.DocumentID, at, change{
+		return t.held(organizationID, h.DocumentID, h.Origin, at, change{
 			event: offboarding.EventPlaceLegalHold, actor: admin, member: h.MemberID, document: h.DocumentID,
 			kind: offboarding.SubjectHold, subject: id, before: state{"held": false}, after: state{"held": true},
 		})
@@ -82,7 +82,7 @@ func (s *Store) PlaceHold(ctx context.Context, h offboarding.Hold, by string, at
 }
 
 // LiftHold lifts a legal hold; what another hold is on stays held.
-func (s *Store) LiftHold(ctx context.Context, holdID, by string, at time.Time) error {
+func (s *Store) LiftHold(ctx context.Context, holdID, by, origin string, at time.Time) error {
 	at = at.Truncate(time.Microsecond)
 	return s.inTx(ctx, "lift a legal hold", func(t *tx) error {
 		var h offboarding.HoldRow
@@ -104,7 +104,7 @@ func (s *Store) LiftHold(ctx context.Context, holdID, by string, at time.Time) e
 		if _, err := t.exec(liftHold, h.ID, admin, at); err != nil {
 			return err
 		}
-		return t.held(h.OrganizationID, h.DocumentID, at, change{
+		return t.held(h.OrganizationID, h.DocumentID, origin, at, change{
 			event: offboarding.EventLiftLegalHold, actor: admin, member: h.MemberID, document: h.DocumentID,
 			kind: offboarding.SubjectHold, subject: h.ID, before: state{"held": true}, after: state{"held": false},
 		})
@@ -112,7 +112,7 @@ func (s *Store) LiftHold(ctx context.Context, holdID, by string, at time.Time) e
 }
 
 // held writes what a placed or lifted hold means for its document, and the event.
-func (t *tx) held(organizationID, documentID string, at time.Time, ch change) error {
+func (t *tx) held(organizationID, documentID, origin string, at time.Time, ch change) error {
 	if documentID != "" {
 		var id string
 		if _, err := t.find(&id, selectHeldDoc, documentID); err != nil { // or markHeld would not see what it has waited for
@@ -122,7 +122,7 @@ func (t *tx) held(organizationID, documentID string, at time.Time, ch change) er
 			return err
 		}
 	}
-	return t.auditOf(organizationID, "", at, ch)
+	return t.auditOf(organizationID, origin, at, ch)
 }
 
 // holder is who places or lifts a hold, judged where the organization is known;

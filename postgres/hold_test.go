@@ -20,7 +20,7 @@ func (l *leaving) hold(h offboarding.Hold) string {
 
 func (l *leaving) lift(hold string) {
 	l.t.Helper()
-	require.NoError(l.t, l.store.LiftHold(l.t.Context(), hold, l.Owner, l.at))
+	require.NoError(l.t, l.store.LiftHold(l.t.Context(), hold, l.Owner, "", l.at))
 }
 
 func (l *leaving) transferInput(newOwner string, documents ...string) offboarding.AuthorizeTransferInput {
@@ -151,11 +151,11 @@ func TestRuleH1WhoMay(t *testing.T) {
 			require.Equal(t, before, dump(t, l.DB))
 		})
 	}
-	refused(t, offboarding.CodeNotAuthorized, l.store.LiftHold(t.Context(), hold, l.Manager, l.at))
-	refused(t, offboarding.CodeNotAuthorized, l.store.LiftHold(t.Context(), hold, stranger.Owner, l.at))
-	refused(t, offboarding.CodeHoldNotFound, l.store.LiftHold(t.Context(), newID(), l.Admin, l.at))
+	refused(t, offboarding.CodeNotAuthorized, l.store.LiftHold(t.Context(), hold, l.Manager, "", l.at))
+	refused(t, offboarding.CodeNotAuthorized, l.store.LiftHold(t.Context(), hold, stranger.Owner, "", l.at))
+	refused(t, offboarding.CodeHoldNotFound, l.store.LiftHold(t.Context(), newID(), l.Admin, "", l.at))
 	l.lift(hold)
-	refused(t, offboarding.CodeHoldNotFound, l.store.LiftHold(t.Context(), hold, l.Admin, l.at))
+	refused(t, offboarding.CodeHoldNotFound, l.store.LiftHold(t.Context(), hold, l.Admin, "", l.at))
 	page, err := l.store.Holds(t.Context(), offboarding.HoldFilter{OrganizationID: l.ID, Lifted: true})
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1)
@@ -238,7 +238,7 @@ func TestTwoHoldsOnADocument(t *testing.T) {
 				document := l.Document(l.Leaver, "")
 				first, second := l.hold(offboarding.Hold{DocumentID: document}), l.hold(offboarding.Hold{DocumentID: document})
 				lift := func(hold string) call {
-					return func(ctx context.Context) (any, error) { return nil, l.store.LiftHold(ctx, hold, l.Admin, l.at) }
+					return func(ctx context.Context) (any, error) { return nil, l.store.LiftHold(ctx, hold, l.Admin, "", l.at) }
 				}
 				other := lift(second)
 				if held {

@@ -776,7 +776,7 @@ func (w *world) hold() {
 func (w *world) lift() {
 	h, admin := pick(w, "hold", w.m.holds), w.admin()
 	w.doOnce("lift", h.on+" by "+admin, func() string {
-		if err := w.store.LiftHold(w.Context(), w.ids[h.name], w.ids[admin], w.m.now); err != nil {
+		if err := w.store.LiftHold(w.Context(), w.ids[h.name], w.ids[admin], "", w.m.now); err != nil {
 			return w.refusal(err)
 		}
 		return "lifted"

@@ -130,7 +130,7 @@ func holdLiftRun(ctx context.Context, opts *holdOptions) error {
 	if err := n.err(); err != nil {
 		return err
 	}
-	if err := n.store.LiftHold(ctx, opts.hold, by.ID, opts.now().UTC()); err != nil {
+	if err := n.store.LiftHold(ctx, opts.hold, by.ID, "", opts.now().UTC()); err != nil {
 		return err
 	}
 	return opts.answer(map[string]string{"hold_id": opts.hold}, func(w *strings.Builder) { fmt.Fprintf(w, "The legal hold %s is lifted.\n", opts.hold) })

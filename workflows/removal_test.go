@@ -119,7 +119,7 @@ func TestHeldDocumentsWaitInTheCase(t *testing.T) {
 	})
 	s.after(8*day, func() {
 		require.Equal(t, s.Leaver+" read_only", s.DocumentState(document))
-		require.NoError(t, s.store().LiftHold(t.Context(), hold, s.Owner, s.now))
+		require.NoError(t, s.store().LiftHold(t.Context(), hold, s.Owner, "", s.now))
 		transfer = s.ask(offboarding.MessageTransfer, offboarding.TransferDocuments{AdminID: s.Admin, NewOwnerID: s.Manager})
 	})
 	s.run(func(r *offboarding.Request) { r.NewOwnerID = s.Manager })

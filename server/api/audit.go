@@ -56,40 +56,30 @@ func (a *API) audit() {
 
 // auditFilter reads a filter; what is wrong with it is reported all together.
 func (a *API) auditFilter(ctx context.Context, c *auth.Caller, in *AuditFilterInput) (offboarding.AuditFilter, error) {
-	f := offboarding.AuditFilter{Reach: c.Organizations, Events: in.Event, CaseID: in.Case}
-	var w wrong
-	var err error
-	f.OrganizationID, err = a.organization(ctx, c, in.Organization)
-	w.add(err, "")
+	n := a.naming(ctx, c)
+	f := offboarding.AuditFilter{Reach: n.organizations(in.Organization), Events: in.Event, CaseID: in.Case}
 	if in.Member != "" {
-		m, err := a.member(ctx, c, in.Member)
-		w.add(err, "member")
-		f.MemberID = m.ID
+		f.MemberID = n.member(in.Member, "member").ID
 	}
 	if in.Document != "" {
-		d, err := a.document(ctx, c, in.Document)
-		w.add(err, "document")
-		f.DocumentID = d.ID
+		f.DocumentID = n.document(in.Document, "document").ID
 	}
-	f.From, err = moment("from", in.From, 0)
-	w.add(err, "")
-	f.To, err = moment("to", in.To, 1)
-	w.add(err, "")
-	return f, w.err()
+	f.From, f.To = n.moment("from", in.From, 0), n.moment("to", in.To, 1)
+	return f, n.err()
 }
 
 // moment reads a time, or a date in UTC moved by a number of days.
-func moment(field, text string, moved int) (time.Time, error) {
+func (n *naming) moment(field, text string, moved int) time.Time {
 	if text == "" {
-		return time.Time{}, nil
+		return time.Time{}
 	}
 	if day, err := time.Parse(time.DateOnly, text); err == nil {
-		return day.AddDate(0, 0, moved), nil
+		return day.AddDate(0, 0, moved)
 	}
 	// A plus sign that nobody has escaped is a space in a query.
 	at, err := time.Parse(time.RFC3339, strings.Replace(text, " ", "+", 1))
 	if err != nil {
-		return time.Time{}, offboarding.Refuse("", offboarding.CodeInvalidArgument, field, field+" must be a date or an RFC 3339 time")
+		n.add(offboarding.Violation{Code: offboarding.CodeInvalidArgument, Field: field, Message: field + " must be a date or an RFC 3339 time"})
 	}
-	return at, nil
+	return at
 }

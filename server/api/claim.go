@@ -14,7 +14,8 @@ import (
 // ClaimInput asks for a document.
 type ClaimInput struct {
 	DocumentPath
-	Body *NoteBody `required:"false"`
+	OriginInput
+	Body *NoteBody
 }
 
 // NoteBody is a note for whoever decides or reads about it.
@@ -28,9 +29,6 @@ func (b *NoteBody) text() string {
 	}
 	return b.Note
 }
-
-// OutcomeOutput is what a message to a case came to.
-type OutcomeOutput struct{ Body offboarding.Outcome }
 
 func (a *API) claims() {
 	register(a, AccessMember, huma.Operation{
@@ -52,8 +50,10 @@ func (a *API) claims() {
 }
 
 func (a *API) claim(ctx context.Context, c *auth.Caller, in *ClaimInput, as string) (*OutcomeOutput, error) {
-	d, err := a.document(ctx, c, in.ID)
-	if err != nil {
+	n := a.naming(ctx, c)
+	origin := n.origin(in.OriginInput)
+	d := n.document(in.ID, "id")
+	if err := n.err(); err != nil {
 		return nil, err
 	}
 	row, err := a.caseOf(ctx, d)
@@ -61,9 +61,9 @@ func (a *API) claim(ctx context.Context, c *auth.Caller, in *ClaimInput, as stri
 		return nil, err
 	}
 	outcome, err := a.cases.Claim(ctx, row.WorkflowID, offboarding.ClaimRequest{
-		DocumentID: d.ID, MemberID: c.Member.ID, Note: in.Body.text(), As: as,
+		DocumentID: d.ID, MemberID: c.Member.ID, Note: in.Body.text(), As: as, Origin: origin,
 	}, client.WithUpdateID(a.updateID(ctx)))
-	return &OutcomeOutput{utcOutcome(outcome)}, err
+	return &OutcomeOutput{outcome}, err
 }
 
 // caseOf is the case that a message about a document goes to: the open one in which
@@ -78,17 +78,4 @@ func (a *API) caseOf(ctx context.Context, d offboarding.DocumentRow) (offboardin
 		return row, offboarding.Refuse("C1", offboarding.CodeAlreadyOwned, "document_id", "the document has an active owner")
 	}
 	return a.store.FindCase(ctx, d.OwnerID, now)
-}
-
-// utcOutcome writes times as everywhere else.
-func utcOutcome(o offboarding.Outcome) offboarding.Outcome {
-	if o.At != nil {
-		at := o.At.UTC()
-		o.At = &at
-	}
-	if o.EscalateAt != nil {
-		at := o.EscalateAt.UTC()
-		o.EscalateAt = &at
-	}
-	return o
 }

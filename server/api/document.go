@@ -58,12 +58,12 @@ func (a *API) documents() {
 }
 
 func (a *API) listDocuments(ctx context.Context, c *auth.Caller, in *DocumentsInput) (*DocumentsOutput, error) {
+	n := a.naming(ctx, c)
 	f := offboarding.DocumentFilter{
-		Reach: c.Organizations, ViewerID: c.Member.ID, ViewerOnly: !c.Admin(), Unowned: in.Unowned, Claimable: in.Claimable,
+		Reach: n.organizations(in.Organization), ViewerID: c.Member.ID, ViewerOnly: !c.Admin(), Unowned: in.Unowned, Claimable: in.Claimable,
 		Cursor: in.Cursor, Limit: in.Limit,
 	}
-	var err error
-	if f.OrganizationID, err = a.organization(ctx, c, in.Organization); err != nil {
+	if err := n.err(); err != nil {
 		return nil, err
 	}
 	if in.Owner != "" {
@@ -92,6 +92,23 @@ func (a *API) listDocuments(ctx context.Context, c *auth.Caller, in *DocumentsIn
 		out.Body.Items = append(out.Body.Items, seen)
 	}
 	return out, nil
+}
+
+// own reads "me".
+func own(c *auth.Caller, ref string) string {
+	if ref == "me" {
+		return c.Member.ID
+	}
+	return ref
+}
+
+// document finds a document that the caller may see.
+func (n *naming) document(ref, field string) offboarding.DocumentRow {
+	d, err := n.a.document(n.ctx, n.caller, ref)
+	if err != nil {
+		n.keep(err, field)
+	}
+	return d
 }
 
 // document finds a document that the caller may see.

@@ -167,7 +167,7 @@ func TestTransfer(t *testing.T) {
 	s.as(s.Admin).post(t, path, body{}).want(t, 400, offboarding.CodeInvalidArgument)
 	s.as(s.Admin).post(t, path, body{"from": s.Manager}).want(t, 409, offboarding.CodeMemberStillActive)
 	s.as(s.Admin).post(t, path, body{"document_ids": []string{document, here, uuid.NewString()}, "new_owner": "external:none"}).
-		want(t, 409, offboarding.CodeMemberStillActive, offboarding.CodeNoAccess, offboarding.CodeMemberNotFound)
+		want(t, 409, offboarding.CodeMemberStillActive, offboarding.CodeNoAccess, offboarding.CodeNewOwnerNotEligible)
 	s.as(s.Admin).post(t, path, body{"from": s.Leaver, "new_owner": viewer}).want(t, 409, offboarding.CodeNewOwnerNotEligible)
 	require.Zero(t, s.Count(`SELECT count(*) FROM audit_events WHERE event = 'TransferDocs'`), "a refusal changes nothing")
 

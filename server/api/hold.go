@@ -25,7 +25,10 @@ type HoldsOutput struct {
 }
 
 // PlaceHoldInput places a legal hold.
-type PlaceHoldInput struct{ Body PlaceHoldBody }
+type PlaceHoldInput struct {
+	OriginInput
+	Body PlaceHoldBody
+}
 
 // PlaceHoldBody says what is held and why.
 type PlaceHoldBody struct {
@@ -41,8 +44,9 @@ type PlaceHoldOutput struct {
 	}
 }
 
-// HoldPath names a legal hold.
-type HoldPath struct {
+// LiftHoldInput names a legal hold.
+type LiftHoldInput struct {
+	OriginInput
 	ID string `path:"id" maxLength:"100" doc:"The legal hold" example:"01a1ffde-c038-72a2-abd3-2ee046c7cc2d"`
 }
 
@@ -60,32 +64,30 @@ func (a *API) holds() {
 		Method: http.MethodDelete, Path: "/v1/legal-holds/{id}", OperationID: "lift-legal-hold", Summary: "Lift a legal hold", Tags: []string{"Legal holds"},
 		Description: "What another hold is on stays held. Nothing happens to the documents by that alone.",
 		Errors:      []int{http.StatusNotFound},
-	}, func(ctx context.Context, c *auth.Caller, in *HoldPath) (*struct{}, error) {
+	}, func(ctx context.Context, c *auth.Caller, in *LiftHoldInput) (*struct{}, error) {
+		n := a.naming(ctx, c)
+		origin := n.origin(in.OriginInput)
 		row, err := a.store.FindHold(ctx, in.ID, c.Organizations...)
-		if err != nil || row.LiftedBy == c.Member.ID { // lifted by them before: sent again
+		if err != nil {
+			n.keep(err, "id")
+		}
+		if err := n.err(); err != nil || row.LiftedBy == c.Member.ID { // lifted by them before: sent again
 			return nil, err
 		}
-		return nil, a.store.LiftHold(ctx, row.ID, c.Member.ID, a.now().UTC())
+		return nil, a.store.LiftHold(ctx, row.ID, c.Member.ID, origin, a.now().UTC())
 	})
 }
 
 func (a *API) listHolds(ctx context.Context, c *auth.Caller, in *HoldsInput) (*HoldsOutput, error) {
-	f := offboarding.HoldFilter{Reach: c.Organizations, Lifted: in.Lifted, Cursor: in.Cursor, Limit: in.Limit}
-	var w wrong
-	var err error
-	f.OrganizationID, err = a.organization(ctx, c, in.Organization)
-	w.add(err, "")
+	n := a.naming(ctx, c)
+	f := offboarding.HoldFilter{Reach: n.organizations(in.Organization), Lifted: in.Lifted, Cursor: in.Cursor, Limit: in.Limit}
 	if in.Member != "" {
-		m, err := a.member(ctx, c, in.Member)
-		w.add(err, "member")
-		f.MemberID = m.ID
+		f.MemberID = n.member(in.Member, "member").ID
 	}
 	if in.Document != "" {
-		d, err := a.document(ctx, c, in.Document)
-		w.add(err, "document")
-		f.DocumentID = d.ID
+		f.DocumentID = n.document(in.Document, "document").ID
 	}
-	if err := w.err(); err != nil {
+	if err := n.err(); err != nil {
 		return nil, err
 	}
 	page, err := a.store.Holds(ctx, f)
@@ -93,19 +95,15 @@ func (a *API) listHolds(ctx context.Context, c *auth.Caller, in *HoldsInput) (*H
 }
 
 func (a *API) placeHold(ctx context.Context, c *auth.Caller, in *PlaceHoldInput) (*PlaceHoldOutput, error) {
-	h := offboarding.Hold{ID: a.newID(ctx, "hold"), Reason: in.Body.Reason}
-	var w wrong
+	n := a.naming(ctx, c)
+	h := offboarding.Hold{ID: a.newID(ctx, "hold"), Reason: in.Body.Reason, Origin: n.origin(in.OriginInput)}
 	if in.Body.MemberID != "" {
-		m, err := a.member(ctx, c, in.Body.MemberID)
-		w.add(err, "member_id")
-		h.MemberID = m.ID
+		h.MemberID = n.member(in.Body.MemberID, "member_id").ID
 	}
 	if in.Body.DocumentID != "" {
-		d, err := a.document(ctx, c, in.Body.DocumentID)
-		w.add(err, "document_id")
-		h.DocumentID = d.ID
+		h.DocumentID = n.document(in.Body.DocumentID, "document_id").ID
 	}
-	if err := w.err(); err != nil {
+	if err := n.err(); err != nil {
 		return nil, err
 	}
 	out := &PlaceHoldOutput{}

@@ -74,6 +74,15 @@ func (n *naming) member(ref, field string) offboarding.Member {
 	return m
 }
 
+// visible finds a member whom the caller may read.
+func (n *naming) visible(ref, field string) offboarding.Member {
+	m, err := n.a.member(n.ctx, n.caller, ref)
+	if err != nil {
+		n.keep(err, field)
+	}
+	return m
+}
+
 // newOwner finds a new owner in the leaver's organization; "" and "manager" stay
 // what they are.
 func (n *naming) newOwner(ref, organizationID, field string) string {

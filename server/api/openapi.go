@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"handover/server/problem"
 )
 
 // describe completes the OpenAPI document once all routes are in it.
@@ -19,10 +21,12 @@ func (a *API) describe() {
 }
 
 func describeOperation(op *huma.Operation) {
-	if like := op.Responses["400"]; op.RequestBody != nil && like != nil { // what huma answers to a body before anybody looks at it
+	if op.RequestBody != nil { // what is answered to a body before anybody looks at it
 		for _, status := range []int{http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType} {
 			if code := strconv.Itoa(status); op.Responses[code] == nil {
-				op.Responses[code] = &huma.Response{Description: http.StatusText(status), Content: like.Content, Headers: like.Headers}
+				op.Responses[code] = &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{
+					problem.ContentType: {Schema: &huma.Schema{Ref: "#/components/schemas/Problem"}},
+				}}
 			}
 		}
 	}

@@ -30,15 +30,3 @@ func (a *API) organizations() {
 		return &OrganizationsOutput{offboarding.Page[offboarding.OrganizationRow]{Items: rows}}, err
 	})
 }
-
-// organization is the ID of an organization within reach; "" is none in particular.
-func (a *API) organization(ctx context.Context, c *auth.Caller, ref string) (string, error) {
-	if ref == "" {
-		return "", nil
-	}
-	o, err := a.store.Organization(ctx, ref)
-	if err == nil && !c.Reaches(o.ID) {
-		err = offboarding.Refuse("", offboarding.CodeInvalidArgument, "organization", "there is no such organization")
-	}
-	return o.ID, err
-}

@@ -38,7 +38,8 @@ type RequestsOutput struct {
 // ApproveInput approves an ownership request.
 type ApproveInput struct {
 	RequestPath
-	Body *ApproveBody `required:"false"`
+	OriginInput
+	Body *ApproveBody
 }
 
 // ApproveBody says who gets the document.
@@ -50,7 +51,8 @@ type ApproveBody struct {
 // RejectInput rejects an ownership request.
 type RejectInput struct {
 	RequestPath
-	Body *RejectBody `required:"false"`
+	OriginInput
+	Body *RejectBody
 }
 
 // RejectBody says why.
@@ -69,7 +71,7 @@ func (a *API) requests() {
 		Tags: []string{"Ownership requests"}, Errors: []int{http.StatusNotFound},
 		Description: "An ownership request, for owners and admins and for who asked.",
 	}, func(ctx context.Context, c *auth.Caller, in *RequestPath) (*RequestOutput, error) {
-		row, err := a.request(ctx, c, in.ID)
+		row, err := a.ownershipRequest(ctx, c, in.ID)
 		return &RequestOutput{row}, err
 	})
 	register(a, AccessAdmin, huma.Operation{
@@ -80,7 +82,7 @@ func (a *API) requests() {
 		if in.Body == nil {
 			in.Body = &ApproveBody{}
 		}
-		return a.decide(ctx, c, in.ID, offboarding.AdminApproval{
+		return a.decide(ctx, c, in.ID, in.OriginInput, offboarding.AdminApproval{
 			Decision: offboarding.DecisionApprove, NewOwnerID: in.Body.NewOwnerID, Note: in.Body.Note,
 		})
 	})
@@ -92,30 +94,23 @@ func (a *API) requests() {
 		if in.Body == nil {
 			in.Body = &RejectBody{}
 		}
-		return a.decide(ctx, c, in.ID, offboarding.AdminApproval{Decision: offboarding.DecisionReject, Note: in.Body.Note})
+		return a.decide(ctx, c, in.ID, in.OriginInput, offboarding.AdminApproval{Decision: offboarding.DecisionReject, Note: in.Body.Note})
 	})
 }
 
 func (a *API) listRequests(ctx context.Context, c *auth.Caller, in *RequestsInput) (*RequestsOutput, error) {
+	n := a.naming(ctx, c)
 	f := offboarding.RequestFilter{
-		Reach: c.Organizations, Status: offboarding.RequestStatus(in.Status), AnyStatus: in.Status == "all",
+		Reach: n.organizations(in.Organization), Status: offboarding.RequestStatus(in.Status), AnyStatus: in.Status == "all",
 		CaseID: in.Case, Cursor: in.Cursor, Limit: in.Limit,
 	}
-	var w wrong
-	var err error
-	f.OrganizationID, err = a.organization(ctx, c, in.Organization)
-	w.add(err, "")
 	if in.Member != "" {
-		m, err := a.member(ctx, c, in.Member)
-		w.add(err, "member")
-		f.MemberID = m.ID
+		f.MemberID = n.visible(in.Member, "member").ID
 	}
 	if in.Document != "" {
-		d, err := a.document(ctx, c, in.Document)
-		w.add(err, "document")
-		f.DocumentID = d.ID
+		f.DocumentID = n.document(in.Document, "document").ID
 	}
-	if err := w.err(); err != nil {
+	if err := n.err(); err != nil {
 		return nil, err
 	}
 	if !c.Admin() {
@@ -125,8 +120,8 @@ func (a *API) listRequests(ctx context.Context, c *auth.Caller, in *RequestsInpu
 	return &RequestsOutput{page}, err
 }
 
-// request finds an ownership request that the caller may see.
-func (a *API) request(ctx context.Context, c *auth.Caller, id string) (offboarding.RequestRow, error) {
+// ownershipRequest finds an ownership request that the caller may see.
+func (a *API) ownershipRequest(ctx context.Context, c *auth.Caller, id string) (offboarding.RequestRow, error) {
 	row, err := a.store.FindRequest(ctx, id, c.Organizations...)
 	if offboarding.CodeOf(err) != "" || err == nil && !c.Admin() && row.MemberID != c.Member.ID {
 		return offboarding.RequestRow{}, problem.New(ctx, problem.CodeNotFound, "there is no such request in reach")
@@ -134,19 +129,18 @@ func (a *API) request(ctx context.Context, c *auth.Caller, id string) (offboardi
 	return row, err
 }
 
-func (a *API) decide(ctx context.Context, c *auth.Caller, id string, m offboarding.AdminApproval) (*OutcomeOutput, error) {
-	row, err := a.request(ctx, c, id)
+func (a *API) decide(ctx context.Context, c *auth.Caller, id string, o OriginInput, m offboarding.AdminApproval) (*OutcomeOutput, error) {
+	row, err := a.ownershipRequest(ctx, c, id)
 	if err != nil {
 		return nil, err
 	}
 	m.RequestID, m.AdminID = row.ID, c.Member.ID
-	if m.NewOwnerID != "" {
-		var w wrong
-		m.NewOwnerID, err = a.newOwner(ctx, c, m.NewOwnerID, row.OrganizationID)
-		if !w.add(err, "new_owner_id") {
-			return nil, w.err()
-		}
+	n := a.naming(ctx, c)
+	m.Origin = n.origin(o)
+	m.NewOwnerID = n.newOwner(m.NewOwnerID, row.OrganizationID, "new_owner_id")
+	if err := n.err(); err != nil {
+		return nil, err
 	}
 	outcome, err := a.cases.Decide(ctx, row.WorkflowID, m, client.WithUpdateID(a.updateID(ctx)))
-	return &OutcomeOutput{utcOutcome(outcome)}, err
+	return &OutcomeOutput{outcome}, err
 }

@@ -55,7 +55,7 @@ func TestOwnershipRequests(t *testing.T) {
 	s.as(foreign.Owner).post(t, "/v1/ownership-requests/"+first+"/approve", nil).want(t, 404, "not_found")
 	s.as(maker).post(t, "/v1/ownership-requests/"+second+"/approve", nil).want(t, 403, offboarding.CodeNotAuthorized)
 	s.as(s.Admin).post(t, "/v1/ownership-requests/"+first+"/approve", nil).want(t, 409, offboarding.CodeNewOwnerNotEligible)
-	s.as(s.Admin).post(t, "/v1/ownership-requests/"+first+"/approve", body{"new_owner_id": "external:none"}).want(t, 404, offboarding.CodeMemberNotFound)
+	s.as(s.Admin).post(t, "/v1/ownership-requests/"+first+"/approve", body{"new_owner_id": "external:none"}).want(t, 409, offboarding.CodeNewOwnerNotEligible)
 
 	var out offboarding.Outcome
 	s.as(s.Admin).post(t, "/v1/ownership-requests/"+first+"/approve", body{"new_owner_id": "external:m3", "note": "as agreed"}).into(t, 200, &out)

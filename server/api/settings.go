@@ -18,6 +18,7 @@ type SettingsInput struct{ OrganizationInput }
 // ChangeSettingsInput changes settings.
 type ChangeSettingsInput struct {
 	OrganizationInput
+	OriginInput
 	Body SettingsBody
 }
 
@@ -121,8 +122,9 @@ func (a *API) settings() {
 		Method: http.MethodGet, Path: "/v1/settings", OperationID: "get-settings", Summary: "Read the settings", Tags: []string{"Settings"},
 		Description: "The settings of the caller's organization, or of another one within reach.",
 	}, func(ctx context.Context, c *auth.Caller, in *SettingsInput) (*SettingsOutput, error) {
-		id, err := a.settingsOf(ctx, c, in.Organization)
-		if err != nil {
+		n := a.naming(ctx, c)
+		id := n.settingsOf(in.Organization)
+		if err := n.err(); err != nil {
 			return nil, err
 		}
 		o, err := a.store.Organization(ctx, id)
@@ -134,18 +136,19 @@ func (a *API) settings() {
 			"What a case has decided already stays: its grace period and disposition are those of its start. Claims, reactivations and sessions follow the settings as they are.",
 		Errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, func(ctx context.Context, c *auth.Caller, in *ChangeSettingsInput) (*SettingsOutput, error) {
-		id, err := a.settingsOf(ctx, c, in.Organization)
-		if err != nil {
-			return nil, err
+		n := a.naming(ctx, c)
+		change := offboarding.SettingsChange{
+			OrganizationID: n.settingsOf(in.Organization), AdminID: c.Member.ID, Origin: n.origin(in.OriginInput), Changes: in.Body.texts(), At: a.now().UTC(),
 		}
-		change := offboarding.SettingsChange{OrganizationID: id, AdminID: c.Member.ID, Changes: in.Body.texts(), At: a.now().UTC()}
-		if ref := change.Changes[settingProvisioning]; ref != "" {
-			m, err := a.memberOf(ctx, c, ref, id)
-			var w wrong
-			if !w.add(err, settingProvisioning) {
-				return nil, w.err()
+		if ref := change.Changes[settingProvisioning]; ref != "" && change.OrganizationID != "" {
+			m, err := a.store.FindMember(ctx, own(c, ref), change.OrganizationID)
+			if err != nil {
+				n.keep(err, settingProvisioning)
 			}
 			change.Changes[settingProvisioning] = m.ID
+		}
+		if err := n.err(); err != nil {
+			return nil, err
 		}
 		o, changed, err := a.store.ChangeSettings(ctx, change)
 		return &SettingsOutput{settingsAre(o, changed)}, err
@@ -154,11 +157,14 @@ func (a *API) settings() {
 
 // settingsOf is the ID of the organization whose settings are meant: the caller's own
 // unless another is named.
-func (a *API) settingsOf(ctx context.Context, c *auth.Caller, ref string) (string, error) {
+func (n *naming) settingsOf(ref string) string {
 	if ref == "" {
-		return c.Member.OrganizationID, nil
+		return n.caller.Member.OrganizationID
 	}
-	return a.organization(ctx, c, ref)
+	if ids := n.organizations(ref); len(ids) > 0 {
+		return ids[0]
+	}
+	return ""
 }
 
 func settingsAre(o offboarding.Organization, changed []offboarding.SettingChanged) Settings {

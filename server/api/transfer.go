@@ -13,8 +13,11 @@ import (
 	"handover/server/problem"
 )
 
-// TransferInput moves documents of leavers.
-type TransferInput struct{ Body TransferBody }
+// TransferDocumentsInput moves documents of leavers.
+type TransferDocumentsInput struct {
+	OriginInput
+	Body TransferBody
+}
 
 // TransferBody says what goes to whom.
 type TransferBody struct {
@@ -23,8 +26,8 @@ type TransferBody struct {
 	NewOwner    string   `json:"new_owner,omitempty" maxLength:"400" doc:"Who gets them: a maker, or manager for the leaver's; the caller where nobody is named" example:"email:grace@example.com"`
 }
 
-// TransferOutput says what went.
-type TransferOutput struct{ Body Transferred }
+// TransferDocumentsOutput says what went.
+type TransferDocumentsOutput struct{ Body Transferred }
 
 // Transferred says what a transfer came to, leaver by leaver.
 type Transferred struct {
@@ -59,8 +62,8 @@ type group struct {
 	message offboarding.TransferDocuments
 }
 
-func (a *API) transfer(ctx context.Context, c *auth.Caller, in *TransferInput) (*TransferOutput, error) {
-	groups, err := a.groups(ctx, c, in.Body)
+func (a *API) transfer(ctx context.Context, c *auth.Caller, in *TransferDocumentsInput) (*TransferDocumentsOutput, error) {
+	groups, err := a.groups(ctx, c, in)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +90,7 @@ func (a *API) transfer(ctx context.Context, c *auth.Caller, in *TransferInput) (
 	}
 	for _, t := range out.Transfers {
 		if t.Errors == nil {
-			return &TransferOutput{out}, nil
+			return &TransferDocumentsOutput{out}, nil
 		}
 	}
 	return nil, problem.Of(ctx, refused)
@@ -95,85 +98,61 @@ func (a *API) transfer(ctx context.Context, c *auth.Caller, in *TransferInput) (
 
 // groups finds everything that a transfer names; what cannot be found is reported
 // all together, before anything is sent.
-func (a *API) groups(ctx context.Context, c *auth.Caller, b TransferBody) ([]*group, error) {
-	var w wrong
+func (a *API) groups(ctx context.Context, c *auth.Caller, in *TransferDocumentsInput) ([]*group, error) {
+	n, b := a.naming(ctx, c), in.Body
+	origin := n.origin(in.OriginInput)
 	if (b.From == "") == (len(b.DocumentIDs) == 0) {
-		w.add(offboarding.Refuse("T1", offboarding.CodeInvalidArgument, "document_ids", "name the leaver in from, or documents in document_ids, one of them"), "")
+		n.add(offboarding.Violation{
+			Rule: "T1", Code: offboarding.CodeInvalidArgument, Field: "document_ids", Message: "name the leaver in from, or documents in document_ids, one of them",
+		})
 	}
+	of, named := map[string]*group{}, map[string]bool{}
 	var groups []*group
+	to := func(row offboarding.CaseRow) *group {
+		if of[row.ID] == nil {
+			of[row.ID] = &group{row: row, message: offboarding.TransferDocuments{AdminID: c.Member.ID, Origin: origin}}
+			groups = append(groups, of[row.ID])
+		}
+		return of[row.ID]
+	}
 	if b.From != "" {
-		m, err := a.store.FindMember(ctx, b.From, c.Organizations...)
-		if w.add(err, "from") {
-			row, err := a.caseOfLeaver(ctx, m)
-			if w.add(err, "from") {
-				groups = append(groups, &group{row: row})
+		if m := n.member(b.From, "from"); m.ID != "" {
+			row, err := a.store.FindCase(ctx, m.ID, a.now().UTC())
+			if n.waits(err, m.Status, "from") {
+				to(row)
 			}
 		}
 	}
-	of, named := map[string]*group{}, map[string]bool{}
 	for _, ref := range b.DocumentIDs {
-		d, err := a.document(ctx, c, ref)
-		if !w.add(err, "document_ids") || named[d.ID] {
+		d := n.document(ref, "document_ids")
+		if d.ID == "" || named[d.ID] {
 			continue
 		}
 		named[d.ID] = true
 		g := of[d.CaseID]
-		if g == nil || d.CaseID == "" { // nothing archived waits, and it can be given away all the same
-			row, err := a.caseToTransfer(ctx, d)
-			if !w.add(err, "document_ids") {
+		if g == nil { // also what is archived, which waits for nobody and can be given away all the same
+			row, err := a.store.FindCaseOfDocument(ctx, d.ID, a.now().UTC())
+			if !n.waits(err, d.OwnerStatus, "document_ids") {
 				continue
 			}
-			if g = of[row.ID]; g == nil {
-				g = &group{row: row}
-				of[row.ID], groups = g, append(groups, g)
-			}
+			g = to(row)
 		}
 		g.message.DocumentIDs = append(g.message.DocumentIDs, d.ID)
 	}
 	for _, g := range groups {
-		g.message.AdminID = c.Member.ID
-		var err error
-		g.message.NewOwnerID, err = a.newOwner(ctx, c, b.NewOwner, g.row.OrganizationID)
-		if !w.add(err, "new_owner") {
-			break // it is the same for all
-		}
+		g.message.NewOwnerID = n.newOwner(b.NewOwner, g.row.OrganizationID, "new_owner")
 	}
-	return groups, w.err()
+	return groups, n.err()
 }
 
-func (a *API) caseToTransfer(ctx context.Context, d offboarding.DocumentRow) (offboarding.CaseRow, error) {
-	row, err := a.store.FindCaseOfDocument(ctx, d.ID, a.now().UTC())
-	if offboarding.CodeOf(err) == offboarding.CodeCaseNotFound && d.OwnerStatus == offboarding.MemberActive {
-		err = offboarding.Refuse("T1", offboarding.CodeMemberStillActive, "", "documents are transferred only from a member who is not active")
+// waits reports whether a case was found to which a transfer can be sent. Where none
+// is open and the owner is active, that is why (rule T1).
+func (n *naming) waits(err error, owner offboarding.MemberStatus, field string) bool {
+	if offboarding.CodeOf(err) == offboarding.CodeCaseNotFound && owner == offboarding.MemberActive {
+		err = offboarding.Refuse("T1", offboarding.CodeMemberStillActive, field, "documents are transferred only from a member who is not active")
 	}
-	return row, err
-}
-
-// caseOfLeaver is the case that a message about all documents of a member goes to.
-func (a *API) caseOfLeaver(ctx context.Context, m offboarding.Member) (offboarding.CaseRow, error) {
-	row, err := a.store.FindCase(ctx, m.ID, a.now().UTC())
-	if offboarding.CodeOf(err) == offboarding.CodeCaseNotFound && m.Active() {
-		err = offboarding.Refuse("T1", offboarding.CodeMemberStillActive, "", "documents are transferred only from a member who is not active")
+	if err != nil {
+		n.keep(err, field)
 	}
-	return row, err
-}
-
-// newOwner finds a new owner among the members of an organization; "" and "manager"
-// stay what they are.
-func (a *API) newOwner(ctx context.Context, c *auth.Caller, ref, organizationID string) (string, error) {
-	if ref == "" || ref == offboarding.NewOwnerManager {
-		return ref, nil
-	}
-	m, err := a.memberOf(ctx, c, ref, organizationID)
-	return m.ID, err
-}
-
-// memberOf finds a member whom a request about an organization names: one of that
-// organization, else of any within reach.
-func (a *API) memberOf(ctx context.Context, c *auth.Caller, ref, organizationID string) (offboarding.Member, error) {
-	m, err := a.store.FindMember(ctx, own(c, ref), organizationID)
-	if offboarding.CodeOf(err) == offboarding.CodeMemberNotFound {
-		return a.store.FindMember(ctx, own(c, ref), c.Organizations...)
-	}
-	return m, err
+	return err == nil
 }

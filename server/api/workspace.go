@@ -37,13 +37,12 @@ func (a *API) workspaces() {
 		Method: http.MethodGet, Path: "/v1/workspaces", OperationID: "list-workspaces", Summary: "List workspaces", Tags: []string{"Workspaces"},
 		Description: "Workspaces within reach, with how many members and documents are in them.",
 	}, func(ctx context.Context, c *auth.Caller, in *WorkspacesInput) (*WorkspacesOutput, error) {
-		organization, err := a.organization(ctx, c, in.Organization)
-		if err != nil {
+		n := a.naming(ctx, c)
+		f := offboarding.WorkspaceFilter{Reach: n.organizations(in.Organization), Cursor: in.Cursor, Limit: in.Limit}
+		if err := n.err(); err != nil {
 			return nil, err
 		}
-		page, err := a.store.Workspaces(ctx, offboarding.WorkspaceFilter{
-			OrganizationID: organization, Reach: c.Organizations, Cursor: in.Cursor, Limit: in.Limit,
-		})
+		page, err := a.store.Workspaces(ctx, f)
 		return &WorkspacesOutput{page}, err
 	})
 	register(a, AccessAdmin, huma.Operation{
