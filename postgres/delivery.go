@@ -73,8 +73,10 @@ const (
 			AND d.next_attempt_at <= $2 ORDER BY d.next_attempt_at LIMIT $3)
 		ORDER BY 1 LIMIT $3) d
 	JOIN audit_events a ON a.id = d.event_id ORDER BY d.id`
-	selectNext = `SELECT min(d.next_attempt_at) FROM webhook_deliveries d WHERE d.webhook_id = $1 AND d.status = 'pending' AND d.attempts > 0`
-	selectNew  = `SELECT EXISTS (SELECT FROM webhook_deliveries d WHERE d.webhook_id = $1 AND d.status = 'pending' AND d.attempts = 0)`
+	selectNext = `SELECT (SELECT d.next_attempt_at FROM webhook_deliveries d WHERE d.webhook_id = $1 AND d.status = 'pending' AND d.attempts > 0
+	ORDER BY d.next_attempt_at LIMIT 1)`
+	selectNew = `SELECT coalesce((SELECT true FROM webhook_deliveries d WHERE d.webhook_id = $1 AND d.status = 'pending' AND d.attempts = 0
+	ORDER BY d.id LIMIT 1), false)` // EXISTS forgets an order, and may read the table
 )
 
 // dueRow is a delivery with its event.
@@ -258,9 +260,11 @@ func (m *marked) arrays() []any {
 	return []any{m.ids, m.attempts, m.statuses, m.at, pq.Array(m.next), m.codes, m.errors, m.ms}
 }
 
-const selectWaiting = `SELECT w.id FROM webhooks w WHERE w.status = 'active' AND (w.paused_until IS NULL OR w.paused_until <= $1) AND (
-	EXISTS (SELECT FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.status = 'pending' AND d.attempts = 0)
-	OR EXISTS (SELECT FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.status = 'pending' AND d.attempts > 0 AND d.next_attempt_at <= $1))`
+// Subqueries with an order, so that no plan reads the outbox to hash it.
+const selectWaiting = `SELECT w.id FROM webhooks w WHERE w.status = 'active' AND (w.paused_until IS NULL OR w.paused_until <= $1) AND coalesce(
+	(SELECT true FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.status = 'pending' AND d.attempts = 0 ORDER BY d.id LIMIT 1),
+	(SELECT d.next_attempt_at <= $1 FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.status = 'pending' AND d.attempts > 0
+		ORDER BY d.next_attempt_at LIMIT 1))`
 
 // WebhooksWaiting lists the webhooks that something is due to.
 func (s *Store) WebhooksWaiting(ctx context.Context, at time.Time) ([]string, error) {
@@ -274,22 +278,22 @@ func (s *Store) WebhooksWaiting(ctx context.Context, at time.Time) ([]string, er
 const deletedFor = time.Hour
 
 // prunings delete what is kept no longer; $1 is since when it is not, $2 how many rows
-// at most.
+// at most. Arrays and orders, so that no plan reads the whole outbox.
 var prunings = []struct {
 	after     time.Duration
 	statement string
 }{
-	{offboarding.KeepDeliveries, `DELETE FROM webhook_deliveries WHERE id IN (
-		SELECT id FROM webhook_deliveries WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)`},
+	{offboarding.KeepDeliveries, `DELETE FROM webhook_deliveries WHERE id = ANY (ARRAY (
+		SELECT id FROM webhook_deliveries WHERE ended_at < $1 ORDER BY ended_at LIMIT $2))`},
 	// What waits for a webhook that nobody has made active for as long.
-	{offboarding.KeepDeliveries, `DELETE FROM webhook_deliveries WHERE id IN (
-		SELECT d.id FROM webhooks w JOIN webhook_deliveries d ON d.webhook_id = w.id
-		WHERE w.status = 'disabled' AND d.status = 'pending' AND d.created_at < $1 LIMIT $2)`},
-	{0, `DELETE FROM webhook_deliveries WHERE id IN (
-		SELECT d.id FROM webhooks w JOIN webhook_deliveries d ON d.webhook_id = w.id WHERE w.status = 'deleted' AND w.deleted_at < $1 LIMIT $2)`},
+	{offboarding.KeepDeliveries, pruneOf + `'disabled' AND d.status = 'pending' AND d.created_at < $1 ORDER BY d.id LIMIT $2) d LIMIT $2))`},
+	{0, pruneOf + `'deleted' AND w.deleted_at < $1 ORDER BY d.id LIMIT $2) d LIMIT $2))`},
 	{deletedFor, `DELETE FROM webhooks w WHERE w.id IN (SELECT id FROM webhooks WHERE status = 'deleted' AND deleted_at < $1 LIMIT $2)
-		AND NOT EXISTS (SELECT FROM webhook_deliveries d WHERE d.webhook_id = w.id)`},
+		AND (SELECT d.id FROM webhook_deliveries d WHERE d.webhook_id = w.id ORDER BY d.id LIMIT 1) IS NULL`},
 }
+
+const pruneOf = `DELETE FROM webhook_deliveries WHERE id = ANY (ARRAY (SELECT d.id FROM webhooks w CROSS JOIN LATERAL (
+	SELECT d.id FROM webhook_deliveries d WHERE d.webhook_id = w.id AND w.status = `
 
 // PruneDeliveries deletes what is kept no longer, so many rows of a kind at most, and
 // says whether there may be more.
