@@ -81,6 +81,7 @@ type stand struct {
 	cases     *cases.Client
 	namespace string
 	url       string
+	webhooks  api.Webhooks // of servers that start from then on
 	log       *logs
 }
 
@@ -131,7 +132,7 @@ func (s *stand) serve(t *testing.T) string {
 	t.Helper()
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
 	mux := http.NewServeMux()
-	s.api = api.New(mux, api.Options{Store: s.store, Cases: s.cases, Log: log})
+	s.api = api.New(mux, api.Options{Store: s.store, Cases: s.cases, Webhooks: s.webhooks, Log: log})
 	server := httptest.NewServer(problem.Track(log, s.authenticate(mux)))
 	t.Cleanup(server.Close)
 	described(t, server.URL, s.api)

@@ -23,9 +23,15 @@ type WebhookPath struct {
 	ID string `path:"id" maxLength:"36" doc:"The webhook's ID" example:"01a1ffde-c038-72a2-abd3-2ee046c7cc2d"`
 }
 
-// DeliveryPath names a delivery of a webhook.
-type DeliveryPath struct {
+// WebhookWrite does something with a webhook.
+type WebhookWrite struct {
 	WebhookPath
+	OriginInput
+}
+
+// DeliveryPath names a delivery of a webhook, to be sent again.
+type DeliveryPath struct {
+	WebhookWrite
 	DeliveryID string `path:"delivery_id" maxLength:"40" doc:"The delivery's ID, the same as the webhook-id header" example:"msg_1041"`
 }
 
@@ -43,7 +49,10 @@ type WebhookFields struct {
 }
 
 // CreateWebhookInput creates a webhook.
-type CreateWebhookInput struct{ Body WebhookFields }
+type CreateWebhookInput struct {
+	OriginInput
+	Body WebhookFields
+}
 
 // WebhookSecret is a webhook's secret, which is shown this once.
 type WebhookSecret struct {
@@ -61,7 +70,7 @@ type WebhookSecretOutput struct {
 
 // ChangeWebhookInput changes a webhook; what is left out stays as it is.
 type ChangeWebhookInput struct {
-	WebhookPath
+	WebhookWrite
 	Body struct {
 		URL         *string                    `json:"url,omitempty" maxLength:"2000" doc:"Where events are sent"`
 		Description *string                    `json:"description,omitempty" maxLength:"2000" doc:"For people"`
@@ -136,11 +145,12 @@ func (a *API) webhookRoutes() {
 
 	deleting := op(http.MethodDelete, one, "delete-webhook", "Delete a webhook", "What is pending is not sent any more.", http.StatusNotFound)
 	deleting.DefaultStatus = http.StatusNoContent
-	register(a, AccessAdmin, deleting, func(ctx context.Context, c *auth.Caller, in *WebhookPath) (*struct{}, error) {
-		if _, err := a.store.FindWebhook(ctx, in.ID, c.Organizations...); err != nil {
+	register(a, AccessAdmin, deleting, func(ctx context.Context, c *auth.Caller, in *WebhookWrite) (*struct{}, error) {
+		origin, err := a.writing(ctx, c, in)
+		if err != nil {
 			return nil, err
 		}
-		return nil, a.store.DeleteWebhook(ctx, in.ID, c.Member.ID, "", a.now())
+		return nil, a.store.DeleteWebhook(ctx, in.ID, c.Member.ID, origin, a.now())
 	})
 
 	register(a, AccessAdmin, op(http.MethodPost, one+"/roll-secret", "roll-webhook-secret", "Roll a webhook's secret",
@@ -150,11 +160,12 @@ func (a *API) webhookRoutes() {
 	testing := op(http.MethodPost, one+"/test", "test-webhook", "Send a test event",
 		"Sends `webhook.test` as any other event is sent, whatever events the webhook wants.", http.StatusNotFound, http.StatusConflict)
 	testing.DefaultStatus = http.StatusAccepted
-	register(a, AccessAdmin, testing, func(ctx context.Context, c *auth.Caller, in *WebhookPath) (*QueuedOutput, error) {
-		if _, err := a.store.FindWebhook(ctx, in.ID, c.Organizations...); err != nil {
+	register(a, AccessAdmin, testing, func(ctx context.Context, c *auth.Caller, in *WebhookWrite) (*QueuedOutput, error) {
+		origin, err := a.writing(ctx, c, in)
+		if err != nil {
 			return nil, err
 		}
-		delivery, err := a.store.TestWebhook(ctx, in.ID, c.Member.ID, "", a.now())
+		delivery, err := a.store.TestWebhook(ctx, in.ID, c.Member.ID, origin, a.now())
 		return queued(offboarding.MessageID(delivery), err)
 	})
 
@@ -165,12 +176,23 @@ func (a *API) webhookRoutes() {
 		"Sends it again under the same ID, and retries it as if it were new.", http.StatusNotFound, http.StatusConflict)
 	again.DefaultStatus = http.StatusAccepted
 	register(a, AccessAdmin, again, func(ctx context.Context, c *auth.Caller, in *DeliveryPath) (*QueuedOutput, error) {
-		if _, err := a.store.FindWebhook(ctx, in.ID, c.Organizations...); err != nil {
+		origin, err := a.writing(ctx, c, &in.WebhookWrite)
+		if err != nil {
 			return nil, err
 		}
 		delivery, _ := offboarding.ParseMessageID(in.DeliveryID) // 0 is none
-		return queued(in.DeliveryID, a.store.Redeliver(ctx, in.ID, delivery, c.Member.ID, "", a.now()))
+		return queued(in.DeliveryID, a.store.Redeliver(ctx, in.ID, delivery, c.Member.ID, origin, a.now()))
 	})
+}
+
+// writing finds out whether a webhook that is to be changed is within reach, and where
+// the request comes from.
+func (a *API) writing(ctx context.Context, c *auth.Caller, in *WebhookWrite) (origin string, err error) {
+	if _, err := a.store.FindWebhook(ctx, in.ID, c.Organizations...); err != nil {
+		return "", err
+	}
+	origin, violations := in.origin()
+	return origin, offboarding.RefusalOf(violations)
 }
 
 // webhookOwner is the organization that a request about webhooks means.
@@ -195,7 +217,11 @@ func (a *API) listWebhooks(ctx context.Context, c *auth.Caller, in *WebhooksInpu
 }
 
 func (a *API) createWebhook(ctx context.Context, c *auth.Caller, in *CreateWebhookInput) (*WebhookSecretOutput, error) {
+	origin, violations := in.origin()
 	organization, err := webhookOwner(c, in.Body.OrganizationID)
+	if len(violations) > 0 && err == nil {
+		err = offboarding.RefusalOf(violations)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +230,7 @@ func (a *API) createWebhook(ctx context.Context, c *auth.Caller, in *CreateWebho
 		return nil, err
 	}
 	w, ref, err := a.store.CreateWebhook(ctx, offboarding.WebhookChange{
-		WebhookID: a.newID(ctx, "webhook"), OrganizationID: organization, AdminID: c.Member.ID,
+		WebhookID: a.newID(ctx, "webhook"), OrganizationID: organization, AdminID: c.Member.ID, Origin: origin,
 		URL: &in.Body.URL, Description: in.Body.Description, Events: in.Body.Events,
 		SecretRef: keys.Ref(a.newID(ctx, "secret")), AllowPrivate: a.webhooks.AllowPrivate, At: a.now(),
 	})
@@ -215,18 +241,20 @@ func (a *API) createWebhook(ctx context.Context, c *auth.Caller, in *CreateWebho
 }
 
 func (a *API) changeWebhook(ctx context.Context, c *auth.Caller, in *ChangeWebhookInput) (*WebhookOutput, error) {
-	if _, err := a.store.FindWebhook(ctx, in.ID, c.Organizations...); err != nil {
+	origin, err := a.writing(ctx, c, &in.WebhookWrite)
+	if err != nil {
 		return nil, err
 	}
 	w, err := a.store.UpdateWebhook(ctx, offboarding.WebhookChange{
-		WebhookID: in.ID, AdminID: c.Member.ID, URL: in.Body.URL, Description: in.Body.Description, Events: in.Body.Events,
+		WebhookID: in.ID, AdminID: c.Member.ID, Origin: origin, URL: in.Body.URL, Description: in.Body.Description, Events: in.Body.Events,
 		Status: in.Body.Status, AllowPrivate: a.webhooks.AllowPrivate, At: a.now(),
 	})
 	return &WebhookOutput{w}, err
 }
 
-func (a *API) rollSecret(ctx context.Context, c *auth.Caller, in *WebhookPath) (*WebhookSecretOutput, error) {
-	if _, err := a.store.FindWebhook(ctx, in.ID, c.Organizations...); err != nil {
+func (a *API) rollSecret(ctx context.Context, c *auth.Caller, in *WebhookWrite) (*WebhookSecretOutput, error) {
+	origin, err := a.writing(ctx, c, in)
+	if err != nil {
 		return nil, err
 	}
 	keys, err := a.webhookKeys()
@@ -234,7 +262,7 @@ func (a *API) rollSecret(ctx context.Context, c *auth.Caller, in *WebhookPath) (
 		return nil, err
 	}
 	ref := keys.Ref(a.newID(ctx, "secret"))
-	until, err := a.store.RollWebhookSecret(ctx, in.ID, c.Member.ID, "", ref, a.now())
+	until, err := a.store.RollWebhookSecret(ctx, in.ID, c.Member.ID, origin, ref, a.now())
 	if err != nil {
 		return nil, err
 	}
