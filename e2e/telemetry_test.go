@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -185,5 +187,65 @@ func TestTracesThatCannotBeSentStopNothing(t *testing.T) {
 		r := execute(t, work, p.env("OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", wrong), "server", "--listen-address", freeAddress(), "--health-address", freeAddress())
 		require.Equal(t, 1, r.code, wrong)
 		require.Contains(t, r.err, "OTEL_")
+	}
+}
+
+// ours are the names of metrics in a text.
+var ours = regexp.MustCompile(`\b(?:handover|temporal|db_sql|go|process)_[a-z0-9_]+\b`)
+
+// TestWhatIsWatchedIsThere: every metric that the dashboard and the examples of alerts ask
+// for is told by a server or a worker that has done something.
+func TestWhatIsWatchedIsThere(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	o := fixture.New(t, p.prepare(t))
+	worker, health := p.worker(t)
+	s := p.server(t).ready(t)
+	waitFor(t, "the worker is ready", says(worker, health, "/readyz", http.StatusOK, "ok"))
+	s.answers(t, p.credential(t, o.Admin), http.MethodGet, "/v1/members/me", nil, http.StatusOK)
+	document := o.Document(o.Leaver, "")
+	o.Grant(document, o.Manager, "edit")
+	f := p.begin(t, object{"member_id": o.Leaver, "requested_by": o.Admin, "disposition": "retain"})
+	f.until("phase", "grace")
+	_, err := f.update("claim-request", object{"document_id": document, "member_id": o.Admin})
+	require.Error(t, err)
+	told := ""
+	listen := func() {
+		for process, address := range map[*process]string{s.process: s.health, worker: health} {
+			waitFor(t, "it is told", says(process, address, "/metrics", http.StatusOK, "go_goroutines"))
+			_, text, err := ask(address, "/metrics")
+			require.NoError(t, err)
+			told += "\n" + text
+		}
+	}
+	listen()
+	for _, private := range []string{emailDomain, displayName, o.Leaver, o.Admin, o.ID, document} {
+		require.NotContains(t, told, private)
+	}
+	for _, want := range []string{
+		`handover_cases_open{phase="grace"} 1`, `handover_documents_waiting 1`, `handover_cases_troubled 0`,
+		`handover_start_to_revoked_seconds_count{`,
+	} {
+		require.Contains(t, told, "\n"+want)
+	}
+	_, err = f.update("claim-request", object{"document_id": document, "member_id": o.Manager})
+	require.NoError(t, err)
+	_, err = f.result()
+	require.NoError(t, err)
+	listen() // what a worker tells of a case that has ended
+	watched := 0
+	for _, file := range []string{"../docs/grafana/handover.json", "../docs/operations.md"} {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, name := range ours.FindAllString(string(text), -1) {
+			watched++
+			if !strings.Contains(told, "\n"+name+"{") && !strings.Contains(told, "\n"+name+" ") {
+				t.Errorf("%s asks for %s, which nobody tells", file, name)
+			}
+		}
+	}
+	require.Greater(t, watched, 30)
+	if t.Failed() {
+		t.Log(told)
 	}
 }
