@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -88,7 +89,9 @@ func (s *site) call(t testing.TB, k key, method, path string, body any, headers 
 	}
 	answer := object{}
 	if len(text) > 0 {
-		require.NoError(t, json.Unmarshal(text, &answer), string(text))
+		if err := json.Unmarshal(text, &answer); err != nil {
+			return resp.StatusCode, nil, fmt.Errorf("%w: %s", err, text)
+		}
 	}
 	return resp.StatusCode, answer, nil
 }
@@ -125,6 +128,13 @@ func TestAServerWaitsForWhatItNeeds(t *testing.T) {
 	p := newPlace(t)
 	gate := freeAddress()
 	s := p.server(t, "TEMPORAL_ADDRESS="+gate)
+	waitFor(t, "requests are told to come again", func() error {
+		status, answer, err := s.call(t, key{}, http.MethodGet, "/v1/members/me", nil)
+		if err != nil || status != http.StatusServiceUnavailable || answer["code"] != "temporarily_unavailable" || answer["refId"] == "" {
+			return fmt.Errorf("%d %v: %w", status, answer, err)
+		}
+		return nil
+	})
 	for _, address := range []string{s.address, s.health} {
 		waitFor(t, "no database", says(s.process, address, "/readyz", http.StatusServiceUnavailable, "the database does not answer"))
 		waitFor(t, "alive all the same", says(s.process, address, "/livez", http.StatusOK, "ok"))
@@ -203,4 +213,55 @@ func TestAServerDrains(t *testing.T) {
 	}
 	require.Zero(t, s.wait(t), s.err.String())
 	requireLogs(t, s.process, "server draining", "server stopped")
+}
+
+// TestAServerIsKilledInTheMiddleOfRequests: who asks again under the same key is
+// answered by the next server, and everybody is offboarded once.
+func TestAServerIsKilledInTheMiddleOfRequests(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	o := fixture.New(t, p.prepare(t))
+	admin := p.credential(t, o.Admin)
+	worker, health := p.worker(t)
+	waitFor(t, "the worker is ready", says(worker, health, "/readyz", http.StatusOK, "ok"))
+	const leavers = 24
+	first := p.server(t).ready(t)
+	answered := make(chan error, leavers)
+	slots := make(chan struct{}, 4)
+	var cut atomic.Int32
+	for range leavers {
+		leaver := o.Maker()
+		o.Document(leaver, "")
+		go func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			answered <- await(func() error {
+				status, answer, err := first.call(t, admin, http.MethodPost, "/v1/offboardings",
+					object{"member_id": leaver, "disposition": "retain"}, "Idempotency-Key", "offboard-"+leaver)
+				if err != nil {
+					cut.Add(1)
+					return err
+				}
+				if status != http.StatusCreated && status != http.StatusOK || answer["access_revoked"] != true || answer["member_id"] != leaver {
+					return fmt.Errorf("%d %v", status, answer)
+				}
+				return nil
+			})
+		}()
+	}
+	for range leavers / 4 {
+		require.NoError(t, <-answered)
+	}
+	first.kill(t)
+	p.serverAt(t, first.address).ready(t)
+	for range leavers - leavers/4 {
+		require.NoError(t, <-answered)
+	}
+	require.Positive(t, cut.Load(), "requests were cut short")
+	require.Equal(t, leavers, o.Count(`SELECT count(*) FROM cases`))
+	for _, event := range []string{"ScheduleOffboarding", "DeactivateMember"} {
+		require.Equal(t, leavers, o.Count(`SELECT count(*) FROM audit_events WHERE event = $1`, event), event)
+	}
+	requireInvariants(t, p.databaseURL)
+	t.Logf("%d requests were cut short", cut.Load())
 }

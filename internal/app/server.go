@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -18,6 +19,7 @@ import (
 	cases "handover/client"
 	"handover/internal/config"
 	"handover/internal/telemetry"
+	"handover/offboarding"
 	"handover/postgres"
 	"handover/server/api"
 	"handover/server/auth"
@@ -87,6 +89,14 @@ func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger, tell
 	}
 	mux := http.NewServeMux()
 	s.health.routes(mux)
+	var answers atomic.Pointer[http.Handler] // nothing that is wrong of a request is known before it is there
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if ready := answers.Load(); ready != nil {
+			(*ready).ServeHTTP(w, r)
+			return
+		}
+		problem.Track(log, http.HandlerFunc(s.starting)).ServeHTTP(w, r)
+	})
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
 	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stopping) }))
 	go func() {
@@ -109,10 +119,15 @@ func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger, tell
 	if err != nil {
 		return nil, err
 	}
-	mux.Handle("/", handler)
+	answers.Store(&handler)
 	s.health.setClient(s.client)
 	log.InfoContext(ctx, "server started", "address", s.Address())
 	return s, nil
+}
+
+// starting answers while the database or Temporal is waited for.
+func (s *Server) starting(w http.ResponseWriter, r *http.Request) {
+	problem.Write(w, r, s.log, problem.New(r.Context(), offboarding.CodeTryAgain, "the server is starting").With("Retry-After", "1"))
 }
 
 // handler is everything that needs the database and Temporal.

@@ -21,7 +21,15 @@ func (t *Telemetry) OpenDB(connector driver.Connector) *sql.DB {
 	return otelsql.OpenDB(connector,
 		otelsql.WithTracerProvider(t.spans), otelsql.WithMeterProvider(noop.NewMeterProvider()),
 		otelsql.WithAttributes(attribute.String("db.system.name", "postgresql")),
+		// Not by the library: it has two names for it, and takes the older one.
+		otelsql.WithAttributesGetter(func(_ context.Context, _ otelsql.Method, query string, _ []driver.NamedValue) []attribute.KeyValue {
+			if query == "" {
+				return nil
+			}
+			return []attribute.KeyValue{attribute.String("db.query.text", query)}
+		}),
 		otelsql.WithSpanOptions(otelsql.SpanOptions{
+			DisableQuery:         true,
 			OmitConnResetSession: true, OmitConnPrepare: true, OmitRows: true, OmitConnectorConnect: true, DisableErrSkip: true,
 			// What nobody asked for, such as a health check, begins no trace.
 			SpanFilter: func(ctx context.Context, _ otelsql.Method, _ string, _ []driver.NamedValue) bool {
