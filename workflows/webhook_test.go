@@ -2,6 +2,8 @@ package workflows_test
 
 import (
 	"encoding/json"
+	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +16,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/worker"
+	"google.golang.org/protobuf/proto"
 
 	"handover/activities"
 	cases "handover/client"
@@ -465,4 +468,31 @@ func (r *receiver) status() (status offboarding.WebhookDeliveryStatus) {
 	}
 	require.NoError(r.t, err)
 	return status
+}
+
+var measureWebhooks = flag.Int("measure-webhooks", 0, "send so many events to one webhook, and say how long it took")
+
+// TestMeasureWebhooks says how fast one webhook is sent what a list of leavers comes
+// to, and how long the histories are.
+//
+//	go test -run TestMeasureWebhooks ./workflows -measure-webhooks 100000 -v
+func TestMeasureWebhooks(t *testing.T) {
+	if *measureWebhooks == 0 {
+		t.Skip("measures only with -measure-webhooks")
+	}
+	s := newPost(t)
+	r := s.receiver()
+	s.events(*measureWebhooks, "")
+	start := time.Now()
+	r.wake()
+	r.sends()
+	took := time.Since(start)
+	require.Equal(t, fmt.Sprintf("0 %d 0", *measureWebhooks), s.Text(statuses, r.id))
+	runs := r.live().histories()
+	events, bytes := 0, 0
+	for _, run := range runs {
+		events, bytes = events+len(run.Events), bytes+proto.Size(run)
+	}
+	fmt.Printf("%d events in %v, %.0f a second; %d runs, %d events and %d bytes of history\n",
+		*measureWebhooks, took, float64(*measureWebhooks)/took.Seconds(), len(runs), events, bytes)
 }
