@@ -73,7 +73,14 @@ func (g groups) Patch(r *http.Request, id string, operations []scim.PatchOperati
 
 func (g groups) write(r *http.Request, id string, write func(offboarding.Group) (offboarding.Group, error)) (scim.Resource, error) {
 	c := callOf(r)
-	group, pending, err := g.store.WriteGroup(r.Context(), c.Provisioner, id, write, g.now())
+	var wrong error // what the store would hide: it knows refusals only
+	group, pending, err := g.store.WriteGroup(r.Context(), c.Provisioner, id, func(group offboarding.Group) (offboarding.Group, error) {
+		group, wrong = write(group)
+		return group, wrong
+	}, g.now())
+	if wrong != nil {
+		err = wrong
+	}
 	if err == nil {
 		group, err = g.settle(r.Context(), c, group, pending)
 	}

@@ -63,6 +63,7 @@ func routeOf(r *http.Request) (route, *resource) {
 
 // check judges what can be seen in the request's line.
 func (rt route) check(r *http.Request) error {
+	_, malformed := url.ParseQuery(r.URL.RawQuery)
 	switch {
 	case rt.status == http.StatusNotImplemented:
 		return fail(rt.status, "", "this is not supported")
@@ -70,6 +71,8 @@ func (rt route) check(r *http.Request) error {
 		return fail(rt.status, "", "there is no such endpoint")
 	case !slices.Contains(rt.methods, r.Method):
 		return fail(http.StatusMethodNotAllowed, "", "the method is not allowed here")
+	case malformed != nil: // a filter that went missing would list everybody
+		return fail(http.StatusBadRequest, scimerrors.ScimTypeInvalidFilter, "the query cannot be read")
 	case !rt.filters && !rt.single && r.URL.Query().Has("filter"):
 		return fail(http.StatusForbidden, "", "these are not filtered (RFC 7644, 4)")
 	}

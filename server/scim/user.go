@@ -70,7 +70,14 @@ func (u users) Patch(r *http.Request, id string, operations []scim.PatchOperatio
 
 func (u users) write(r *http.Request, id string, write func(offboarding.Account) (offboarding.Account, error)) (scim.Resource, error) {
 	c := callOf(r)
-	p, next, err := u.store.WriteAccount(r.Context(), c.Provisioner, id, write, u.now())
+	var wrong error // what the store would hide: it knows refusals only
+	p, next, err := u.store.WriteAccount(r.Context(), c.Provisioner, id, func(a offboarding.Account) (offboarding.Account, error) {
+		a, wrong = write(a)
+		return a, wrong
+	}, u.now())
+	if wrong != nil {
+		err = wrong
+	}
 	return u.settled(r.Context(), c, p, next, err)
 }
 
