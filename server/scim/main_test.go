@@ -79,12 +79,18 @@ type stand struct {
 func newStand(t *testing.T, provider string) *stand {
 	t.Helper()
 	s, temporal := newStandWithoutWorker(t, provider)
+	s.work(t, temporal)
+	return s
+}
+
+// work runs a worker until the test's end.
+func (s *stand) work(t *testing.T, temporal client.Client) {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	w := worker.New(temporal, offboarding.TaskQueue, worker.Options{WorkerStopTimeout: time.Second})
 	workflows.Register(w, activities.New(s.store, s.cases, activities.LogNotifier{Log: quiet}, quiet))
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)
-	return s
 }
 
 // newStandWithoutWorker is a stand on which no case gets anywhere.

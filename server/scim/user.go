@@ -9,7 +9,6 @@ import (
 	"github.com/elimity-com/scim"
 	"github.com/elimity-com/scim/optional"
 
-	"handover/client"
 	"handover/offboarding"
 )
 
@@ -140,27 +139,30 @@ func (u users) settle(ctx context.Context, c *call, id string, next offboarding.
 
 // deactivate starts the case, or brings forward one that waits for its time: who
 // is taken away by the provider does not stay until the day that an admin has set.
+// A case of an admin's about somebody whom the provider manages by now fails when
+// its time comes (rule E5); the provider's own takes its place.
 func (u users) deactivate(ctx context.Context, c *call, id string) error {
-	status, err := u.cases.StartAndAwait(ctx, offboarding.Request{MemberID: id, Provider: c.Provider, Origin: c.Origin()})
-	if err != nil || status.Phase != offboarding.PhaseScheduled {
-		return err
-	}
-	_, err = u.cases.Reschedule(ctx, status.WorkflowID, offboarding.Reschedule{Provider: c.Provider, EffectiveAt: u.now().Format(time.RFC3339)})
-	for err == nil {
-		p, failed := u.store.Account(ctx, c.OrganizationID, id)
-		if failed != nil || !p.Account.Active {
-			return failed
+	for tries := 0; ; tries++ {
+		status, err := u.cases.StartAndAwait(ctx, offboarding.Request{MemberID: id, Provider: c.Provider, Origin: c.Origin()})
+		switch {
+		case offboarding.CodeOf(err) == offboarding.CodeExternallyManaged && tries > 0:
+		case err != nil || status.Phase != offboarding.PhaseScheduled:
+			return err
+		case tries == 0:
+			now := offboarding.Reschedule{Provider: c.Provider, EffectiveAt: u.now().Format(time.RFC3339)}
+			if _, err := u.cases.Reschedule(ctx, status.WorkflowID, now); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-ctx.Done():
-			err = &client.Error{Op: "bring the offboarding forward", Reason: "no answer in time; what was sent may still take effect", Unavailable: true}
+			return ctx.Err()
 		case <-time.After(lookAgain):
 		}
 	}
-	return err
 }
 
-// lookAgain is how long to wait before the database is asked again.
+// lookAgain is how long to wait before the case is asked again.
 const lookAgain = 100 * time.Millisecond
 
 // accountOf reads a whole account; what the resource leaves out is a's.
