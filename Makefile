@@ -10,8 +10,11 @@ export GOFLAGS := $(GOFLAGS) -buildvcs=false
 
 GOLANGCI_LINT_VERSION := v2.15.0
 WORKFLOWCHECK_VERSION := v0.6.0
+VACUUM_VERSION := v0.16.0
 GOLANGCI_LINT := .tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 WORKFLOWCHECK := .tools/workflowcheck-$(WORKFLOWCHECK_VERSION)/workflowcheck
+
+VACUUM := .tools/vacuum-$(VACUUM_VERSION)/vacuum
 
 # The race detector needs a C compiler; without one Go says 0 here.
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
@@ -34,9 +37,11 @@ test: lint postgres ## lint, then every test, with the race detector; those that
 	go test -json $(RACE) ./... | go run ./internal/testrun
 
 .PHONY: lint
-lint: $(GOLANGCI_LINT) $(WORKFLOWCHECK) ## check formatting, mistakes, the arrows between packages, and that workflows are deterministic
+lint: $(GOLANGCI_LINT) $(WORKFLOWCHECK) $(VACUUM) ## check formatting, mistakes, the arrows between packages, that workflows are deterministic, and the OpenAPI document
 	$(GOLANGCI_LINT) run ./...
 	$(WORKFLOWCHECK) ./workflows/...
+	go run ./server openapi >.tools/openapi.json
+	$(VACUUM) lint --no-banner --details --ruleset .vacuum.yaml --fail-severity warn .tools/openapi.json
 
 .PHONY: build
 build: ## build the binaries into bin/
@@ -65,3 +70,7 @@ $(GOLANGCI_LINT):
 
 $(WORKFLOWCHECK):
 	GOBIN=$(CURDIR)/$(@D) go install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
+
+# By a module of its own, which pins what it is made of.
+$(VACUUM): tools/vacuum/go.mod
+	go build -C tools/vacuum -mod=readonly -o $(CURDIR)/$@ github.com/daveshanley/vacuum

@@ -2,12 +2,16 @@ package app
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"handover/internal/config"
 	"handover/internal/telemetry"
+	"handover/server/api"
 )
 
 // WorkerCommand is the command line of the worker.
@@ -51,7 +55,24 @@ On SIGTERM it takes no more requests and lets those that run end. /livez and
 		func(ctx context.Context, cfg *config.Config, log *slog.Logger) (process, error) {
 			return StartServer(ctx, cfg, log)
 		})
+	cmd.AddCommand(openAPICommand())
 	return cmd
+}
+
+// openAPICommand prints what the server answers at /openapi.json, without any server.
+func openAPICommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "openapi",
+		Short: "Print the OpenAPI document of the HTTP API",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			text, err := json.MarshalIndent(api.New(http.NewServeMux(), api.Options{}).OpenAPI(), "", "  ")
+			if err == nil {
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", text)
+			}
+			return err
+		},
+	}
 }
 
 // process is what a main runs.
