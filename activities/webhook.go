@@ -59,7 +59,7 @@ func (w *Webhooks) SendWebhooks(ctx context.Context, in offboarding.SendWebhooks
 			out.Next = batch.Next
 			return out, nil
 		}
-		results, err := w.send(ctx, batch, clock)
+		results, err := w.send(ctx, batch, clock, in.At.Add(sendFor))
 		// Also what arrived while the worker was told to stop.
 		if len(results) > 0 {
 			if err := w.store.RecordDeliveries(context.WithoutCancel(ctx), in.WebhookID, results); err != nil {
@@ -93,13 +93,17 @@ type sending struct {
 	mu      sync.Mutex
 	health  offboarding.WebhookHealth
 	results []offboarding.DeliveryResult
+	until   time.Time
 	stopped bool  // nothing more is to be sent of this batch
 	err     error // why, where it was not the receiver
 }
 
 // send sends a batch in lanes: what is about one case keeps its order as long as it
-// arrives. It stops where the webhook is to be left alone.
-func (w *Webhooks) send(ctx context.Context, batch offboarding.WebhookBatch, clock func() time.Time) ([]offboarding.DeliveryResult, error) {
+// arrives. It stops where the webhook is to be left alone, and when its time is up: a
+// receiver may take its time for each.
+func (w *Webhooks) send(
+	ctx context.Context, batch offboarding.WebhookBatch, clock func() time.Time, until time.Time,
+) ([]offboarding.DeliveryResult, error) {
 	var lanes [][]offboarding.DueDelivery
 	lane := map[string]int{}
 	for _, d := range batch.Due {
@@ -111,7 +115,7 @@ func (w *Webhooks) send(ctx context.Context, batch offboarding.WebhookBatch, clo
 		}
 		lanes[n] = append(lanes[n], d)
 	}
-	s := &sending{health: batch.Health}
+	s := &sending{health: batch.Health, until: until}
 	next := make(chan []offboarding.DueDelivery)
 	var senders sync.WaitGroup
 	for range min(sendLanes, len(lanes)) {
@@ -151,6 +155,6 @@ func (s *sending) ended(ctx context.Context, r offboarding.DeliveryResult, err e
 	}
 	s.results = append(s.results, r)
 	s.health = s.health.After(r.WebhookAttempt, r.At)
-	s.stopped = s.stopped || s.health.Paused(r.At) || s.health.Disable(r.WebhookAttempt, r.At) != ""
+	s.stopped = s.stopped || r.At.After(s.until) || s.health.Paused(r.At) || s.health.Disable(r.WebhookAttempt, r.At) != ""
 	activity.RecordHeartbeat(ctx, len(s.results))
 }

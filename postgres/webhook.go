@@ -93,13 +93,20 @@ func (s *Store) CreateWebhook(ctx context.Context, c offboarding.WebhookChange) 
 				return err
 			}
 		}
+		var there webhookRow
+		found, err := t.find(&there, findWebhook, c.WebhookID)
+		if err != nil {
+			return err
+		}
+		if found = found && there.OrganizationID == id; found {
+			f.Webhooks--
+		}
 		if w, err = offboarding.JudgeWebhook(c, f); err != nil {
 			return err
 		}
-		var there webhookRow
-		if found, err := t.find(&there, findWebhook, c.WebhookID); err != nil || found && there.OrganizationID == id {
+		if found {
 			w, secretRef = there.webhook(), there.SecretRef
-			return err
+			return nil
 		}
 		if _, err := t.exec(insertWebhook, w.ID, id, w.URL, w.Description, pq.Array(w.Events), w.Status, c.SecretRef, w.CreatedBy, w.CreatedAt); err != nil {
 			return err

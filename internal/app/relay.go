@@ -46,6 +46,7 @@ type relay struct {
 	cases *cases.Client
 	log   *slog.Logger
 	woken map[string]wakeup // by webhook
+	said  time.Time         // when a trouble was logged last
 }
 
 // wakeup is when a webhook was last woken, and how long it is left alone.
@@ -97,8 +98,9 @@ func (r *relay) run(ctx context.Context) {
 	defer look.Stop()
 	var pruned time.Time
 	for {
-		if err := r.look(ctx, time.Now().UTC()); err != nil && ctx.Err() == nil {
+		if err := r.look(ctx, time.Now().UTC()); err != nil && ctx.Err() == nil && time.Since(r.said) >= sayEvery {
 			r.log.WarnContext(ctx, "webhooks are not looked after", "error", err)
+			r.said = time.Now()
 		}
 		if time.Since(pruned) >= pruneEvery {
 			more, err := r.store.PruneDeliveries(ctx, time.Now().UTC(), pruneBatch)
@@ -120,6 +122,8 @@ func (r *relay) run(ctx context.Context) {
 // look wakes what something is due to. A webhook that is still being sent to is
 // woken ever more seldom; one that had nothing due is woken at once.
 func (r *relay) look(ctx context.Context, at time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	waiting, err := r.store.WebhooksWaiting(ctx, at)
 	if err != nil {
 		return err
