@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -62,7 +63,7 @@ func Example_receiver() {
 		panic(err)
 	}
 	for range 2 {
-		request := httptest.NewRequest(http.MethodPost, "/hooks", strings.NewReader(body))
+		request := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/hooks", strings.NewReader(body))
 		request.Header.Set("webhook-id", "msg_1041")
 		request.Header.Set("webhook-timestamp", strconv.FormatInt(now.Unix(), 10))
 		request.Header.Set("webhook-signature", signature)

@@ -169,7 +169,7 @@ func TestAttempts(t *testing.T) {
 
 func TestNoConnection(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
 	require.Equal(t, offboarding.FailedConnect, send(t, private, "http://"+listener.Addr().String()).Error)
