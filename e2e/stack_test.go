@@ -32,6 +32,7 @@ type stack struct {
 	proc             *process
 	dir              string // has .handover in it
 	temporal, health string // addresses, the same for each start
+	server           string // address of the HTTP API, "" for none
 	DatabaseURL      string `json:"database_url"`
 	TemporalAddress  string `json:"temporal_address"`
 	db               *sqlx.DB
@@ -45,7 +46,8 @@ func (s *stack) up() (err error) {
 		s.temporal, s.health = freeAddress(), freeAddress()
 	}
 	state := filepath.Join(s.dir, ".handover")
-	s.proc, err = launch(s.dir, nil, "devstack", "up", "--temporal-listen", s.temporal, "--ui-listen", "", "--health-address", s.health)
+	s.proc, err = launch(s.dir, nil, "devstack", "up", "--temporal-listen", s.temporal, "--ui-listen", "", "--health-address", s.health,
+		"--listen-address", s.server)
 	if err != nil {
 		return err
 	}
