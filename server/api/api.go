@@ -73,6 +73,7 @@ func New(mux *http.ServeMux, o Options) *API {
 	a.huma.UseMiddleware(a.trace)
 	a.members()
 	a.offboardings()
+	a.bulk()
 	a.credentials()
 	a.oauth()
 	a.webhookRoutes()

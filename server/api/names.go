@@ -49,7 +49,8 @@ func (n *naming) err() error {
 	return offboarding.RefusalOf(n.violations)
 }
 
-// keep takes over why something was not found, under the field that named it.
+// keep takes over why something was not found, under the field that named it, ""
+// for those that the error has.
 func (n *naming) keep(err error, field string) {
 	var refusal *offboarding.Refusal
 	if !errors.As(err, &refusal) {
@@ -57,7 +58,9 @@ func (n *naming) keep(err error, field string) {
 		return
 	}
 	for _, v := range refusal.Violations {
-		v.Field = field
+		if field != "" {
+			v.Field = field
+		}
 		n.add(v)
 	}
 }
