@@ -44,6 +44,8 @@ type API struct {
 	now      func() time.Time
 	stopping <-chan struct{} // see Options
 
+	feeds *feeds
+
 	// Routes lists every route with who may call it.
 	Routes []Route
 }

@@ -128,11 +128,7 @@ func TestARequestThatWasGivenUpCanBeRepeatedAtOnce(t *testing.T) {
 	s := newStandWithoutWorker(t)
 	c := s.as(s.Admin).with(api.HeaderKey, "patience")
 	ctx, cancel := context.WithCancel(t.Context())
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/v1/offboardings", strings.NewReader(`{"member_id":"`+s.Leaver+`"}`))
-	require.NoError(t, err)
-	request.Header = c.header.Clone()
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("X-Test-Member", s.Admin)
+	request := c.request(t, ctx, http.MethodPost, "/v1/offboardings", body{"member_id": s.Leaver})
 	gone := make(chan error, 1)
 	go func() {
 		_, err := http.DefaultClient.Do(request) //nolint:bodyclose // there is none
@@ -184,7 +180,7 @@ func TestABodyThatDoesNotCome(t *testing.T) {
 	}()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/offboardings", slow)
 	require.NoError(t, err)
-	request.Header.Set("X-Test-Member", s.Admin)
+	request.Header = s.as(s.Admin).header
 	_, err = http.DefaultClient.Do(request) //nolint:bodyclose // there is none
 	require.Error(t, err)
 	require.Zero(t, s.Count(`SELECT count(*) FROM cases`))

@@ -128,6 +128,7 @@ func (a *API) leaving() {
 			"false reactivates, and takes none of the other fields. Who is what isArchived says already stays so.",
 		Metadata: alsoAnswers(http.StatusAccepted), Errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, a.patchMember)
+	a.leavingMany()
 }
 
 var success = SeedAnswer{Message: offboarding.BulkSuccess, ResultCode: 0}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -83,6 +82,10 @@ type stand struct {
 	url       string
 	webhooks  api.Webhooks // of servers that start from then on
 	log       *logs
+	stopping  chan struct{} // closed where a server is about to stop
+
+	mu      sync.Mutex
+	clients map[string]clientID
 }
 
 func newStand(t *testing.T) *stand {
@@ -106,7 +109,8 @@ func (s *stand) work(t *testing.T) {
 func newStandWithoutWorker(t *testing.T) *stand {
 	t.Helper()
 	db := testdb.New(t)
-	s := &stand{Organization: fixture.New(t, db), store: postgres.New(db), namespace: "test-" + uuid.NewString(), log: &logs{}}
+	s := &stand{Organization: fixture.New(t, db), store: postgres.New(db), namespace: "test-" + uuid.NewString(), log: &logs{},
+		stopping: make(chan struct{}), clients: map[string]clientID{}}
 	var err error
 	s.temporal, err = temporalServer(t).Client(t.Context(), client.Options{Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))})
 	require.NoError(t, err)
@@ -132,8 +136,9 @@ func (s *stand) serve(t *testing.T) string {
 	t.Helper()
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
 	mux := http.NewServeMux()
-	s.api = api.New(mux, api.Options{Store: s.store, Cases: s.cases, Webhooks: s.webhooks, Log: log})
-	server := httptest.NewServer(problem.Track(log, s.authenticate(mux)))
+	callers := auth.New(auth.Options{Store: s.store, Log: log})
+	s.api = api.New(mux, api.Options{Store: s.store, Cases: s.cases, Auth: callers, Webhooks: s.webhooks, Log: log, Stopping: s.stopping})
+	server := httptest.NewServer(problem.Track(log, callers.Authenticate(mux)))
 	t.Cleanup(server.Close)
 	described(t, server.URL, s.api)
 	return server.URL
@@ -164,34 +169,19 @@ func receive(t *testing.T, url, method, path string, response *http.Response) *a
 	return &answer{request: method + " " + path, status: response.StatusCode, header: response.Header, body: text}
 }
 
-// authenticate believes the header X-Test-Member.
-func (s *stand) authenticate(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if id := r.Header.Get("X-Test-Member"); id != "" {
-			caller, err := s.caller(r.Context(), id)
-			r = r.WithContext(auth.With(r.Context(), caller, err))
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-var errGone = errors.New("the caller is not active")
-
-func (s *stand) caller(ctx context.Context, id string) (*auth.Caller, error) {
-	m, err := s.store.FindMember(ctx, id)
-	if err != nil || !m.Active() {
-		return nil, errors.Join(err, errGone)
+// client is a credential of a member, made when it is first needed.
+func (s *stand) client(member string) clientID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c, ok := s.clients[member]; ok {
+		return c
 	}
-	caller := &auth.Caller{Member: m, Organizations: []string{m.OrganizationID}}
-	if m.Role.Admin() {
-		var below []string
-		err = s.DB.SelectContext(ctx, &below, `WITH RECURSIVE down AS (
-			SELECT id, enterprise_plan_manager AS on FROM organizations WHERE id = $1
-			UNION ALL SELECT o.id, o.enterprise_plan_manager FROM organizations o JOIN down d ON o.parent_id = d.id)
-			SELECT d.id FROM down d WHERE d.id <> $1 AND (SELECT enterprise_plan_manager FROM organizations WHERE id = $1)`, m.OrganizationID)
-		caller.Organizations = append(caller.Organizations, below...)
-	}
-	return caller, err
+	secret, hash := offboarding.NewSecret(offboarding.SecretOfCredential)
+	c := clientID{uuid.NewString(), secret}
+	s.Exec(`INSERT INTO credentials (id, organization_id, member_id, kind, name, status, created_at, secret_hash)
+		SELECT $2, organization_id, id, 'api', 'test', 'active', $4, $3 FROM members WHERE id = $1`, member, c.id, hash, fixture.Start)
+	s.clients[member] = c
+	return c
 }
 
 // forward moves the clock of a case.
@@ -221,16 +211,20 @@ func (l *logs) String() string {
 // body is the JSON object of a request.
 type body = map[string]any
 
-// caller sends requests as a member, "" for nobody.
+// caller sends requests.
 type caller struct {
 	url    string
-	member string
 	header http.Header
 }
 
-// as is a caller who is a member; "" is nobody.
+// as is a caller who shows a credential of a member; "" is nobody.
 func (s *stand) as(member string) caller {
-	return caller{url: s.url, member: member, header: http.Header{}}
+	r := http.Request{Header: http.Header{}}
+	if member != "" {
+		c := s.client(member)
+		r.SetBasicAuth(c.id, c.secret)
+	}
+	return caller{url: s.url, header: r.Header}
 }
 
 // with is the caller with one more header.
@@ -281,6 +275,13 @@ func (c caller) send(t *testing.T, method, path string, body any) *answer {
 // open is send for an answer that is read bit by bit; the caller closes it.
 func (c caller) open(t *testing.T, ctx context.Context, method, path string, body any) *http.Response {
 	t.Helper()
+	response, err := http.DefaultClient.Do(c.request(t, ctx, method, path, body))
+	require.NoError(t, err)
+	return response
+}
+
+func (c caller) request(t *testing.T, ctx context.Context, method, path string, body any) *http.Request {
+	t.Helper()
 	var reading io.Reader
 	kind := ""
 	switch body := body.(type) {
@@ -296,18 +297,13 @@ func (c caller) open(t *testing.T, ctx context.Context, method, path string, bod
 	}
 	request, err := http.NewRequestWithContext(ctx, method, c.url+path, reading)
 	require.NoError(t, err)
-	if kind != "" {
+	if kind != "" && c.header.Get("Content-Type") == "" {
 		request.Header.Set("Content-Type", kind)
 	}
 	for name, values := range c.header {
 		request.Header[name] = values
 	}
-	if c.member != "" {
-		request.Header.Set("X-Test-Member", c.member)
-	}
-	response, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	return response
+	return request
 }
 
 // answer is what the API answered.

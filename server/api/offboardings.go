@@ -79,6 +79,7 @@ func (a *API) offboardings() {
 		return &CaseOutput{a.detail(ctx, row)}, nil
 	})
 	a.caseMessages()
+	a.events()
 }
 
 func (a *API) listCases(ctx context.Context, c *auth.Caller, in *CaseListInput) (*CaseListOutput, error) {
