@@ -342,10 +342,9 @@ func (t *tx) judgeNext(p offboarding.Provisioner, row *provisionedRow, active bo
 	return offboarding.NextNothing, nil
 }
 
-// selectManager finds a manager by the member's ID, else by what the provider knows
-// them by, else by userName.
-const selectManager = `SELECT m.id FROM members m` + provisionable + ` AND (m.id::text = $2 OR m.provider_id = $2 OR ` + userName + ` = lower($2))
-	ORDER BY m.id::text = $2 DESC, m.provider_id = $2 DESC NULLS LAST LIMIT 1`
+// selectManager finds a manager by what the provider knows them by, else by userName.
+const selectManager = `SELECT m.id FROM members m` + provisionable + ` AND (m.provider_id = $2 OR ` + userName + ` = lower($2))
+	ORDER BY m.provider_id = $2 DESC NULLS LAST LIMIT 1`
 
 // managerOf resolves a manager as the provider writes it; one whom there is not is
 // none, as providers send managers who were not provisioned.

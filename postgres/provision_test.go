@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"handover/internal/fixture"
+	"handover/internal/testdb"
 	"handover/offboarding"
 	"handover/postgres"
 )
@@ -84,4 +85,49 @@ func TestCreateAccount(t *testing.T) {
 	made, _, err = l.store.CreateAccount(t.Context(), p, a, l.at)
 	raw(t, err)
 	require.False(t, made.Account.Active)
+}
+
+// What a provider asks for with every change (is there this userName, this
+// externalId, this ID?) and what a create looks for is found by an index, also among
+// 100,000 members.
+func TestAProviderReadsNoWholeTable(t *testing.T) {
+	t.Parallel()
+	db := testdb.New(t)
+	db.SetMaxOpenConns(1) // which counts its scans and tells them when asked
+	l := newLeavingOn(t, fixture.New(t, db), postgres.New(db))
+	l.Provisioned("okta")
+	p := offboarding.Provisioner{OrganizationID: l.ID, Provider: "okta", AdminID: l.Admin}
+	l.Exec(`INSERT INTO members (id, organization_id, external_id, email, display_name, role, account_type, status, managed_by, time_zone, created_at,
+			user_name, provider_id)
+		SELECT gen_random_uuid(), $1, 'x' || i, 'x' || i || '@acme.example', 'X', 'reader', 'viewer', 'active', 'okta', '', $2,
+			CASE WHEN i % 2 = 0 THEN 'user' || i END, 'p' || i FROM generate_series(1, 100000) i`, l.ID, l.at)
+	l.Exec(`ANALYZE`)
+	scans := func() int {
+		t.Helper()
+		l.Exec(`SELECT pg_stat_force_next_flush()`)
+		l.Exec(`SELECT pg_stat_clear_snapshot()`)
+		return l.Count(`SELECT coalesce(seq_scan, 0) FROM pg_stat_user_tables WHERE relname = 'members'`)
+	}
+	before := scans()
+	for range 8 { // the later ones with a plan made for any value
+		for field, value := range map[string]string{
+			"userName": "USER77776", "externalId": "p5", "emails.value": "x9@acme.example", "id": l.Leaver,
+		} {
+			found, total, err := l.store.Accounts(t.Context(), offboarding.ProvisionFilter{
+				OrganizationID: l.ID, Limit: 10, Condition: &offboarding.Condition{Field: field, Op: "eq", Value: value},
+			})
+			raw(t, err)
+			require.Equal(t, []int{1, 1}, []int{total, len(found)}, field)
+			require.Equal(t, before, scans(), "a filter by %s reads all members", field)
+		}
+		a := account("ada")
+		a.ManagerID = "user100"
+		made, _, err := l.store.WriteAccount(t.Context(), p, l.Leaver, func(offboarding.Account) (offboarding.Account, error) { return a, nil }, l.at)
+		raw(t, err)
+		require.NotEmpty(t, made.Account.ManagerID)
+		require.Equal(t, before, scans(), "a change reads all members")
+		_, _, err = l.store.CreateAccount(t.Context(), p, a, l.at)
+		require.Equal(t, offboarding.CodeAlreadyExists, offboarding.CodeOf(err))
+		require.Equal(t, before, scans(), "a create reads all members")
+	}
 }
