@@ -109,8 +109,14 @@ func CheckAccount(a Account) []Violation {
 	}
 	p := a.Profile
 	for _, field := range [][2]string{
-		{"userName", a.UserName}, {"externalId", a.ProviderID}, {"name.formatted", p.Formatted}, {"name.givenName", p.GivenName},
-		{"name.familyName", p.FamilyName}, {"displayName", p.DisplayName}, {"title", p.Title}, {"timezone", p.TimeZone},
+		{"userName", a.UserName},
+		{"externalId", a.ProviderID},
+		{"name.formatted", p.Formatted},
+		{"name.givenName", p.GivenName},
+		{"name.familyName", p.FamilyName},
+		{"displayName", p.DisplayName},
+		{"title", p.Title},
+		{"timezone", p.TimeZone},
 	} {
 		text(field[0], field[1])
 	}

@@ -42,11 +42,11 @@ func (r *resource) condition(e filter.Expression) (*offboarding.Condition, error
 }
 
 func joined(
-	join string, make func(filter.Expression) (*offboarding.Condition, error), parts ...filter.Expression,
+	join string, of func(filter.Expression) (*offboarding.Condition, error), parts ...filter.Expression,
 ) (*offboarding.Condition, error) {
 	out := &offboarding.Condition{Join: join}
 	for _, part := range parts {
-		c, err := make(part)
+		c, err := of(part)
 		if err != nil {
 			return nil, err
 		}

@@ -47,9 +47,17 @@ func FuzzFilter(f *testing.F) {
 // takes or refuses; an account that comes of it can be judged.
 func FuzzPatch(f *testing.F) {
 	for _, seed := range [][2]string{
-		{"replace", `active`}, {"Add", `emails[type eq "work"].value`}, {"remove", `name.familyName`}, {"REPLACE", ``},
-		{"add", `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager`}, {"replace", `urn:x:y`}, {"remove", `members[value eq "x"]`},
-		{"replace", `emails[primary eq "True"]`}, {"add", `emails.value`}, {"replace", `]a[`}, {"remove", `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User`},
+		{"replace", `active`},
+		{"Add", `emails[type eq "work"].value`},
+		{"remove", `name.familyName`},
+		{"REPLACE", ``},
+		{"add", `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager`},
+		{"replace", `urn:x:y`},
+		{"remove", `members[value eq "x"]`},
+		{"replace", `emails[primary eq "True"]`},
+		{"add", `emails.value`},
+		{"replace", `]a[`},
+		{"remove", `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User`},
 	} {
 		for _, value := range []string{`"x"`, `false`, `{"active":"False","name.givenName":"x"}`, `[{"value":"a@b.c","primary":true}]`, `null`, `{"value":7}`} {
 			f.Add(seed[0], seed[1], value)

@@ -49,8 +49,10 @@ func TestGroups(t *testing.T) {
 		{"Entra adds", []object{{"op": "Add", "path": "members", "value": []object{{"$ref": nil, "value": bob}}}}, []string{ann, bob}},
 		{"again", []object{{"op": "Add", "path": "members", "value": []object{{"value": bob}}}}, []string{ann, bob}},
 		{"Okta removes", []object{{"op": "remove", "path": `members[value eq "` + ann + `"]`}}, []string{bob}},
-		{"Okta adds and removes", []object{{"op": "add", "path": "members", "value": []object{{"value": ann, "display": "ann"}, {"value": cyd}}},
-			{"op": "remove", "path": `members[value eq "` + bob + `"]`}}, []string{ann, cyd}},
+		{"Okta adds and removes", []object{
+			{"op": "add", "path": "members", "value": []object{{"value": ann, "display": "ann"}, {"value": cyd}}},
+			{"op": "remove", "path": `members[value eq "` + bob + `"]`},
+		}, []string{ann, cyd}},
 		{"Entra removes", []object{{"op": "Remove", "path": "members", "value": []object{{"value": ann}}}}, []string{cyd}},
 		{"nobody", []object{{"op": "remove", "path": "members", "value": []object{}}}, []string{cyd}},
 		{"replace", []object{{"op": "replace", "path": "members", "value": []object{{"value": ann}, {"value": bob}}}}, []string{ann, bob}},
