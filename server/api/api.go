@@ -89,6 +89,7 @@ func New(mux *http.ServeMux, o Options) *API {
 	a.workspaces()
 	a.organizations()
 	a.describe()
+	a.docs(conditional{mux})
 	return a
 }
 
