@@ -133,8 +133,8 @@ func (s *Server) starting(w http.ResponseWriter, r *http.Request) {
 // handler is everything that needs the database and Temporal.
 func (s *Server) handler(cfg *config.Config) (http.Handler, error) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		problem.Write(w, r, s.log, problem.New(r.Context(), problem.CodeNotFound, "there is no such route"))
+	mux.HandleFunc(elsewhere, func(w http.ResponseWriter, r *http.Request) {
+		problem.Write(w, r, s.log, noRoute(mux, r))
 	})
 	callers := auth.New(auth.Options{
 		Store: s.store, Log: s.log, Rate: cfg.Server.RateLimit, Proxies: cfg.Server.TrustedProxies,
@@ -157,6 +157,27 @@ func (s *Server) handler(cfg *config.Config) (http.Handler, error) {
 		}
 		members.ServeHTTP(w, r)
 	})))
+}
+
+// elsewhere is the pattern of what no route answers.
+const elsewhere = "/"
+
+// noRoute says why no route answers a request: there is none at that path, or none for
+// the method.
+func noRoute(mux *http.ServeMux, r *http.Request) *problem.Problem {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		other := *r
+		other.Method = method
+		if _, pattern := mux.Handler(&other); pattern != elsewhere {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		return problem.New(r.Context(), problem.CodeNotFound, "there is no such route")
+	}
+	list := strings.Join(allowed, ", ")
+	return problem.New(r.Context(), problem.CodeMethodNotAllowed, "this route takes "+list).With("Allow", list)
 }
 
 // Address is where the server listens.
