@@ -264,7 +264,7 @@ func TestReactivationOfAnOpenCaseIsTheCases(t *testing.T) {
 	b, err := l.store.BeginReactivation(t.Context(), in)
 	require.NoError(t, err)
 	require.Equal(t, offboarding.WorkflowID(l.member), b.OpenCase)
-	require.Equal(t, offboarding.Reactivate{AdminID: l.Admin, ReturnDocuments: true}, b.Message)
+	require.Equal(t, offboarding.Reactivate{AdminID: l.Admin, ReturnDocuments: true, Origin: in.Request.Origin}, b.Message)
 	require.Equal(t, "inactive true", l.memberState())
 
 	// Its answer may be lost: the reactivation knows its own message again.
