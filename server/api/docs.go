@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -22,7 +23,7 @@ var (
 	//go:embed docs.css
 	docsStyle []byte
 
-	docsPage = template.Must(template.New("docs").Parse(docsText))
+	docsPage = template.Must(template.New("docs").Funcs(template.FuncMap{"prose": prose}).Parse(docsText))
 )
 
 // docs serves the readable form of the OpenAPI document, which has all routes by now:
@@ -46,6 +47,18 @@ func (a *API) docs(mux conditional) {
 	}
 	mux.HandleFunc("GET /docs", serve("text/html; charset=utf-8", page.Bytes()))
 	mux.HandleFunc("GET /docs/style.css", serve("text/css; charset=utf-8", docsStyle))
+}
+
+// prose is a description with what is between backticks as code.
+func prose(text string) template.HTML {
+	parts := strings.Split(text, "`")
+	for i := range parts {
+		parts[i] = template.HTMLEscapeString(parts[i])
+		if i%2 == 1 {
+			parts[i] = "<code>" + parts[i] + "</code>"
+		}
+	}
+	return template.HTML(strings.Join(parts, "")) //nolint:gosec // each part is escaped
 }
 
 type docsData struct {
@@ -77,9 +90,9 @@ type docsStatus struct{ Code, Description string }
 func (a *API) docsData() docsData {
 	doc := a.OpenAPI()
 	data := docsData{Title: doc.Info.Title, Description: doc.Info.Description, Codes: problem.Meanings}
-	who := map[string]Access{}
-	for _, route := range a.Routes {
-		who[route.Method+" "+route.Path] = route.Access
+	who, place := map[string]Access{}, map[string]int{}
+	for i, route := range a.Routes {
+		who[route.Method+" "+route.Path], place[route.Method+" "+route.Path] = route.Access, i
 	}
 	chapters := map[string][]docsRoute{}
 	for path, item := range doc.Paths {
@@ -91,7 +104,9 @@ func (a *API) docsData() docsData {
 	}
 	for _, tag := range doc.Tags {
 		routes := chapters[tag.Name]
-		slices.SortFunc(routes, func(a, b docsRoute) int { return strings.Compare(a.Path+a.Method, b.Path+b.Method) })
+		slices.SortFunc(routes, func(a, b docsRoute) int { // as they were registered
+			return cmp.Or(place[a.Method+" "+a.Path]-place[b.Method+" "+b.Path], strings.Compare(a.Path+a.Method, b.Path+b.Method))
+		})
 		data.Chapters = append(data.Chapters, docsChapter{tag.Name, anchor(tag.Name), tag.Description, routes})
 	}
 	return data
