@@ -86,7 +86,7 @@ func (s *Store) identity(ctx context.Context, query string, arg any) (*offboardi
 // one round trip: every request does it.
 func (s *Store) once(ctx context.Context, op string, dest any, query string, args ...any) (found bool, err error) {
 	s.prepare(ctx, query)
-	if stmt := s.prepared(query); stmt != nil {
+	if stmt := s.prepared(query); stmt != nil { //nolint:sqlclosecheck // it is the store's, for all connections
 		err = stmt.GetContext(ctx, dest, args...)
 	} else {
 		err = s.db.GetContext(ctx, dest, query, args...)
