@@ -99,14 +99,18 @@ func (s *Store) Credentials(ctx context.Context, f offboarding.CredentialFilter)
 	if !f.Revoked {
 		c.add("c.status = 'active'")
 	}
-	if err := c.after("c.id", f.Cursor); err != nil {
-		return offboarding.Page[offboarding.CredentialRow]{}, err
+	if f.Cursor != "" {
+		at, id, err := readTimeCursor(f.Cursor)
+		if err != nil {
+			return offboarding.Page[offboarding.CredentialRow]{}, err
+		}
+		c.add("(c.created_at, c.id) > (?::timestamptz, ?::uuid)", at, id)
 	}
 	limit := pageSize(f.Limit)
-	query := selectCredentials + c.where("c.id", limit+1)
+	query := selectCredentials + c.where("c.created_at, c.id", limit+1)
 	return page(ctx, s, "list credentials", query, c, limit,
 		func(row *offboarding.CredentialRow) []*time.Time { return []*time.Time{&row.CreatedAt, row.RevokedAt} },
-		func(row offboarding.CredentialRow) string { return row.ClientID })
+		func(row offboarding.CredentialRow) string { return timeCursor(row.CreatedAt, row.ClientID) })
 }
 
 const (

@@ -25,6 +25,7 @@ type CredentialsOutput struct {
 
 // CreateCredentialInput asks for a credential.
 type CreateCredentialInput struct {
+	OriginInput
 	Body struct {
 		Member string `json:"member,omitempty" maxLength:"400" doc:"Whose: a member's ID, email:<address> or external:<external id>; the caller's own unless given"`
 		Kind   string `json:"kind,omitempty" enum:"api,embed" default:"api" doc:"api calls this API as the member, embed is for what the host product embeds"`
@@ -53,8 +54,9 @@ func (o *CreateCredentialOutput) WithoutSecret() any {
 	return kept
 }
 
-// CredentialPath names a credential.
-type CredentialPath struct {
+// RevokeCredentialInput names a credential.
+type RevokeCredentialInput struct {
+	OriginInput
 	ID string `path:"id" maxLength:"36" doc:"The client ID" example:"01a1ffde-c038-72a2-abd3-2ee046c7cc2d"`
 }
 
@@ -81,12 +83,20 @@ func (a *API) credentials() {
 		Method: http.MethodDelete, Path: "/v1/credentials/{id}", OperationID: "revoke-credential", Summary: "Revoke a credential", Tags: tags,
 		Description:   "At once and for good, with all its tokens: the caller's own, or another member's for owners and admins (rules A1 and A2). One that is revoked already stays so.",
 		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound},
-	}, func(ctx context.Context, c *auth.Caller, in *CredentialPath) (*struct{}, error) {
-		return nil, a.store.RevokeCredential(ctx, in.ID, c.Member.ID, "", a.now().UTC())
+	}, func(ctx context.Context, c *auth.Caller, in *RevokeCredentialInput) (*struct{}, error) {
+		origin, wrong := in.origin()
+		if len(wrong) > 0 {
+			return nil, offboarding.RefusalOf(wrong)
+		}
+		return nil, a.store.RevokeCredential(ctx, in.ID, c.Member.ID, origin, a.now().UTC())
 	})
 }
 
 func (a *API) createCredential(ctx context.Context, c *auth.Caller, in *CreateCredentialInput) (*CreateCredentialOutput, error) {
+	origin, wrong := in.origin()
+	if len(wrong) > 0 {
+		return nil, offboarding.RefusalOf(wrong)
+	}
 	m, err := a.memberOr(ctx, c, in.Body.Member)
 	if err != nil {
 		return nil, err
@@ -94,7 +104,7 @@ func (a *API) createCredential(ctx context.Context, c *auth.Caller, in *CreateCr
 	secret, hash := offboarding.NewSecret(offboarding.SecretOfCredential)
 	out := CredentialSecret{ClientID: a.newID(ctx, "credential"), ClientSecret: secret, MemberID: m, Kind: in.Body.Kind}
 	err = a.store.CreateCredential(ctx, offboarding.CredentialRequest{
-		ID: out.ClientID, MemberID: m, Kind: in.Body.Kind, Name: in.Body.Name, By: c.Member.ID, SecretHash: hash,
+		ID: out.ClientID, MemberID: m, Kind: in.Body.Kind, Name: in.Body.Name, By: c.Member.ID, Origin: origin, SecretHash: hash,
 	}, a.now().UTC())
 	return &CreateCredentialOutput{CacheControl: noStore, Body: out}, err
 }

@@ -118,7 +118,7 @@ func (a *API) oauth() {
 		Description: "Ends a token of the client before its time (RFC 7009). What is not a token of the client is answered the same, and stays.",
 	}, a.revokeToken)
 	register(a, AccessAdmin, huma.Operation{
-		Method: http.MethodPost, Path: "/oauth/introspect", OperationID: "introspect", Summary: "Does a token or credential work?", Tags: tags,
+		Method: http.MethodPost, Path: "/oauth/introspect", OperationID: "introspect", Summary: "Does a token or credential work?", Tags: tags, Metadata: changesNothing,
 		Description: "Tells of an access token, or of an API or embed credential, whether it works right now (RFC 7662). `token` is the access token, " +
 			"`client_id:client_secret`, or with `token_type_hint=client_id` the client ID alone. What is out of the caller's reach does not work.",
 	}, a.introspect)

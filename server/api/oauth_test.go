@@ -180,6 +180,23 @@ func TestCredentials(t *testing.T) {
 	admin.post(t, "/v1/credentials", body{"name": "theirs", "member": "external:m4", "kind": "embed"}).into(t, 201, &made)
 	require.Equal(t, []string{g.Leaver, "embed"}, []string{made.Member, made.Kind})
 
+	// A repeat under one key makes nothing new, and does not show the secret again.
+	var first, again struct {
+		ID     string `json:"client_id"`
+		Secret string `json:"client_secret"`
+	}
+	keyed := leaver.with("Idempotency-Key", "k1").with("Handover-Integration-Source", "SCRIPT,Acme,Keys")
+	keyed.post(t, "/v1/credentials", body{"name": "keyed"}).into(t, 201, &first)
+	keyed.post(t, "/v1/credentials", body{"name": "keyed"}).into(t, 201, &again)
+	require.Equal(t, first.ID, again.ID)
+	require.NotEmpty(t, first.Secret)
+	require.Empty(t, again.Secret)
+	require.Equal(t, "SCRIPT,Acme,Keys", g.Text(`SELECT origin FROM audit_events WHERE subject_id = $1`, first.ID))
+	require.NotContains(t, g.Text(`SELECT string_agg(encode(body, 'escape'), ' ') FROM idempotency_keys`), "ho_secret_")
+	keyed.del(t, "/v1/credentials/"+first.ID, nil).want(t, 422, problem.CodeKeyReused)
+	leaver.with("Handover-Integration-Source", "FAX").del(t, "/v1/credentials/"+first.ID, nil).want(t, 400, offboarding.CodeInvalidArgument)
+	leaver.del(t, "/v1/credentials/"+first.ID, nil).into(t, 204, nil)
+
 	list := func(c caller, query string) (names []string) {
 		t.Helper()
 		var page offboarding.Page[offboarding.CredentialRow]
@@ -213,7 +230,11 @@ func TestCredentials(t *testing.T) {
 		admin.del(t, "/v1/credentials/"+made.ID, nil).into(t, 204, nil)
 	}
 	require.Equal(t, all[:2], list(leaver, ""))
-	require.Equal(t, append(all[:2:2], "theirs revoked"), list(leaver, "?revoked=true"))
+	var page offboarding.Page[offboarding.CredentialRow]
+	leaver.get(t, "/v1/credentials?limit=1").into(t, 200, &page)
+	require.Equal(t, all[1:2], list(leaver, "?limit=1&cursor="+page.Next))
+	leaver.get(t, "/v1/credentials?cursor=nonsense").want(t, 400, offboarding.CodeInvalidArgument)
+	require.Equal(t, append(all[:2:2], "theirs revoked", "keyed revoked"), list(leaver, "?revoked=true"))
 	details, err := json.Marshal(g.Text(`SELECT string_agg(before::text || after::text, ' ') FROM audit_events WHERE event LIKE '%Credential%'`))
 	require.NoError(t, err)
 	require.NotContains(t, string(details), "secret")
