@@ -147,7 +147,7 @@ func (s *Server) handler(cfg *config.Config) (http.Handler, error) {
 	api.New(mux, api.Options{Store: s.store, Cases: cases.New(s.client), Auth: callers, Webhooks: s.webhooks, Log: s.log, Stopping: s.stopping})
 	members := callers.Authenticate(mux)
 	providers := scim.New(scim.Options{
-		Store: s.store, Cases: cases.New(s.client), Log: s.log, Rate: cfg.Server.RateLimit, Proxies: cfg.Server.TrustedProxies,
+		Store: s.store, Cases: cases.New(s.client), Log: s.log, PublicURL: cfg.Server.PublicURL, Rate: cfg.Server.RateLimit, Proxies: cfg.Server.TrustedProxies,
 	})
 	mux.Handle(scim.Path+"/", providers) // for the route's name
 	return s.tells.HTTP(mux, problem.Track(s.log, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

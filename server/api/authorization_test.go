@@ -2,9 +2,11 @@ package api_test
 
 import (
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"handover/internal/fixture"
@@ -19,13 +22,15 @@ import (
 	"handover/server/api"
 	"handover/server/auth"
 	"handover/server/problem"
+	"handover/server/scim"
+	"handover/webhook"
 )
 
 // The kinds of callers. All but the strangers are of the organization that a request
 // is about, or above it.
 const (
 	nobody        = "nobody"
-	guessing      = "a wrong secret"
+	guessing      = "a made-up token"
 	withScim      = "a SCIM token"
 	withEmbed     = "an embed credential"
 	revoked       = "a revoked credential"
@@ -92,7 +97,82 @@ type routeRow struct {
 	who   who
 }
 
+// The things that routes are about; each call makes a new one.
+
 func (x *authWorld) member(o *fixture.Organization) string { return o.Maker() }
+
+// openCase is a case that waits for its time, at a worker.
+func (x *authWorld) openCase(o *fixture.Organization) string {
+	x.t.Helper()
+	status, err := x.cases.StartAndAwait(x.t.Context(), offboarding.Request{
+		MemberID: o.Maker(), RequestedBy: o.Admin, EffectiveAt: time.Now().AddDate(1, 0, 0).Format(time.DateOnly),
+	})
+	require.NoError(x.t, err)
+	return status.CaseID
+}
+
+// run is where a start is found again, behind the path of the members.
+func (x *authWorld) run(o *fixture.Organization) string {
+	x.t.Helper()
+	member := o.Maker()
+	started, err := x.cases.Start(x.t.Context(), offboarding.Request{
+		MemberID: member, RequestedBy: o.Admin, EffectiveAt: time.Now().AddDate(1, 0, 0).Format(time.DateOnly),
+	})
+	require.NoError(x.t, err)
+	return member + "/starts/" + started.RunID
+}
+
+func (x *authWorld) webhook(o *fixture.Organization) string {
+	x.t.Helper()
+	there, err := x.store.Webhooks(x.t.Context(), o.ID)
+	require.NoError(x.t, err)
+	if len(there) > 10 { // there are 20 at most
+		require.NoError(x.t, x.store.DeleteWebhook(x.t.Context(), there[0].ID, o.Admin, "", time.Now()))
+	}
+	id, address := uuid.Must(uuid.NewV7()).String(), "https://hooks.example/"
+	_, _, err = x.store.CreateWebhook(x.t.Context(), offboarding.WebhookChange{
+		WebhookID: id, OrganizationID: o.ID, AdminID: o.Admin, URL: &address, SecretRef: x.keys.Ref(id), At: time.Now(),
+	})
+	require.NoError(x.t, err)
+	return id
+}
+
+// delivery is where one is found, behind the path of the webhooks.
+func (x *authWorld) delivery(o *fixture.Organization) string {
+	x.t.Helper()
+	id := x.webhook(o)
+	delivery, err := x.store.TestWebhook(x.t.Context(), id, o.Admin, "", time.Now())
+	require.NoError(x.t, err)
+	return id + "/deliveries/" + offboarding.MessageID(delivery)
+}
+
+// document is one of an active member, on which nobody has a grant.
+func (x *authWorld) document(o *fixture.Organization) string { return o.Document(o.Maker(), "") }
+
+// request is a pending request, of somebody else than the callers.
+func (x *authWorld) request(o *fixture.Organization) string {
+	caseID, id := x.openCase(o), uuid.NewString()
+	leaver := o.Text(`SELECT member_id FROM cases WHERE id = $1`, caseID)
+	o.Exec(`INSERT INTO ownership_requests (id, organization_id, case_id, document_id, member_id, note, status, created_at)
+		VALUES ($1, $2, $3, $4, $5, '', 'pending', $6)`, id, o.ID, caseID, o.Document(leaver, ""), o.Maker(), time.Now())
+	return id
+}
+
+func (x *authWorld) hold(o *fixture.Organization) string {
+	x.t.Helper()
+	id, err := x.store.PlaceHold(x.t.Context(), offboarding.Hold{MemberID: o.Maker(), Reason: "x"}, o.Admin, time.Now())
+	require.NoError(x.t, err)
+	return id
+}
+
+func (x *authWorld) workspace(o *fixture.Organization) string { return o.Workspace() }
+
+// provisioned is a member whom the identity provider manages.
+func (x *authWorld) provisioned(o *fixture.Organization) string {
+	member := o.Maker()
+	o.Exec(`UPDATE members SET managed_by = 'okta' WHERE id = $1`, member)
+	return member
+}
 
 // table is every route with whom it admits. A new route needs a row here.
 var table = map[string]routeRow{
@@ -101,6 +181,48 @@ var table = map[string]routeRow{
 	"GET /v1/credentials":         {who: anyMember},
 	"POST /v1/credentials":        {body: body{"name": "x", "member": "{id}"}, thing: (*authWorld).member, who: adminsThere},
 	"DELETE /v1/credentials/{id}": {thing: (*authWorld).credential, who: adminsThere},
+
+	"POST /v1/offboardings":                   {body: body{"member_id": "{id}", "effective_at": nextYear}, thing: (*authWorld).member, who: adminsThere},
+	"POST /v1/offboardings/preview":           {body: body{"member_id": "{id}"}, thing: (*authWorld).member, who: adminsThere},
+	"GET /v1/members/{id}/starts/{run}":       {path: "/v1/members/{id}", thing: (*authWorld).run, who: adminsThere},
+	"GET /v1/offboardings":                    {who: ofAdmins},
+	"GET /v1/offboardings/{id}":               {thing: (*authWorld).openCase, who: nothingThere},
+	"POST /v1/offboardings/{id}/cancel":       {thing: (*authWorld).openCase, who: nothingThere},
+	"POST /v1/offboardings/{id}/reschedule":   {body: body{"effective_at": nextYear}, thing: (*authWorld).openCase, who: nothingThere},
+	"POST /v1/offboardings/{id}/extend-grace": {body: body{"until": nextYear}, thing: (*authWorld).openCase, who: nothingThere},
+	"POST /v1/offboardings/{id}/reactivate":   {thing: (*authWorld).openCase, who: nothingThere},
+	"POST /v1/offboardings/{id}/transfer":     {body: body{"new_owner_id": "manager"}, thing: (*authWorld).openCase, who: nothingThere},
+
+	"GET /v1/documents":                         {who: anyMember},
+	"GET /v1/documents/{id}":                    {thing: (*authWorld).document, who: nothingThere},
+	"POST /v1/documents/{id}/claim":             {thing: (*authWorld).document, who: nothingThere},
+	"POST /v1/documents/{id}/request-ownership": {thing: (*authWorld).document, who: nothingThere},
+	"POST /v1/documents/transfer":               {body: body{"from": "{id}"}, thing: (*authWorld).member, who: adminsThere},
+	"GET /v1/ownership-requests":                {who: anyMember},
+	"GET /v1/ownership-requests/{id}":           {thing: (*authWorld).request, who: nothingThere},
+	"POST /v1/ownership-requests/{id}/approve":  {thing: (*authWorld).request, who: adminsThere},
+	"POST /v1/ownership-requests/{id}/reject":   {thing: (*authWorld).request, who: adminsThere},
+
+	"GET /v1/audit-events":            {who: ofAdmins},
+	"GET /v1/audit-events/export":     {who: ofAdmins},
+	"GET /v1/settings":                {who: ofAdmins},
+	"PATCH /v1/settings":              {body: body{"grace_period": "7d"}, who: ofAdmins},
+	"GET /v1/legal-holds":             {who: ofAdmins},
+	"POST /v1/legal-holds":            {body: body{"member_id": "{id}", "reason": "x"}, thing: (*authWorld).member, who: adminsThere},
+	"DELETE /v1/legal-holds/{id}":     {thing: (*authWorld).hold, who: adminsThere},
+	"GET /v1/workspaces":              {who: ofAdmins},
+	"GET /v1/workspaces/{id}/members": {thing: (*authWorld).workspace, who: adminsThere},
+	"GET /v1/organizations":           {who: anyMember},
+
+	"GET /v1/webhooks":                                          {who: ofAdmins},
+	"POST /v1/webhooks":                                         {body: body{"url": "https://hooks.example/"}, who: ofAdmins},
+	"GET /v1/webhooks/{id}":                                     {thing: (*authWorld).webhook, who: adminsThere},
+	"PATCH /v1/webhooks/{id}":                                   {body: body{"description": "x"}, thing: (*authWorld).webhook, who: adminsThere},
+	"DELETE /v1/webhooks/{id}":                                  {thing: (*authWorld).webhook, who: adminsThere},
+	"POST /v1/webhooks/{id}/roll-secret":                        {thing: (*authWorld).webhook, who: adminsThere},
+	"POST /v1/webhooks/{id}/test":                               {thing: (*authWorld).webhook, who: adminsThere},
+	"GET /v1/webhooks/{id}/deliveries":                          {thing: (*authWorld).webhook, who: adminsThere},
+	"POST /v1/webhooks/{id}/deliveries/{delivery_id}/redeliver": {path: "/v1/webhooks/{id}/redeliver", thing: (*authWorld).delivery, who: adminsThere},
 
 	"POST /oauth/introspect": {form: []string{"token", "x"}, who: ofAdmins.as("403", signedIn)},
 	"POST /oauth/token": {
@@ -114,7 +236,21 @@ var table = map[string]routeRow{
 	"GET /auth/session":  {who: anyMember},
 
 	"GET /openapi.json": {who: everybody(allowed)},
+
+	"GET /scim/v2/ServiceProviderConfig": {who: onlyScim},
+	"GET /scim/v2/ResourceTypes":         {who: onlyScim},
+	"GET /scim/v2/Schemas":               {who: onlyScim},
+	"GET /scim/v2/Users":                 {who: onlyScim},
+	"GET /scim/v2/Users/{id}":            {thing: (*authWorld).provisioned, who: onlyScim},
+	"GET /scim/v2/Groups":                {who: onlyScim},
+	"DELETE /scim/v2/Users/{id}":         {thing: (*authWorld).provisioned, who: onlyScim},
+	"GET /scim/v2/Anything":              {who: everybody("401").as("404", withScim)},
 }
+
+// onlyScim admits the token of the organization's provider, and no member.
+var onlyScim = everybody("401").as(allowed, withScim)
+
+var nextYear = time.Now().AddDate(1, 0, 0).Format(time.DateOnly)
 
 func everybody(answer string) who { return who{}.as(answer, callers...) }
 
@@ -127,6 +263,7 @@ type authWorld struct {
 	epm      *fixture.Organization // above, with enterprise plan manager
 	without  *fixture.Organization // above, without
 	stranger *fixture.Organization
+	keys     *webhook.Keys
 	callers  map[string]caller
 }
 
@@ -142,10 +279,17 @@ func newAuthWorld(t *testing.T) *authWorld {
 	a := auth.New(auth.Options{Store: x.store, Log: log})
 	mux := http.NewServeMux()
 	a.Register(mux)
-	x.api = api.New(mux, api.Options{Store: x.store, Cases: x.cases, Auth: a, Log: log})
-	server := httptest.NewServer(problem.Track(log, a.Authenticate(mux)))
+	keys, err := webhook.NewKeys([]byte(strings.Repeat("k", 32)))
+	require.NoError(t, err)
+	x.keys = keys
+	x.api = api.New(mux, api.Options{Store: x.store, Cases: x.cases, Auth: a, Webhooks: api.Webhooks{Keys: keys}, Log: log})
+	outer := http.NewServeMux()
+	outer.Handle("/", a.Authenticate(mux))
+	outer.Handle(scim.Path+"/", scim.New(scim.Options{Store: x.store, Cases: x.cases, Log: log}))
+	server := httptest.NewServer(problem.Track(log, outer))
 	t.Cleanup(server.Close)
 	x.url = server.URL
+	described(t, x.url, x.api)
 
 	of := func(member string) caller { return x.basic(makeCredential(t, x.store, member, "api")) }
 	room := x.Maker()
@@ -153,7 +297,7 @@ func newAuthWorld(t *testing.T) *authWorld {
 	gone, dead := x.Maker(), makeCredential(t, x.store, x.Manager, "api")
 	x.callers = map[string]caller{
 		nobody:        {url: x.url, header: http.Header{}},
-		guessing:      x.basic(clientID{dead.id, "guess"}),
+		guessing:      {url: x.url, header: http.Header{"Authorization": {"Bearer ho_token_guess"}}},
 		withScim:      {url: x.url, header: http.Header{"Authorization": {"Bearer " + x.scimToken()}}},
 		withEmbed:     x.basic(makeCredential(t, x.store, x.Manager, "embed")),
 		revoked:       x.basic(dead),
@@ -163,7 +307,6 @@ func newAuthWorld(t *testing.T) *authWorld {
 		roomAdmin:     of(room),
 		admin:         of(x.Admin),
 		owner:         of(x.Owner),
-		signedIn:      {url: x.url, header: http.Header{"Cookie": {"handover_session=" + x.session(x.Owner)}}},
 		above:         of(x.epm.Admin),
 		aboveWithout:  of(x.without.Owner),
 		strangerOwner: of(x.stranger.Owner),
@@ -190,7 +333,13 @@ func (x *authWorld) session(member string) string {
 }
 
 // scimToken is a token that opens the organization's SCIM endpoint and nothing else.
-func (x *authWorld) scimToken() string { return "ho_scim_of_nobody" }
+func (x *authWorld) scimToken() string {
+	x.t.Helper()
+	x.Provisioned("okta")
+	secret, _, err := x.store.CreateScimToken(x.t.Context(), x.ID, x.Admin, time.Now())
+	require.NoError(x.t, err)
+	return secret
+}
 
 // credential is one of a member of the organization.
 func (x *authWorld) credential(o *fixture.Organization) string {
@@ -208,12 +357,27 @@ func (x *authWorld) call(t *testing.T, route string, row routeRow, c caller, id 
 	if row.form != nil {
 		return c.form(t, path, row.form...)
 	}
+	if !slices.Contains(x.routes(), route) { // the document does not describe it
+		response := c.open(t, t.Context(), method, path, nil)
+		defer func() { require.NoError(t, response.Body.Close()) }()
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		return &answer{request: route, status: response.StatusCode, header: response.Header, body: text}
+	}
 	if row.body == nil {
 		return c.send(t, method, path, nil)
 	}
 	text, err := json.Marshal(row.body)
 	require.NoError(t, err)
 	return c.send(t, method, path, strings.ReplaceAll(string(text), "{id}", id))
+}
+
+// routes are those of the API.
+func (x *authWorld) routes() (routes []string) {
+	for _, r := range x.api.Routes {
+		routes = append(routes, r.Method+" "+r.Path)
+	}
+	return routes
 }
 
 func class(status int) string {
@@ -231,19 +395,19 @@ func TestAuthorization(t *testing.T) {
 	}
 	t.Parallel()
 	x := newAuthWorld(t)
-	var routes []string
-	for _, r := range x.api.Routes {
-		routes = append(routes, r.Method+" "+r.Path)
+	routes := append(x.routes(), auth.Paths...)
+	for route := range table { // those that are no routes of the API's own
+		if strings.Contains(route, scim.Path) || route == "GET /openapi.json" {
+			routes = append(routes, route)
+		}
 	}
-	routes = append(routes, auth.Paths...)
-	routes = append(routes, "GET /openapi.json")
 	missing := ""
 	for _, route := range routes {
 		if _, ok := table[route]; !ok {
 			missing += "\n\t" + strconv.Quote(route) + ": {thing: (*authWorld).member, who: adminsThere},"
 		}
 	}
-	require.Empty(t, missing, `routes that are in no row of "table" in server/api/authorization_test.go; add rows that say whom they admit, such as`)
+	assert.Empty(t, missing, `routes that are in no row of "table" in server/api/authorization_test.go; add rows that say whom they admit, such as`)
 	for route, row := range table {
 		require.Contains(t, routes, route, "there is no such route")
 		for _, name := range callers {
@@ -252,13 +416,15 @@ func TestAuthorization(t *testing.T) {
 	}
 	for route, row := range table {
 		t.Run(strings.ReplaceAll(route, "/", "_"), func(t *testing.T) {
+			x.callers[signedIn] = caller{url: x.url, header: http.Header{"Cookie": {"handover_session=" + x.session(x.Owner)}}} // anew: a route may sign out
+			id, used := "", true // what is refused changes nothing
 			for _, name := range callers {
-				id := ""
-				if row.thing != nil {
+				if row.thing != nil && used {
 					id = row.thing(x, x.Organization)
 				}
+				used = row.who[name] == allowed
 				got := x.call(t, route, row, x.callers[name], id)
-				require.Equal(t, row.who[name], class(got.status), "%s as %s: %s", route, name, got.body)
+				assert.Equal(t, row.who[name], class(got.status), "%s as %s: %s", route, name, got.body)
 			}
 			if row.thing != nil {
 				x.isolated(t, route, row)
@@ -267,19 +433,24 @@ func TestAuthorization(t *testing.T) {
 	}
 }
 
-// isolated checks that what another tenant has looks as what there is not, to an
-// owner.
+var anID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+// isolated checks that what another tenant has looks as what there is not, to those
+// who see all that the organization has.
 func (x *authWorld) isolated(t *testing.T, route string, row routeRow) {
 	t.Helper()
-	look := func(id string) (int, problem.Problem) {
-		got := x.call(t, route, row, x.callers[owner], id)
-		var p problem.Problem
-		require.NoError(t, json.Unmarshal(got.body, &p), "%s: %s", route, got.body)
-		p.RefID = ""
-		return got.status, p
+	who := owner
+	if row.who[owner] != allowed {
+		who = withScim
 	}
-	status, theirs := look(row.thing(x, x.stranger))
-	nothing, none := look(uuid.Must(uuid.NewV7()).String())
+	look := func(id string) (int, string) {
+		got := x.call(t, route, row, x.callers[who], id)
+		text := strings.ReplaceAll(string(got.body), got.header.Get(problem.HeaderRequestID), "")
+		return got.status, anID.ReplaceAllString(text, "ID")
+	}
+	id := row.thing(x, x.stranger)
+	status, theirs := look(id)
+	nothing, none := look(anID.ReplaceAllStringFunc(id, func(string) string { return uuid.Must(uuid.NewV7()).String() }))
 	require.Equal(t, http.StatusNotFound, status, "%s about what another tenant has", route)
 	require.Equal(t, nothing, status, route)
 	require.Equal(t, none, theirs, route)
