@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	cases "handover/client"
 	"handover/internal/fixture"
 	"handover/offboarding"
 	"handover/server/api"
@@ -94,7 +95,10 @@ type routeRow struct {
 	thing func(*authWorld, *fixture.Organization) string
 	body  any
 	form  []string // instead of the body
+	csv   string   // instead of the body
 	who   who
+	// stream is an answer that goes on: only its beginning counts.
+	stream bool
 }
 
 // The things that routes are about; each call makes a new one.
@@ -146,6 +150,31 @@ func (x *authWorld) delivery(o *fixture.Organization) string {
 	return id + "/deliveries/" + offboarding.MessageID(delivery)
 }
 
+// deletion is where one is found again, behind the path of the members.
+func (x *authWorld) deletion(o *fixture.Organization) string {
+	x.t.Helper()
+	member := o.Maker()
+	started, err := x.cases.DeleteAsync(x.t.Context(), offboarding.DeletionRequest{MemberID: member, RequestedBy: o.Admin}, cases.Once{ID: uuid.NewString()})
+	require.NoError(x.t, err)
+	return member + "/deletions/" + started.RunID
+}
+
+// bulk is a run over nobody, asked for by an owner.
+func (x *authWorld) bulk(o *fixture.Organization) string {
+	x.t.Helper()
+	var started struct {
+		ID string `json:"bulk_id"`
+	}
+	who := x.callers[owner]
+	if o == x.stranger {
+		who = x.callers[strangerOwner]
+	}
+	a := who.post(x.t, "/v1/bulk-offboardings", body{"members": []body{{"member_id": "external:nobody"}}})
+	require.Less(x.t, a.status, 300, string(a.body))
+	require.NoError(x.t, json.Unmarshal(a.body, &started))
+	return started.ID
+}
+
 // document is one of an active member, on which nobody has a grant.
 func (x *authWorld) document(o *fixture.Organization) string { return o.Document(o.Maker(), "") }
 
@@ -178,6 +207,22 @@ func (x *authWorld) provisioned(o *fixture.Organization) string {
 var table = map[string]routeRow{
 	"GET /v1/members/{id}": {thing: (*authWorld).member, who: adminsThere},
 
+	"GET /v1/members":                        {who: ofAdmins},
+	"GET /v1/members/{id}/documents":         {thing: (*authWorld).member, who: adminsThere},
+	"PATCH /v1/members/{id}":                 {body: body{"isArchived": true}, thing: (*authWorld).member, who: adminsThere},
+	"POST /v1/members/{id}/deactivate":       {thing: (*authWorld).member, who: adminsThere},
+	"POST /v1/members/deactivate":            {body: body{"memberIds": []string{"{id}"}, "confirmed": true}, thing: (*authWorld).member, who: adminsThere},
+	"POST /v1/members/{id}/reactivate":       {thing: (*authWorld).member, who: adminsThere},
+	"POST /v1/members/reactivate":            {body: body{"member_ids": []string{"{id}"}}, thing: (*authWorld).member, who: adminsThere},
+	"DELETE /v1/members/{id}":                {thing: (*authWorld).member, who: adminsThere},
+	"GET /v1/members/{id}/deletions/{run}":   {path: "/v1/members/{id}", thing: (*authWorld).deletion, who: adminsThere},
+	"POST /v1/bulk-offboardings":             {body: body{"members": []body{{"member_id": "external:nobody"}}}, who: ofAdmins},
+	"POST /v1/bulk-offboardings/csv":         {csv: "email,last_day,reason\nnobody@acme.example,2099-01-01,x\n", who: ofAdmins},
+	"GET /v1/bulk-offboardings":              {who: ofAdmins},
+	"GET /v1/bulk-offboardings/{id}":         {thing: (*authWorld).bulk, who: adminsThere},
+	"GET /v1/bulk-offboardings/{id}/members": {thing: (*authWorld).bulk, who: adminsThere},
+	"POST /v1/bulk-offboardings/{id}/cancel": {thing: (*authWorld).bulk, who: adminsThere},
+
 	"GET /v1/credentials":         {who: anyMember},
 	"POST /v1/credentials":        {body: body{"name": "x", "member": "{id}"}, thing: (*authWorld).member, who: adminsThere},
 	"DELETE /v1/credentials/{id}": {thing: (*authWorld).credential, who: adminsThere},
@@ -186,6 +231,7 @@ var table = map[string]routeRow{
 	"POST /v1/offboardings/preview":           {body: body{"member_id": "{id}"}, thing: (*authWorld).member, who: adminsThere},
 	"GET /v1/members/{id}/starts/{run}":       {path: "/v1/members/{id}", thing: (*authWorld).run, who: nothingThere},
 	"GET /v1/offboardings":                    {who: ofAdmins},
+	"GET /v1/offboardings/{id}/events":        {stream: true, thing: (*authWorld).openCase, who: nothingThere},
 	"GET /v1/offboardings/{id}":               {thing: (*authWorld).openCase, who: nothingThere},
 	"POST /v1/offboardings/{id}/cancel":       {thing: (*authWorld).openCase, who: nothingThere},
 	"POST /v1/offboardings/{id}/reschedule":   {body: body{"effective_at": nextYear}, thing: (*authWorld).openCase, who: nothingThere},
@@ -235,7 +281,9 @@ var table = map[string]routeRow{
 	"POST /auth/logout":  {who: everybody(allowed)},
 	"GET /auth/session":  {who: anyMember},
 
-	"GET /openapi.json": {who: everybody(allowed)},
+	"GET /openapi.json":   {who: everybody(allowed)},
+	"GET /docs":           {who: everybody(allowed)},
+	"GET /docs/style.css": {who: everybody(allowed)},
 
 	"GET /scim/v2/ServiceProviderConfig": {who: onlyScim},
 	"GET /scim/v2/ResourceTypes":         {who: onlyScim},
@@ -354,6 +402,17 @@ func (x *authWorld) call(t *testing.T, route string, row routeRow, c caller, id 
 		path = row.path
 	}
 	path = strings.ReplaceAll(path, "{id}", id)
+	if row.csv != "" {
+		return c.with("Content-Type", "text/csv").send(t, method, path, row.csv)
+	}
+	if row.stream {
+		response := c.open(t, t.Context(), method, path, nil)
+		if response.StatusCode == http.StatusOK {
+			require.NoError(t, response.Body.Close())
+			return &answer{request: route, status: response.StatusCode}
+		}
+		return receive(t, c.url, method, path, response)
+	}
 	if row.form != nil {
 		return c.form(t, path, row.form...)
 	}
@@ -397,7 +456,7 @@ func TestAuthorization(t *testing.T) {
 	x := newAuthWorld(t)
 	routes := append(x.routes(), auth.Paths...)
 	for route := range table { // those that are no routes of the API's own
-		if strings.Contains(route, scim.Path) || route == "GET /openapi.json" {
+		if strings.Contains(route, scim.Path) || strings.HasPrefix(route, "GET /docs") || route == "GET /openapi.json" {
 			routes = append(routes, route)
 		}
 	}

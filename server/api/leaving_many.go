@@ -25,7 +25,7 @@ func (a *API) leavingMany() {
 		Method: http.MethodPost, Path: "/v1/members/deactivate", OperationID: "deactivate-members", Summary: "Deactivate many members", Tags: []string{"Members"},
 		Description: "A bulk offboarding in one call: answers when everybody has lost access or was refused. SUCCESS/0 where nobody gets in any more, PARTIAL_SUCCESS/3 " +
 			"where some were refused; where all were, it is a problem that says of each why (rule B1).",
-		Errors: []int{http.StatusConflict},
+		Errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, a.deactivateMany)
 }
 
