@@ -134,7 +134,7 @@ func TestACutExportDoesNotLookWhole(t *testing.T) {
 		SELECT $1::uuid, 'TransferDocs', $2::uuid, '', $3::uuid, 'document', i::text, '{}', '{}', $4::timestamptz FROM generate_series(1, 40000) i`, s.ID, s.Admin, s.Leaver, fixture.Start)
 	for _, format := range []string{"ndjson", "csv"} {
 		t.Run(format, func(t *testing.T) {
-			response := s.as(s.Admin).open(t, t.Context(), http.MethodGet, "/v1/audit-events/export?format="+format, nil)
+			response := s.as(s.Admin).open(t.Context(), t, http.MethodGet, "/v1/audit-events/export?format="+format, nil)
 			defer func() { require.NoError(t, response.Body.Close()) }()
 			require.Equal(t, 200, response.StatusCode)
 			_, err := io.ReadFull(response.Body, make([]byte, 1000))

@@ -222,15 +222,14 @@ func (a *API) runBulk(
 		out.Applied = respondAsync
 		return out, nil
 	}
-	_, err = a.awaitBulk(ctx, c, bulkID, func(offboarding.BulkRunRow) bool { return true })
-	return out, err
+	return out, a.awaitBulk(ctx, c, bulkID, func(offboarding.BulkRunRow) bool { return true })
 }
 
 // admitPause is between two looks whether a run is where it is waited for.
 const admitPause = 50 * time.Millisecond
 
 // awaitBulk waits until a run is in the database and as wanted, or was refused.
-func (a *API) awaitBulk(ctx context.Context, c *auth.Caller, bulkID string, wanted func(offboarding.BulkRunRow) bool) (offboarding.BulkRunRow, error) {
+func (a *API) awaitBulk(ctx context.Context, c *auth.Caller, bulkID string, wanted func(offboarding.BulkRunRow) bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -243,19 +242,19 @@ func (a *API) awaitBulk(ctx context.Context, c *auth.Caller, bulkID string, want
 	for {
 		row, err := a.store.FindBulkRun(ctx, bulkID, c.Organizations...)
 		if err == nil && wanted(row) || err != nil && offboarding.CodeOf(err) != offboarding.CodeCaseNotFound {
-			return row, err
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return row, ctx.Err()
+			return ctx.Err()
 		case err := <-ended:
 			if err != nil {
-				return row, err
+				return err
 			}
 			ended = nil // it is as wanted now, or never will be
 		case <-tick.C:
 			if ended == nil {
-				return row, errors.New("a bulk run has ended otherwise than it was waited for")
+				return errors.New("a bulk run has ended otherwise than it was waited for")
 			}
 		}
 	}

@@ -22,8 +22,12 @@ func TestBulkOverHTTP(t *testing.T) {
 	var started api.BulkStarted
 	c := s.as(s.Admin).with(api.HeaderKey, "layoff")
 	request := body{"reason": "layoff", "new_owner_id": "email:m3@acme.example", "members": []body{
-		{"member_id": one}, {"member_id": "email:m6@acme.example", "disposition": "retain"}, {"member_id": "external:m7"},
-		{"member_id": other.Leaver}, {"member_id": "email:nobody@acme.example"}, {"member_id": s.Admin},
+		{"member_id": one},
+		{"member_id": "email:m6@acme.example", "disposition": "retain"},
+		{"member_id": "external:m7"},
+		{"member_id": other.Leaver},
+		{"member_id": "email:nobody@acme.example"},
+		{"member_id": s.Admin},
 	}}
 	a := c.post(t, "/v1/bulk-offboardings", request).into(t, 202, &started)
 	require.Equal(t, started.URL, a.header.Get("Location"))

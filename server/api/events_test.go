@@ -27,7 +27,7 @@ func (c caller) watch(t *testing.T, path string) *watcher {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 	t.Cleanup(cancel)
-	response := c.open(t, ctx, http.MethodGet, path, nil)
+	response := c.open(ctx, t, http.MethodGet, path, nil)
 	t.Cleanup(func() { _ = response.Body.Close() })
 	require.Equal(t, 200, response.StatusCode)
 	require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))

@@ -247,7 +247,7 @@ func keyID(c *auth.Caller, key string) string {
 func fingerprint(r *http.Request, key string, body []byte) []byte {
 	h := sha256.New()
 	for _, part := range []string{key, r.Method, r.URL.EscapedPath(), r.URL.RawQuery, r.Header.Get("Content-Type")} {
-		fmt.Fprintf(h, "%d %s\n", len(part), part)
+		_, _ = fmt.Fprintf(h, "%d %s\n", len(part), part)
 	}
 	h.Write(body)
 	return h.Sum(nil)

@@ -128,7 +128,7 @@ func TestARequestThatWasGivenUpCanBeRepeatedAtOnce(t *testing.T) {
 	s := newStandWithoutWorker(t)
 	c := s.as(s.Admin).with(api.HeaderKey, "patience")
 	ctx, cancel := context.WithCancel(t.Context())
-	request := c.request(t, ctx, http.MethodPost, "/v1/offboardings", body{"member_id": s.Leaver})
+	request := c.request(ctx, t, http.MethodPost, "/v1/offboardings", body{"member_id": s.Leaver})
 	gone := make(chan error, 1)
 	go func() {
 		_, err := http.DefaultClient.Do(request) //nolint:bodyclose // there is none

@@ -49,7 +49,7 @@ func (a *API) deactivateMany(ctx context.Context, c *auth.Caller, in *Deactivate
 		return nil, err
 	}
 	processed := func(row offboarding.BulkRunRow) bool { return row.AccessGoneAt != nil || row.ClosedAt != nil }
-	if _, err := a.awaitBulk(ctx, c, bulkID, processed); err != nil {
+	if err := a.awaitBulk(ctx, c, bulkID, processed); err != nil {
 		return nil, err
 	}
 	page, err := a.store.BulkMembers(ctx, bulkID, offboarding.BulkFilter{Limit: offboarding.MaxLimit})

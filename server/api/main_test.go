@@ -109,8 +109,10 @@ func (s *stand) work(t *testing.T) {
 func newStandWithoutWorker(t *testing.T) *stand {
 	t.Helper()
 	db := testdb.New(t)
-	s := &stand{Organization: fixture.New(t, db), store: postgres.New(db), namespace: "test-" + uuid.NewString(), log: &logs{},
-		stopping: make(chan struct{}), clients: map[string]clientID{}}
+	s := &stand{
+		Organization: fixture.New(t, db), store: postgres.New(db), namespace: "test-" + uuid.NewString(), log: &logs{},
+		stopping: make(chan struct{}), clients: map[string]clientID{},
+	}
 	var err error
 	s.temporal, err = temporalServer(t).Client(t.Context(), client.Options{Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))})
 	require.NoError(t, err)
@@ -184,12 +186,6 @@ func (s *stand) client(member string) clientID {
 	return c
 }
 
-// forward moves the clock of a case.
-func (s *stand) forward(t *testing.T, workflowID string, d time.Duration) {
-	t.Helper()
-	require.NoError(t, temporalserver.FastForward(t.Context(), s.temporal, s.namespace, workflowID, d))
-}
-
 // logs are what the server has logged.
 type logs struct {
 	mu   sync.Mutex
@@ -255,11 +251,6 @@ func (c caller) patch(t *testing.T, path string, body any) *answer {
 	return c.send(t, http.MethodPatch, path, body)
 }
 
-func (c caller) put(t *testing.T, path string, body any) *answer {
-	t.Helper()
-	return c.send(t, http.MethodPut, path, body)
-}
-
 func (c caller) del(t *testing.T, path string, body any) *answer {
 	t.Helper()
 	return c.send(t, http.MethodDelete, path, body)
@@ -269,18 +260,18 @@ func (c caller) del(t *testing.T, path string, body any) *answer {
 // of the answer is read whole.
 func (c caller) send(t *testing.T, method, path string, body any) *answer {
 	t.Helper()
-	return receive(t, c.url, method, path, c.open(t, t.Context(), method, path, body))
+	return receive(t, c.url, method, path, c.open(t.Context(), t, method, path, body))
 }
 
 // open is send for an answer that is read bit by bit; the caller closes it.
-func (c caller) open(t *testing.T, ctx context.Context, method, path string, body any) *http.Response {
+func (c caller) open(ctx context.Context, t *testing.T, method, path string, body any) *http.Response {
 	t.Helper()
-	response, err := http.DefaultClient.Do(c.request(t, ctx, method, path, body))
+	response, err := http.DefaultClient.Do(c.request(ctx, t, method, path, body))
 	require.NoError(t, err)
 	return response
 }
 
-func (c caller) request(t *testing.T, ctx context.Context, method, path string, body any) *http.Request {
+func (c caller) request(ctx context.Context, t *testing.T, method, path string, body any) *http.Request {
 	t.Helper()
 	var reading io.Reader
 	kind := ""

@@ -73,21 +73,21 @@ func (a *API) caseMessages() {
 			if in.Body != nil {
 				m.Reason = in.Body.Reason
 			}
-			return message(a, ctx, c, in.ID, in.OriginInput, &m, &m.Origin, func(row offboarding.CaseRow, by client.Option) (offboarding.Outcome, error) {
+			return message(ctx, a, c, in.ID, in.OriginInput, &m, &m.Origin, func(row offboarding.CaseRow, by client.Option) (offboarding.Outcome, error) {
 				return a.cases.Cancel(ctx, row.WorkflowID, m, by)
 			})
 		})
 	register(a, AccessMember, operation("reschedule-offboarding", "reschedule", "Reschedule a case", "Moves the effective time of a case that still waits for it; the past is now."),
 		func(ctx context.Context, c *auth.Caller, in *RescheduleInput) (*OutcomeOutput, error) {
 			m := offboarding.Reschedule{AdminID: c.Member.ID, EffectiveAt: in.Body.EffectiveAt}
-			return message(a, ctx, c, in.ID, in.OriginInput, &m, &m.Origin, func(row offboarding.CaseRow, by client.Option) (offboarding.Outcome, error) {
+			return message(ctx, a, c, in.ID, in.OriginInput, &m, &m.Origin, func(row offboarding.CaseRow, by client.Option) (offboarding.Outcome, error) {
 				return a.cases.Reschedule(ctx, row.WorkflowID, m, by)
 			})
 		})
 	register(a, AccessMember, operation("extend-grace", "extend-grace", "Extend the grace", "Moves the end of the grace period later."),
 		func(ctx context.Context, c *auth.Caller, in *ExtendInput) (*OutcomeOutput, error) {
 			m := offboarding.ExtendGrace{AdminID: c.Member.ID, Until: in.Body.Until}
-			return message(a, ctx, c, in.ID, in.OriginInput, &m, &m.Origin, func(row offboarding.CaseRow, by client.Option) (offboarding.Outcome, error) {
+			return message(ctx, a, c, in.ID, in.OriginInput, &m, &m.Origin, func(row offboarding.CaseRow, by client.Option) (offboarding.Outcome, error) {
 				return a.cases.Extend(ctx, row.WorkflowID, m, by)
 			})
 		})
@@ -95,7 +95,7 @@ func (a *API) caseMessages() {
 		"Makes the leaver active again, or puts them back into the workspace. After the case has closed: POST /v1/members/{id}/reactivate."),
 		func(ctx context.Context, c *auth.Caller, in *ReactivateInput) (*OutcomeOutput, error) {
 			m := offboarding.Reactivate{AdminID: c.Member.ID, ReturnDocuments: in.Body != nil && in.Body.ReturnDocuments}
-			return message(a, ctx, c, in.ID, in.OriginInput, &m, &m.Origin, func(row offboarding.CaseRow, by client.Option) (offboarding.Outcome, error) {
+			return message(ctx, a, c, in.ID, in.OriginInput, &m, &m.Origin, func(row offboarding.CaseRow, by client.Option) (offboarding.Outcome, error) {
 				return a.cases.Reactivate(ctx, row.WorkflowID, m, by)
 			})
 		})
@@ -103,7 +103,7 @@ func (a *API) caseMessages() {
 		"Gives some or all of what the leaver still owns to a new owner (rule T1)."),
 		func(ctx context.Context, c *auth.Caller, in *TransferInput) (*OutcomeOutput, error) {
 			m := offboarding.TransferDocuments{AdminID: c.Member.ID, NewOwnerID: in.Body.NewOwnerID, DocumentIDs: in.Body.DocumentIDs}
-			return message(a, ctx, c, in.ID, in.OriginInput, &m, &m.Origin, func(row offboarding.CaseRow, by client.Option) (offboarding.Outcome, error) {
+			return message(ctx, a, c, in.ID, in.OriginInput, &m, &m.Origin, func(row offboarding.CaseRow, by client.Option) (offboarding.Outcome, error) {
 				n := a.naming(ctx, c)
 				m.NewOwnerID = n.newOwner(in.Body.NewOwnerID, row.OrganizationID, "new_owner_id")
 				if err := n.err(); err != nil {
@@ -117,7 +117,7 @@ func (a *API) caseMessages() {
 // message sends a message to a case that the caller may see. Its form is judged
 // here, so that nothing malformed is sent.
 func message(
-	a *API, ctx context.Context, c *auth.Caller, id string, o OriginInput, m interface {
+	ctx context.Context, a *API, c *auth.Caller, id string, o OriginInput, m interface {
 		Check() []offboarding.Violation
 	}, origin *string,
 	send func(offboarding.CaseRow, client.Option) (offboarding.Outcome, error),

@@ -124,7 +124,7 @@ func (a *API) request(ctx context.Context, c *auth.Caller, b StartBody, o Origin
 	}
 	n := a.naming(ctx, c)
 	leaver := n.member(b.MemberID, "member_id")
-	r := b.PlanBody.request()
+	r := b.request()
 	r.MemberID, r.RequestedBy, r.Origin = leaver.ID, c.Member.ID, n.origin(o)
 	r.NewOwnerID = n.newOwner(b.NewOwnerID, leaver.OrganizationID, "new_owner_id")
 	r.WorkspaceID = n.workspace(b.WorkspaceID, leaver.OrganizationID)
