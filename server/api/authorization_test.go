@@ -406,7 +406,7 @@ func (x *authWorld) call(t *testing.T, route string, row routeRow, c caller, id 
 		return c.with("Content-Type", "text/csv").send(t, method, path, row.csv)
 	}
 	if row.stream {
-		response := c.open(t, t.Context(), method, path, nil)
+		response := c.open(t.Context(), t, method, path, nil)
 		if response.StatusCode == http.StatusOK {
 			require.NoError(t, response.Body.Close())
 			return &answer{request: route, status: response.StatusCode}
@@ -417,7 +417,7 @@ func (x *authWorld) call(t *testing.T, route string, row routeRow, c caller, id 
 		return c.form(t, path, row.form...)
 	}
 	if !slices.Contains(x.routes(), route) { // the document does not describe it
-		response := c.open(t, t.Context(), method, path, nil)
+		response := c.open(t.Context(), t, method, path, nil)
 		defer func() { require.NoError(t, response.Body.Close()) }()
 		text, err := io.ReadAll(response.Body)
 		require.NoError(t, err)
