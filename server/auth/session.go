@@ -30,7 +30,7 @@ const (
 
 // setCookie sets a cookie of ours; an empty value takes it away.
 func (a *Auth) setCookie(w http.ResponseWriter, name, value string, lasts time.Duration) {
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // Secure wherever the server is reached by https
 		Name: a.cookie(name), Value: value, Path: "/", HttpOnly: true, Secure: a.secure(), SameSite: http.SameSiteLaxMode,
 		MaxAge: int(lasts.Seconds()),
 	}

@@ -119,7 +119,7 @@ func (h *house) signIn(c *http.Client, email, query string) (*http.Response, str
 
 func code(body string) offboarding.Code {
 	var p problem.Problem
-	_ = json.Unmarshal([]byte(body), &p) //nolint:errcheck // "" where it is no problem
+	_ = json.Unmarshal([]byte(body), &p) // "" where it is no problem
 	return p.Code
 }
 
@@ -409,7 +409,7 @@ func fakeProvider(t *testing.T, nonce *string, claims map[string]any, key *rsa.P
 	reply := func(v func() any) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
-			_ = json.NewEncoder(w).Encode(v()) //nolint:errcheck // the client would fail
+			_ = json.NewEncoder(w).Encode(v()) // the client would fail
 		}
 	}
 	mux.HandleFunc("/.well-known/openid-configuration", reply(func() any {
