@@ -42,9 +42,9 @@ func (s *Store) AuditEvents(ctx context.Context, f offboarding.AuditFilter) (off
 		beyond, order = "a.id > ?", "a.id"
 	}
 	if f.Cursor != "" {
-		last, err := strconv.ParseInt(f.Cursor, 10, 64)
+		last, err := readNumberCursor(f.Cursor, 64)
 		if err != nil {
-			return offboarding.Page[offboarding.AuditRow]{}, badCursor()
+			return offboarding.Page[offboarding.AuditRow]{}, err
 		}
 		c.add(beyond, last)
 	}

@@ -309,9 +309,9 @@ func (s *Store) BulkMembers(ctx context.Context, bulkID string, f offboarding.Bu
 	c.add("b.bulk_id = ?", bulkID)
 	c.equal("b.result", string(f.Outcome))
 	if f.Cursor != "" {
-		after, err := strconv.Atoi(f.Cursor)
+		after, err := readNumberCursor(f.Cursor, 32)
 		if err != nil {
-			return out, badCursor()
+			return out, err
 		}
 		c.add("b.position > ?", after)
 	}

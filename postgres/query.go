@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -144,16 +145,29 @@ func readTimeCursor(text string) (at time.Time, id string, err error) {
 	return at, id, err
 }
 
-// splitTimeCursor reads a cursor whose ID may be any text.
+// splitTimeCursor reads a cursor whose ID may be any text that a column can have.
+// Only what timeCursor writes is taken: PostgreSQL does not take every offset from
+// UTC that Go reads.
 func splitTimeCursor(text string) (at time.Time, id string, err error) {
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err == nil {
 		moment, rest, _ := strings.Cut(string(raw), " ")
-		if at, err = time.Parse(time.RFC3339Nano, moment); err == nil {
+		at, err = time.Parse(time.RFC3339Nano, moment)
+		if err == nil && timeCursor(at, rest) == text && utf8.ValidString(rest) && !strings.Contains(rest, "\x00") {
 			return at, rest, nil
 		}
 	}
 	return time.Time{}, "", badCursor()
+}
+
+// readNumberCursor reads the place of a row in an order by a number from 1 on, of
+// a column with that many bits.
+func readNumberCursor(text string, bits int) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, bits)
+	if err != nil || n < 1 || strconv.FormatInt(n, 10) != text {
+		return 0, badCursor()
+	}
+	return n, nil
 }
 
 func badCursor() error {
