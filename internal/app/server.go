@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -48,6 +49,12 @@ const (
 	headerTimeout = 5 * time.Second
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 32 << 10
+	// bodyTimeout is how long a body may take that no route reads: who answers reads
+	// it within bounds of its own.
+	bodyTimeout = 10 * time.Second
+	// answerTimeout is how long an answer may take, from the header of the request to
+	// the last byte that the caller has taken. What goes on longer says so each time.
+	answerTimeout = 90 * time.Second
 )
 
 // StartServer listens at once, answers /livez and /readyz, and everything else as
@@ -97,7 +104,9 @@ func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger, tell
 		}
 		problem.Track(log, http.HandlerFunc(s.starting)).ServeHTTP(w, r)
 	})
-	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
+	s.http = &http.Server{
+		Handler: bounded(mux, bodyTimeout), ReadHeaderTimeout: headerTimeout, WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+	}
 	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stopping) }))
 	go func() {
 		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -123,6 +132,35 @@ func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger, tell
 	s.health.setClient(s.client)
 	log.InfoContext(ctx, "server started", "address", s.Address())
 	return s, nil
+}
+
+// bounded bounds how long a body may take. Whoever is refused before the body is
+// read would keep the connection for ever else, for net/http reads the rest of it
+// before it sends the answer, and a ReadTimeout would end requests that are answered.
+func bounded(next http.Handler, within time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Body != http.NoBody {
+			rc := http.NewResponseController(w)
+			_ = rc.SetReadDeadline(time.Now().Add(within)) // every connection of a server has deadlines
+			r = r.WithContext(r.Context())
+			r.Body = &awaited{r.Body, rc}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// awaited is a body that has a deadline until it is there.
+type awaited struct {
+	io.ReadCloser
+	rc *http.ResponseController
+}
+
+func (b *awaited) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		_ = b.rc.SetReadDeadline(time.Time{}) // else it would end the request while it is answered
+	}
+	return n, err
 }
 
 // starting answers while the database or Temporal is waited for.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"handover/offboarding"
 	"handover/server/auth"
@@ -21,6 +22,9 @@ import (
 
 // exportPage is how many events an export reads at once: all that it ever holds.
 const exportPage = offboarding.MaxLimit
+
+// pageWithin is how long the caller of an export may take to take a page.
+const pageWithin = time.Minute
 
 // endOfExport is the event's name on the last line: an export without it was cut off.
 const endOfExport = "EndOfExport"
@@ -85,6 +89,8 @@ func (a *API) export(hc huma.Context, f offboarding.AuditFilter, last int64, for
 	hc.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="audit-%s.%s"`, at.Format("20060102T150405Z"), format))
 	hc.SetHeader("X-Content-Type-Options", "nosniff")
 	hc.SetStatus(http.StatusOK)
+	_, w := humago.Unwrap(hc)
+	rc := http.NewResponseController(w)
 	buffered := bufio.NewWriterSize(hc.BodyWriter(), 1<<16)
 	f.OldestFirst, f.Limit = true, exportPage
 	err := write(buffered, func(each func(offboarding.AuditRow) error) (n int, err error) {
@@ -93,6 +99,7 @@ func (a *API) export(hc huma.Context, f offboarding.AuditFilter, last int64, for
 			if err != nil {
 				return n, err
 			}
+			_ = rc.SetWriteDeadline(time.Now().Add(pageWithin)) // a connection without deadlines is a test's
 			for _, row := range page.Items {
 				if row.ID > last {
 					return n, nil

@@ -211,8 +211,6 @@ func (a *API) runBulk(
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
 	if _, err := a.cases.StartBulk(ctx, bulkID, r); err != nil {
 		return nil, err
 	}

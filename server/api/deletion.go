@@ -97,8 +97,6 @@ func (a *API) delete(ctx context.Context, c *auth.Caller, in *DeleteInput) (*Del
 	if err := n.err(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
 	if in.async() {
 		started, err := a.cases.DeleteAsync(ctx, r, once)
 		if err != nil {

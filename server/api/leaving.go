@@ -156,8 +156,6 @@ func (a *API) deactivate(
 	if err != nil {
 		return Start{}, inSeedsWords(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
 	status, _, err := a.cases.StartOnce(ctx, r, a.onceOnly(ctx))
 	if err != nil {
 		return Start{}, inSeedsWords(err)

@@ -43,8 +43,6 @@ func (a *API) deactivateMany(ctx context.Context, c *auth.Caller, in *Deactivate
 	if err != nil {
 		return nil, inSeedsWords(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
 	if _, err := a.cases.StartBulk(ctx, bulkID, r); err != nil {
 		return nil, err
 	}

@@ -82,8 +82,6 @@ func (a *API) reactivations() {
 
 // reactivate makes one member active again, and waits until it is done.
 func (a *API) reactivate(ctx context.Context, c *auth.Caller, m offboarding.Member, origin string, returning bool) (*offboarding.MemberReactivation, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
 	done, err := a.cases.ReactivateOnce(ctx, "", offboarding.ReactivationRequest{
 		MemberID: m.ID, RequestedBy: c.Member.ID, Origin: origin, ReturnDocuments: returning,
 	}, a.onceOnly(ctx))
@@ -119,8 +117,6 @@ func (a *API) reactivateMany(ctx context.Context, c *auth.Caller, in *Reactivate
 		named[m.ID] = true
 	}
 	if len(request.MemberIDs) > 0 {
-		ctx, cancel := context.WithTimeout(ctx, answerWithin)
-		defer cancel()
 		result, err := a.cases.ReactivateOnce(ctx, a.newID(ctx, "reactivation"), request, a.onceOnly(ctx))
 		if err != nil {
 			return nil, err

@@ -78,6 +78,8 @@ func register[I, O any](a *API, access Access, op huma.Operation, handle func(co
 		if err != nil {
 			return nil, err
 		}
+		ctx, cancel := context.WithTimeout(ctx, answerWithin) // a stream that it returns goes on without
+		defer cancel()
 		out, err := handle(ctx, caller, in)
 		if err != nil {
 			return nil, problem.From(ctx, a.log, err)
@@ -105,6 +107,10 @@ var changesNothing = map[string]any{metaReads: true}
 
 // alsoAnswers says which statuses a route answers with beside its default.
 func alsoAnswers(statuses ...int) map[string]any { return map[string]any{metaStatuses: statuses} }
+
+// answerWithin is how long an answer waits for the database and for a case, or for a
+// run of many.
+const answerWithin = 30 * time.Second
 
 // Bounds of a request's body, unless a route has others.
 const (

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -12,9 +11,6 @@ import (
 	"handover/offboarding"
 	"handover/server/auth"
 )
-
-// answerWithin is how long an answer waits for a case, or for a run of many.
-const answerWithin = 30 * time.Second
 
 // PlanBody is what can be said about an offboarding besides who leaves.
 type PlanBody struct {
@@ -86,8 +82,6 @@ func (a *API) start(ctx context.Context, c *auth.Caller, in *StartInput) (*Start
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
 	if in.async() {
 		started, err := a.cases.StartAsync(ctx, request, a.onceOnly(ctx))
 		if err != nil {
