@@ -92,6 +92,16 @@ func (s *Store) Claim(ctx context.Context, in offboarding.ClaimInput) (offboardi
 	})
 }
 
+const selectGiven = `SELECT count(*) FROM documents WHERE id = $1::uuid AND owner_id = $2::uuid AND moved_to_id = owner_id`
+
+// GivenTo reports whether a member owns a document because a case, open or closed,
+// gave it to them. Both are IDs.
+func (s *Store) GivenTo(ctx context.Context, documentID, memberID string) (bool, error) {
+	var n int
+	err := s.inTx(ctx, "look up who was given a document", func(t *tx) error { return t.get(&n, selectGiven, documentID, memberID) })
+	return n == 1, err
+}
+
 // sharedRef is member, and keeps the account as it is until the transaction ends.
 func (t *tx) sharedRef(ref, organizationID, field string) (*offboarding.Member, error) {
 	m, err := t.member(ref, organizationID, field)

@@ -35,7 +35,7 @@ func (a *API) claims() {
 		Method: http.MethodPost, Path: "/v1/documents/{id}/claim", OperationID: "claim-document", Summary: "Claim an unowned document",
 		Tags: []string{"Documents"}, DefaultStatus: http.StatusOK, Errors: []int{http.StatusNotFound, http.StatusConflict},
 		Description: "The caller takes a document whose owner has left (rule C1): a maker with an edit grant on it, where the organization lets them. " +
-			"The first to claim gets it; everybody after is answered `already_owned`. Who may only ask is answered `not_eligible_to_claim` and asks with `request-ownership`.",
+			"The first to claim gets it, and the same answer when they ask again; everybody after is answered `already_owned`. Who may only ask is answered `not_eligible_to_claim` and asks with `request-ownership`.",
 	}, func(ctx context.Context, c *auth.Caller, in *ClaimInput) (*OutcomeOutput, error) {
 		return a.claim(ctx, c, in, offboarding.AsClaim)
 	})
@@ -56,13 +56,24 @@ func (a *API) claim(ctx context.Context, c *auth.Caller, in *ClaimInput, as stri
 	if err := n.err(); err != nil {
 		return nil, err
 	}
+	var outcome offboarding.Outcome
 	row, err := a.caseOf(ctx, d)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		outcome, err = a.cases.Claim(ctx, row.WorkflowID, offboarding.ClaimRequest{
+			DocumentID: d.ID, MemberID: c.Member.ID, Note: in.Body.text(), As: as, Origin: origin,
+		}, client.WithUpdateID(a.updateID(ctx)))
 	}
-	outcome, err := a.cases.Claim(ctx, row.WorkflowID, offboarding.ClaimRequest{
-		DocumentID: d.ID, MemberID: c.Member.ID, Note: in.Body.text(), As: as, Origin: origin,
-	}, client.WithUpdateID(a.updateID(ctx)))
+	if as == offboarding.AsClaim && offboarding.CodeOf(err) == offboarding.CodeAlreadyOwned {
+		// Theirs by a case already: the answer to a claim sent twice is the same, also
+		// when the case has closed in between.
+		given, readErr := a.store.GivenTo(ctx, d.ID, c.Member.ID)
+		if readErr != nil {
+			return nil, readErr
+		}
+		if given {
+			outcome, err = offboarding.Outcome{Outcome: offboarding.OutcomeClaimed, DocumentID: d.ID, OwnerID: c.Member.ID}, nil
+		}
+	}
 	return &OutcomeOutput{outcome}, err
 }
 

@@ -132,6 +132,39 @@ func TestClaimAndRequest(t *testing.T) {
 	require.Equal(t, offboarding.RequestSuperseded, request.Status)
 }
 
+// Rule C1: whose answer was lost asks again, and is answered as the first time, also
+// when the case has closed since. Nobody else is, nor who owned the document all along.
+func TestAClaimIsAnsweredAgain(t *testing.T) {
+	t.Parallel()
+	s, document, maker := leaves(t)
+	late := s.Maker()
+	s.Grant(document, late, offboarding.GrantEdit)
+	own := s.Document(maker, "")
+	path := "/v1/documents/" + document
+	claimed := func() {
+		t.Helper()
+		var out offboarding.Outcome
+		s.as(maker).post(t, path+"/claim", nil).into(t, 200, &out)
+		require.Equal(t, []any{offboarding.OutcomeClaimed, document, maker}, []any{out.Outcome, out.DocumentID, out.OwnerID})
+		require.Equal(t, maker+" editable", s.DocumentState(document))
+		require.Equal(t, 1, s.Count(`SELECT count(*) FROM audit_events WHERE event = 'ClaimDocOwnership'`))
+		s.as(maker).post(t, path+"/request-ownership", nil).want(t, 409, offboarding.CodeAlreadyOwned)
+		s.as(late).post(t, path+"/claim", nil).want(t, 409, offboarding.CodeAlreadyOwned)
+		s.as(maker).post(t, "/v1/documents/"+own+"/claim", nil).want(t, 409, offboarding.CodeAlreadyOwned)
+	}
+	claimed()
+	require.Equal(t, 1, s.Count(`SELECT count(*) FROM cases WHERE closed_at IS NULL`))
+	claimed()
+	s.as(s.Admin).post(t, "/v1/documents/transfer", body{"from": s.Leaver}).into(t, 200, nil)
+	_, err := s.cases.Result(t.Context(), offboarding.WorkflowID(s.Leaver))
+	require.NoError(t, err)
+	require.Equal(t, 1, s.Count(`SELECT count(*) FROM cases WHERE closed_at IS NOT NULL`))
+	claimed()
+	// Who has passed it on does not have it any more.
+	s.Exec(`UPDATE documents SET owner_id = $2 WHERE id = $1`, document, s.Manager)
+	s.as(maker).post(t, path+"/claim", nil).want(t, 409, offboarding.CodeAlreadyOwned)
+}
+
 // Rule C1 over HTTP: of many at once exactly one wins.
 func TestClaimsAtOnce(t *testing.T) {
 	t.Parallel()
