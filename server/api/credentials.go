@@ -115,7 +115,7 @@ func (a *API) memberOr(ctx context.Context, c *auth.Caller, ref string) (string,
 	if ref == "" {
 		return c.Member.ID, nil
 	}
-	m, err := a.member(ctx, c, ref)
+	m, err := a.member(ctx, c, ref, "member")
 	return m.ID, err
 }
 

@@ -139,7 +139,7 @@ func (a *API) deleteAsSeed(ctx context.Context, c *auth.Caller, in *DeleteInput,
 }
 
 func (a *API) deletionState(ctx context.Context, c *auth.Caller, in *DeletionPath) (*DeletionOutput, error) {
-	m, err := a.member(ctx, c, in.ID)
+	m, err := a.member(ctx, c, in.ID, "id")
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -246,7 +247,11 @@ func keyID(c *auth.Caller, key string) string {
 // the fingerprint what was in a short body.
 func fingerprint(r *http.Request, key string, body []byte) []byte {
 	h := sha256.New()
-	for _, part := range []string{key, r.Method, r.URL.EscapedPath(), r.URL.RawQuery, r.Header.Get("Content-Type")} {
+	parts := []string{key, r.Method, r.URL.EscapedPath(), r.URL.RawQuery}
+	for _, name := range []string{"Content-Type", "Prefer", "Handover-Confirm-Email", "Handover-Integration-Source", "Smartsheet-Integration-Source"} {
+		parts = append(parts, strings.Join(r.Header.Values(name), "\x00")) // which say what is asked for, as the body does
+	}
+	for _, part := range parts {
 		_, _ = fmt.Fprintf(h, "%d %s\n", len(part), part)
 	}
 	h.Write(body)

@@ -48,6 +48,8 @@ func TestARepeatGetsTheSameAnswer(t *testing.T) {
 	// The key is the caller's alone, and the request's alone.
 	c.post(t, "/v1/offboardings", body{"member_id": s.Manager}).want(t, 422, problem.CodeKeyReused)
 	c.post(t, "/v1/offboardings/"+s.Leaver+"/cancel", request).want(t, 422, problem.CodeKeyReused)
+	c.with("Prefer", "respond-async").post(t, "/v1/offboardings", request).want(t, 422, problem.CodeKeyReused)
+	c.with("Handover-Confirm-Email", "m4@acme.example").post(t, "/v1/offboardings", request).want(t, 422, problem.CodeKeyReused)
 	s.as(s.Owner).with(api.HeaderKey, "leave-1").post(t, "/v1/offboardings", request).into(t, 200, nil)
 	for _, bad := range []string{" ", "a b", "ä", strings.Repeat("k", 256)} {
 		s.as(s.Admin).with(api.HeaderKey, bad).post(t, "/v1/offboardings", request).want(t, 400, offboarding.CodeInvalidArgument)

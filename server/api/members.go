@@ -51,7 +51,7 @@ func (a *API) members() {
 		Description: "A member within reach. Owners and admins read every member, others themselves.",
 		Errors:      []int{http.StatusNotFound},
 	}, func(ctx context.Context, c *auth.Caller, in *MemberPath) (*MemberOutput, error) {
-		m, err := a.member(ctx, c, in.ID)
+		m, err := a.member(ctx, c, in.ID, "id")
 		return &MemberOutput{m}, err
 	})
 	register(a, AccessMember, huma.Operation{
@@ -59,7 +59,7 @@ func (a *API) members() {
 		Description: "The documents that a member owns. Owners and admins see everybody's, others their own.",
 		Errors:      []int{http.StatusNotFound},
 	}, func(ctx context.Context, c *auth.Caller, in *OwnedInput) (*OwnedOutput, error) {
-		m, err := a.member(ctx, c, in.ID)
+		m, err := a.member(ctx, c, in.ID, "id")
 		if err != nil {
 			return nil, err
 		}
@@ -86,17 +86,13 @@ func (a *API) listMembers(ctx context.Context, c *auth.Caller, in *MemberListInp
 	return &MemberListOutput{page}, err
 }
 
-// member finds a member whom the caller may read.
-func (a *API) member(ctx context.Context, c *auth.Caller, ref string) (offboarding.Member, error) {
-	if ref == "me" {
-		ref = c.Member.ID
+// member finds a member whom the caller may read. Who may read nobody else does not
+// learn either who is there.
+func (a *API) member(ctx context.Context, c *auth.Caller, ref, field string) (offboarding.Member, error) {
+	n := a.naming(ctx, c)
+	m := n.member(ref, field)
+	if n.failed == nil && m.ID != c.Member.ID && !c.Admin() {
+		return offboarding.Member{}, offboarding.Refuse("A1", offboarding.CodeNotAuthorized, field, "only owners and admins see other members")
 	}
-	m, err := a.store.FindMember(ctx, ref, c.Organizations...)
-	switch {
-	case err != nil:
-		return offboarding.Member{}, err
-	case m.ID != c.Member.ID && !c.Admin():
-		return offboarding.Member{}, offboarding.Refuse("A1", offboarding.CodeNotAuthorized, "id", "only owners and admins see other members")
-	}
-	return m, nil
+	return m, n.err()
 }

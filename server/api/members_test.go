@@ -24,5 +24,11 @@ func TestReadAMember(t *testing.T) {
 	nobody := s.as(s.Admin).get(t, "/v1/members/"+uuid.NewString()).want(t, 404, offboarding.CodeMemberNotFound)
 	foreign.RefID, nobody.RefID = "", ""
 	require.Equal(t, nobody, foreign, "an ID of another organization looks as one that does not exist")
-	s.as(s.Leaver).get(t, "/v1/members/"+s.Manager).want(t, 403, offboarding.CodeNotAuthorized)
+	require.Equal(t, "id", nobody.Errors[0].Field, "the field is named as the route has it")
+	there := s.as(s.Leaver).get(t, "/v1/members/"+s.Manager).want(t, 403, offboarding.CodeNotAuthorized)
+	for _, ref := range []string{uuid.NewString(), "email:nobody@acme.example", "external:nobody", other.Leaver} {
+		not := s.as(s.Leaver).get(t, "/v1/members/"+ref).want(t, 403, offboarding.CodeNotAuthorized)
+		not.RefID = there.RefID
+		require.Equal(t, there, not, "who reads nobody else does not learn who is there")
+	}
 }

@@ -79,7 +79,7 @@ func (n *naming) member(ref, field string) offboarding.Member {
 
 // visible finds a member whom the caller may read.
 func (n *naming) visible(ref, field string) offboarding.Member {
-	m, err := n.a.member(n.ctx, n.caller, ref)
+	m, err := n.a.member(n.ctx, n.caller, ref, field)
 	if err != nil {
 		n.keep(err, field)
 	}

@@ -72,7 +72,7 @@ func (a *API) starts() {
 	}, a.start)
 	register(a, AccessMember, huma.Operation{
 		Method: http.MethodGet, Path: "/v1/members/{id}/starts/{run}", OperationID: "get-start", Summary: "See what has become of a start", Tags: []string{"Offboardings"},
-		Description: "For who has started an offboarding with `Prefer: respond-async`, at the Location of the answer.",
+		Description: "For who has started an offboarding with `Prefer: respond-async`, at the Location of the answer. Admins of a workspace see the removals from it.",
 		Errors:      []int{http.StatusNotFound},
 	}, a.startState)
 }
@@ -113,7 +113,9 @@ func (a *API) onceOnly(ctx context.Context) client.Once {
 
 // request is the start that a body asks for, everything resolved to IDs.
 func (a *API) request(ctx context.Context, c *auth.Caller, b StartBody, o OriginInput) (offboarding.Request, error) {
-	if !c.Admin() && b.WorkspaceID == "" {
+	if may, err := a.mayOffboard(ctx, c, b.WorkspaceID); err != nil {
+		return offboarding.Request{}, err
+	} else if !may { // and learns nothing about whom the request names
 		return offboarding.Request{}, offboarding.RefusalOf(offboarding.JudgeAdmin(offboarding.Actor{}))
 	}
 	n := a.naming(ctx, c)
@@ -127,6 +129,22 @@ func (a *API) request(ctx context.Context, c *auth.Caller, b StartBody, o Origin
 	n.add(offboarding.CheckRequest(form)...)
 	n.time(b.EffectiveAt, leaver, "effective_at")
 	return r, n.err()
+}
+
+// mayOffboard reports whether there is anybody whom the caller may offboard: as an
+// admin, or from the workspace that is named as its admin (rule W1).
+func (a *API) mayOffboard(ctx context.Context, c *auth.Caller, workspace string) (bool, error) {
+	if c.Admin() || workspace == "" {
+		return c.Admin(), nil
+	}
+	w, err := a.store.FindWorkspace(ctx, workspace, c.Member.OrganizationID)
+	if err != nil {
+		if offboarding.CodeOf(err) != "" {
+			err = nil
+		}
+		return false, err
+	}
+	return a.store.IsWorkspaceAdmin(ctx, w.ID, c.Member.ID)
 }
 
 func (p PlanBody) request() offboarding.Request {
@@ -180,6 +198,11 @@ type StartPath struct {
 type StartStateOutput struct{ Body Start }
 
 func (a *API) startState(ctx context.Context, c *auth.Caller, in *StartPath) (*StartStateOutput, error) {
+	if may, err := a.mayOffboard(ctx, c, in.WorkspaceID); err != nil {
+		return nil, err
+	} else if !may {
+		return nil, noCase()
+	}
 	n := a.naming(ctx, c)
 	leaver := n.member(in.ID, "id")
 	if err := n.err(); err != nil {
@@ -192,9 +215,6 @@ func (a *API) startState(ctx context.Context, c *auth.Caller, in *StartPath) (*S
 	status, refusal, err := a.cases.StateOf(ctx, client.Started{WorkflowID: workflowID, RunID: in.Run})
 	if err != nil {
 		return nil, err
-	}
-	if !c.Admin() && status.RequestedBy != c.Member.ID {
-		return nil, noCase()
 	}
 	out := newStart(status)
 	if refusal != nil {

@@ -165,6 +165,20 @@ func TestRemovalFromAWorkspace(t *testing.T) {
 	request := body{"member_id": s.Leaver, "workspace_id": w}
 	s.as(outsider).post(t, "/v1/offboardings", request).want(t, 403, offboarding.CodeNotAuthorized)
 	s.as(outsider).post(t, "/v1/offboardings/preview", request).want(t, 403, offboarding.CodeNotAuthorized)
+	for _, guess := range []body{ // they learn nothing from it, not even who is there
+		{"member_id": "email:nobody@acme.example", "workspace_id": w}, {"member_id": s.Leaver, "workspace_id": "external:none"},
+		{"member_id": s.Owner, "workspace_id": w, "new_owner_id": "external:nobody"},
+	} {
+		s.as(outsider).post(t, "/v1/offboardings", guess).want(t, 403, offboarding.CodeNotAuthorized)
+		s.as(outsider).post(t, "/v1/offboardings/preview", guess).want(t, 403, offboarding.CodeNotAuthorized)
+	}
+	refused := s.as(s.Manager).with("Prefer", "respond-async").post(t, "/v1/offboardings", body{"member_id": s.Admin, "workspace_id": w}).into(t, 202, nil)
+	require.Eventually(t, func() bool { // who has asked hears what became of it, also of a refusal
+		var state api.Start
+		s.as(s.Manager).get(t, refused.header.Get("Location")).into(t, 200, &state)
+		return state.State == "refused" && len(state.Violations) > 0
+	}, 20*time.Second, 50*time.Millisecond)
+	s.as(outsider).get(t, refused.header.Get("Location")).want(t, 404, offboarding.CodeCaseNotFound)
 	var preview offboarding.Preview
 	s.as(s.Manager).post(t, "/v1/offboardings/preview", request).into(t, 200, &preview)
 	require.True(t, preview.Allowed)
