@@ -99,9 +99,10 @@ func TestOneRequestIsOneTrace(t *testing.T) {
 	s := p.server(t, settings...).ready(t)
 	waitFor(t, "the worker is ready", says(worker, health, "/readyz", http.StatusOK, "ok"))
 	const theirs = "0af7651916cd43dd8448eb211c80319c"
-	s.answers(t, admin, http.MethodPost, "/v1/offboardings?secret=hunter2", object{"member_id": "external:ada@" + emailDomain, "disposition": "retain"},
+	s.answers(t, admin, http.MethodPost, "/v1/offboardings", object{"member_id": "external:ada@" + emailDomain, "disposition": "retain"},
 		http.StatusCreated, "Traceparent", "00-"+theirs+"-b7ad6b7169203331-01", "Baggage", "who=ada", "Tracestate", "who=ada")
 	refused := s.answers(t, admin, http.MethodPost, "/v1/offboardings", object{"member_id": o.Admin}, http.StatusForbidden)
+	s.answers(t, admin, http.MethodGet, "/v1/offboardings?secret=hunter2", nil, http.StatusBadRequest)
 	// What has not been sent yet is sent at the end.
 	for _, process := range []*process{s.process, worker} {
 		require.NoError(t, process.cmd.Process.Signal(syscall.SIGTERM))

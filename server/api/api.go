@@ -102,7 +102,7 @@ var problemsOnce sync.Once
 // break their schema) as problems of ours; it has a global for that.
 func answerWithProblems() {
 	huma.NewErrorWithContext = func(hc huma.Context, status int, message string, errs ...error) huma.StatusError {
-		var ctx context.Context = context.Background() //nolint:contextcheck // while routes are registered there is no request
+		ctx := context.Background() // while routes are registered there is no request
 		if hc != nil {
 			ctx = hc.Context()
 		}

@@ -12,14 +12,6 @@ import (
 	"handover/server/api"
 )
 
-// left is a stand whose leaver has left; the documents wait.
-func left(t *testing.T) *stand {
-	t.Helper()
-	s := newStand(t)
-	s.offboard(t, s.Leaver)
-	return s
-}
-
 func (s *stand) offboard(t *testing.T, member string) {
 	t.Helper()
 	status, err := s.cases.StartAndAwait(t.Context(), offboarding.Request{MemberID: member, RequestedBy: s.Owner})

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// heartbeat keeps proxies from cutting a stream on which nothing happens; it is
-	// also how often the server looks whether the caller may still see the case.
+	// heartbeat keeps proxies from cutting a stream on which nothing happens. With it,
+	// as with each event, the server looks whether the caller may still see the case.
 	heartbeat = 10 * time.Second
 	// eventWithin is how long a watcher may take to take an event.
 	eventWithin = 10 * time.Second
@@ -85,7 +85,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request, caseID string) {
 		case <-a.stopping:
 			return
 		case now := <-latest:
-			if !s.send(fmt.Sprintf("event: case\nid: %s\ndata: %s\n\n", now.id, now.data)) || now.closed {
+			if !a.maySee(r, caseID) || !s.send(fmt.Sprintf("event: case\nid: %s\ndata: %s\n\n", now.id, now.data)) || now.closed {
 				return
 			}
 		case <-beat.C:

@@ -96,11 +96,14 @@ func TestAStreamEndsWithTheCredentialAndWithTheServer(t *testing.T) {
 	var start api.Start
 	s.as(s.Admin).post(t, "/v1/offboardings", body{"member_id": s.Leaver}).into(t, 201, &start)
 	admin, owner := s.as(s.Admin).watch(t, start.URL+"/events"), s.as(s.Owner).watch(t, start.URL+"/events")
-	require.NotNil(t, admin.next())
-	require.NotNil(t, owner.next())
-	s.Exec(`UPDATE credentials SET status = 'revoked', revoked_at = now() WHERE member_id = $1`, s.Admin)
-	for admin.next() != nil {
+	for _, w := range []*watcher{admin, owner} {
+		for w.next().Phase != offboarding.PhaseGrace {
+		}
 	}
+	s.Exec(`UPDATE credentials SET status = 'revoked', revoked_at = now() WHERE member_id = $1`, s.Admin)
+	s.as(s.Owner).post(t, start.URL+"/extend-grace", body{"until": nextYear}).into(t, 200, &offboarding.Outcome{})
+	require.NotNil(t, owner.next())
+	require.Nil(t, admin.next(), "nothing is told to whom the case no longer concerns")
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)

@@ -133,7 +133,7 @@ func TestARequestThatWasGivenUpCanBeRepeatedAtOnce(t *testing.T) {
 	request := c.request(ctx, t, http.MethodPost, "/v1/offboardings", body{"member_id": s.Leaver})
 	gone := make(chan error, 1)
 	go func() {
-		_, err := http.DefaultClient.Do(request) //nolint:bodyclose // there is none
+		_, err := http.DefaultClient.Do(request)
 		gone <- err
 	}()
 	require.Eventually(t, func() bool { return s.Count(`SELECT count(*) FROM idempotency_keys`) == 1 }, 10*time.Second, 10*time.Millisecond)
@@ -183,7 +183,7 @@ func TestABodyThatDoesNotCome(t *testing.T) {
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/offboardings", slow)
 	require.NoError(t, err)
 	request.Header = s.as(s.Admin).header
-	_, err = http.DefaultClient.Do(request) //nolint:bodyclose // there is none
+	_, err = http.DefaultClient.Do(request)
 	require.Error(t, err)
 	require.Zero(t, s.Count(`SELECT count(*) FROM cases`))
 }
