@@ -207,7 +207,7 @@ func (s *Store) RecordDeliveries(ctx context.Context, webhookID string, results 
 		if _, err := t.exec(markAttempts, append([]any{webhookID}, m.arrays()...)...); err != nil {
 			return err
 		}
-		if after.Failures != before.Failures {
+		if after.WebhookHealth != before.WebhookHealth { // also where a success lies between as many failures
 			if _, err := t.exec(updateHealth, webhookID, after.Failures, after.FailingSince, after.PausedUntil); err != nil {
 				return err
 			}

@@ -273,6 +273,33 @@ func TestAttemptsAreMarkedOnce(t *testing.T) {
 	require.Nil(t, l.due(hook, l.at).Next, "nothing is pending")
 }
 
+// What arrives between as many failures as before begins their time anew: a receiver
+// that takes something every day is never disabled.
+func TestASuccessBetweenFailures(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	hook := l.hook()
+	for range 3 {
+		_, err := l.store.TestWebhook(t.Context(), hook, l.Admin, "", l.at)
+		require.NoError(t, err)
+	}
+	due := l.due(hook, l.at).Due
+	l.record(hook, l.at, http.StatusInternalServerError, due[0])
+	later := l.at.Add(24 * time.Hour)
+	arrived, failed := offboarding.WebhookAttempt{Status: http.StatusOK}, offboarding.WebhookAttempt{Status: 500, Error: offboarding.FailedStatus}
+	require.NoError(t, l.store.RecordDeliveries(t.Context(), hook, []offboarding.DeliveryResult{
+		{DueDelivery: due[1], WebhookAttempt: arrived, At: later}, {DueDelivery: due[2], WebhookAttempt: failed, At: later},
+	}))
+	w, err := l.store.FindWebhook(t.Context(), hook)
+	require.NoError(t, err)
+	require.Equal(t, 1, w.Failures)
+	require.Equal(t, later, *w.FailingSince)
+	l.record(hook, l.at.Add(offboarding.DeliverFor+time.Hour), http.StatusInternalServerError, l.due(hook, later.Add(time.Hour)).Due[0])
+	w, err = l.store.FindWebhook(t.Context(), hook)
+	require.NoError(t, err)
+	require.Equal(t, offboarding.WebhookActive, w.Status)
+}
+
 // What has ended is kept for thirty days, and nothing of a deleted webhook.
 func TestPruning(t *testing.T) {
 	t.Parallel()
