@@ -15,8 +15,10 @@ func pendingWhere(where string) string {
 }
 
 var (
-	deactivateMember = `UPDATE members SET status = 'inactive', deactivated_at = $2 WHERE id = $1 AND status = 'active' RETURNING managed_by`
-	markDeactivated  = `UPDATE cases SET phase = 'deactivated', deactivated_at = $2 WHERE id = $1`
+	// Whom the provider has deleted meanwhile is archived.
+	deactivateMember = `UPDATE members SET status = CASE WHEN deprovisioned_at IS NULL THEN 'inactive' ELSE 'archived' END, deactivated_at = $2
+	WHERE id = $1 AND status = 'active' RETURNING managed_by, status`
+	markDeactivated = `UPDATE cases SET phase = 'deactivated', deactivated_at = $2 WHERE id = $1`
 	// A member who leaves asks for nothing any more.
 	withdrawRequests = `WITH withdrawn AS (
 		UPDATE ownership_requests SET status = 'withdrawn', decided_at = $2
@@ -63,8 +65,11 @@ func (t *tx) deactivate(c *caseRow, at time.Time) (archiveAt *time.Time, err err
 	if _, _, err := t.revokeAll(c, at, nil); err != nil {
 		return nil, err
 	}
-	var managedBy string
-	found, err := t.find(&managedBy, deactivateMember, c.MemberID, at)
+	var left struct {
+		ManagedBy string                   `db:"managed_by"`
+		Status    offboarding.MemberStatus `db:"status"`
+	}
+	found, err := t.find(&left, deactivateMember, c.MemberID, at)
 	if err != nil {
 		return nil, err
 	}
@@ -74,10 +79,10 @@ func (t *tx) deactivate(c *caseRow, at time.Time) (archiveAt *time.Time, err err
 	if _, err := t.exec(markDeactivated, c.ID, at); err != nil {
 		return nil, err
 	}
-	return offboarding.ArchiveAt(managedBy, at), t.audit(c, at, change{
+	return offboarding.ArchiveAt(left.ManagedBy, at), t.audit(c, at, change{
 		event: offboarding.EventDeactivateMember, kind: offboarding.SubjectMember, subject: c.MemberID,
 		before: state{"status": offboarding.MemberActive, "phase": c.Phase},
-		after:  state{"status": offboarding.MemberInactive, "phase": offboarding.PhaseDeactivated},
+		after:  state{"status": left.Status, "phase": offboarding.PhaseDeactivated},
 	})
 }
 
