@@ -18,7 +18,7 @@ const (
 	userName = `lower(coalesce(m.user_name, m.email))` // as the index has it
 
 	selectProvisioned = `SELECT ` + memberColumns + `, coalesce(m.user_name, m.email) AS user_name, coalesce(m.provider_id, '') AS provider_id,
-		m.profile, ` + getsIn + ` AS gets_in, m.deprovisioned_at IS NOT NULL AS gone, m.created_at,
+		m.profile, ` + getsIn + ` AS gets_in, m.deprovisioned_at IS NOT NULL AS gone, m.updated_at IS NOT NULL AS written, m.created_at,
 		greatest(m.created_at, m.updated_at, m.deactivated_at) AS updated_at FROM members m`
 	// The provider does not see who is deleted, by whomever.
 	provisionable = ` WHERE m.organization_id = $1 AND m.status <> 'deleted' AND m.deprovisioned_at IS NULL`
@@ -37,7 +37,8 @@ type provisionedRow struct {
 	ProviderID string    `db:"provider_id"`
 	Profile    []byte    `db:"profile"`
 	GetsIn     bool      `db:"gets_in"`
-	Gone       bool      `db:"gone"` // the provider has deleted the account
+	Gone       bool      `db:"gone"`    // the provider has deleted the account
+	Written    bool      `db:"written"` // a provider has written the profile
 	CreatedAt  time.Time `db:"created_at"`
 	UpdatedAt  time.Time `db:"updated_at"`
 }
@@ -47,7 +48,7 @@ type provisionedRow struct {
 func (r *provisionedRow) provisioned() (offboarding.Provisioned, error) {
 	p := offboarding.Provisioned{Member: r.Member, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC()}
 	p.Account = offboarding.Account{UserName: r.UserName, ProviderID: r.ProviderID, Active: r.GetsIn, ManagerID: r.ManagerID}
-	if string(r.Profile) == "{}" {
+	if !r.Written {
 		p.Account.Profile = offboarding.Profile{
 			Formatted: r.DisplayName, DisplayName: r.DisplayName, TimeZone: r.TimeZone,
 			Emails: []offboarding.Address{{Email: r.Email, Type: "work", Primary: true}},
@@ -261,15 +262,17 @@ func (s *Store) WriteAccount(
 
 // writeAccount writes what differs and judges a change of Active.
 func (t *tx) writeAccount(p offboarding.Provisioner, row *provisionedRow, want offboarding.Account, at time.Time) (offboarding.Next, error) {
-	if violations := offboarding.CheckAccount(want); len(violations) > 0 {
-		return "", offboarding.RefusalOf(violations)
-	}
 	if len(want.Profile.Emails) == 0 {
 		want.Profile.Emails = nil // as it is read
 	}
 	current, err := row.provisioned()
 	if err != nil {
 		return "", err
+	}
+	same := current.Account
+	same.Active = want.Active
+	if violations := offboarding.CheckAccount(want); len(violations) > 0 && !reflect.DeepEqual(same, want) { // what is here already keeps nobody in
+		return "", offboarding.RefusalOf(violations)
 	}
 	if want.ManagerID, err = t.managerOf(p.OrganizationID, row.ID, want.ManagerID); err != nil {
 		return "", err
@@ -411,8 +414,8 @@ func (s *Store) BeginDeprovision(
 }
 
 // Deprovision takes an account that has been deactivated out of the provider's
-// sight and archives it. One that waits for sessions to end (rule S1) becomes
-// inactive when they have.
+// sight and archives it. One that waits for sessions to end (rule S1) is archived
+// when they have.
 func (s *Store) Deprovision(ctx context.Context, p offboarding.Provisioner, id string, at time.Time) error {
 	at = at.Truncate(time.Microsecond)
 	return s.inTx(ctx, "delete an account", func(t *tx) error {

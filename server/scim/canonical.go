@@ -122,6 +122,9 @@ func (c *canonical) expandValues(op operation, prefix string) error {
 
 // target adds an operation on one attribute, its path as the schemas have it.
 func (c *canonical) target(op operation) error {
+	if len(op.Path) > maxFilter {
+		return invalidPath()
+	}
 	path, err := filter.ParsePath([]byte(op.Path))
 	if err != nil {
 		return invalidPath()
@@ -173,6 +176,10 @@ func (c *canonical) target(op operation) error {
 		canonical += "." + part.Name()
 	} else if attribute.Name() == "manager" {
 		op = managerOperation(op)
+	} else if attribute.Name() == "members" {
+		op.Value = memberValues(op.Value)
+	} else if attribute.AttributeType() != "complex" {
+		op.Value = single(op.Value, attribute.Name())
 	}
 	return c.emit(operation{Op: op.Op, Path: canonical, Value: op.Value})
 }
@@ -191,6 +198,43 @@ func (c *canonical) emit(op operation) error {
 	}
 	c.out = append(c.out, op)
 	return nil
+}
+
+// single is the value of a simple attribute, which Entra has been sending in a list
+// and in an object: [{"$ref":null,"value":"False"}].
+func single(value any, attribute string) any {
+	if list, ok := value.([]any); ok && len(list) == 1 {
+		value = list[0]
+	}
+	in, ok := value.(map[string]any)
+	if !ok {
+		return value
+	}
+	for name, inside := range in {
+		if inside != nil && (strings.EqualFold(name, "value") || strings.EqualFold(name, attribute)) {
+			return inside
+		}
+	}
+	return value
+}
+
+// memberValues writes the members of a group, which some send as texts, as objects.
+func memberValues(value any) any {
+	list, ok := value.([]any)
+	if !ok {
+		list = []any{value}
+	}
+	out := make([]any, len(list))
+	for i, v := range list {
+		if id, ok := v.(string); ok {
+			v = map[string]any{"value": id}
+		}
+		out[i] = v
+	}
+	if value == nil {
+		return nil
+	}
+	return out
 }
 
 // managerOperation writes a manager, which Entra sends as a text, as an object.
@@ -213,14 +257,25 @@ func (r *resource) canonicalResource(body []byte) ([]byte, error) {
 	if in == nil {
 		return nil, fail(http.StatusBadRequest, scimerrors.ScimTypeInvalidSyntax, "the body is not one JSON object")
 	}
-	for _, name := range slices.Collect(maps.Keys(in)) {
+	for _, name := range slices.Sorted(maps.Keys(in)) {
+		if core, ok := r.coreName(name); ok {
+			hoist(in, core, in[name])
+			delete(in, name)
+			continue
+		}
 		urn := r.urn(name)
-		if urn == "" || urn == r.core {
+		if urn == "" {
 			continue
 		}
 		value, ok := in[name].(map[string]any)
 		delete(in, name)
 		if !ok {
+			continue
+		}
+		if urn == r.core {
+			for _, key := range slices.Sorted(maps.Keys(value)) {
+				hoist(in, key, value[key])
+			}
 			continue
 		}
 		for key, manager := range value {
@@ -231,4 +286,24 @@ func (r *resource) canonicalResource(body []byte) ([]byte, error) {
 		in[urn] = value
 	}
 	return json.Marshal(in)
+}
+
+// coreName is the name of an attribute that is written with the resource's own
+// schema in front of it.
+func (r *resource) coreName(written string) (string, bool) {
+	n := len(r.core)
+	if len(written) > n+1 && written[n] == ':' && strings.EqualFold(written[:n], r.core) {
+		return written[n+1:], true
+	}
+	return "", false
+}
+
+// hoist puts an attribute where the library looks for it, unless it is there.
+func hoist(in map[string]any, name string, value any) {
+	for have := range in {
+		if strings.EqualFold(have, name) {
+			return
+		}
+	}
+	in[name] = value
 }

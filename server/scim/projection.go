@@ -171,5 +171,17 @@ func describe(c *call, route route, resource map[string]any) {
 		location("ResourceType", "/ResourceTypes/"+fmt.Sprint(resource["id"]))
 	case "Schemas":
 		location("Schema", "/Schemas/"+fmt.Sprint(resource["id"]))
+		requireEmails(resource)
+	}
+}
+
+// requireEmails tells those who make users of the schema alone that one needs an
+// address. A userName that is an address does too, which a schema cannot say.
+func requireEmails(schema map[string]any) {
+	attributes, _ := schema["attributes"].([]any)
+	for _, a := range attributes {
+		if attribute, ok := a.(map[string]any); ok && schema["id"] == userURN && attribute["name"] == "emails" {
+			attribute["required"] = true
+		}
 	}
 }

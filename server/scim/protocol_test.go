@@ -2,7 +2,9 @@ package scim_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"handover/internal/fixture"
+	"handover/server/scim"
 )
 
 // The steps of Okta's SCIM 2.0 SPEC test, one after the other.
@@ -330,4 +333,79 @@ func TestDiscovery(t *testing.T) {
 		}
 		require.True(t, found, urn)
 	}
+}
+
+// Locations are where the configuration says that the server is, whatever name the
+// request comes by.
+func TestLocationsAreWhereTheServerIs(t *testing.T) {
+	t.Parallel()
+	s := newDatabaseStand(t, "okta")
+	id := s.made(t, "u@example.com")
+	endpoint := scim.New(scim.Options{Store: s.store, Log: slog.New(slog.DiscardHandler), PublicURL: "https://handover.example/"})
+	for _, path := range []string{"/Users/" + id, "/ServiceProviderConfig", "/ResourceTypes/User"} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://evil.example"+scim.Path+path, nil)
+		r.Header.Set("Authorization", "Bearer "+s.token)
+		w := httptest.NewRecorder()
+		endpoint.ServeHTTP(w, r)
+		require.Equal(t, http.StatusOK, w.Code, w.Body)
+		require.Equal(t, "https://handover.example"+scim.Path+path, w.Header().Get("Location"))
+		require.Contains(t, w.Body.String(), `"location":"https://handover.example`+scim.Path+path+`"`)
+		require.NotContains(t, w.Body.String(), "evil")
+	}
+}
+
+// An account with nothing in its profile is what the provider wrote, not one that
+// nobody has written; to write it again is nothing.
+func TestAnAccountOfAUserNameAlone(t *testing.T) {
+	t.Parallel()
+	s := newDatabaseStand(t, "okta")
+	id := s.made(t, "u@example.com")
+	put := func() answer {
+		return s.call(t, "PUT", "/Users/"+id, object{"schemas": []string{userURN}, "userName": "u@example.com"}).want(t, 200)
+	}
+	require.Equal(t, "active id meta schemas userName", keys(put().body))
+	events := len(s.Events())
+	require.Equal(t, "active id meta schemas userName", keys(put().body))
+	require.Len(t, s.Events(), events)
+}
+
+// Brackets in brackets are a limited pleasure: the parser calls itself for each.
+func TestLongFiltersAndPaths(t *testing.T) {
+	t.Parallel()
+	s := newDatabaseStand(t, "okta")
+	id := s.made(t, "u@example.com")
+	deep := strings.Repeat("(", 2<<20)
+	s.call(t, "POST", "/Users/.search", object{
+		"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:SearchRequest"}, "filter": deep + `userName eq "a"`,
+	}).want(t, 400, "invalidFilter")
+	s.patch(t, "/Users/"+id, object{"op": "remove", "path": "emails[" + deep}).want(t, 400, "invalidPath")
+}
+
+// Values as some send them: in a list, in an object, a member as a text. Who reads
+// the schema alone learns that a user needs an address.
+func TestValuesInOtherForms(t *testing.T) {
+	t.Parallel()
+	s := newDatabaseStand(t, "entra")
+	id := s.made(t, "u@example.com")
+	for text, value := range map[string]any{
+		"a": "a", "b": []any{"b"}, "c": []object{{"$ref": nil, "value": "c"}}, "d": object{"value": "d"}, "e": object{"Title": "e"},
+	} {
+		a := s.patch(t, "/Users/"+id, object{"op": "Replace", "path": "title", "value": value}).want(t, 200)
+		require.Equal(t, text, a.body["title"])
+	}
+	for _, value := range []any{[]any{"a", "b"}, object{"other": "a"}, []any{}, 7} {
+		s.patch(t, "/Users/"+id, object{"op": "Replace", "path": "title", "value": value}).want(t, 400)
+	}
+	a := s.call(t, "POST", "/Users", object{"schemas": []string{userURN}, userURN + ":userName": "v@example.com", userURN: object{"title": "t", "active": "False"}}).want(t, 201)
+	require.Equal(t, []any{"v@example.com", "t", false}, []any{a.body["userName"], a.body["title"], a.body["active"]})
+
+	group := s.call(t, "POST", "/Groups", object{"schemas": []string{groupURN}, "displayName": "g"}).want(t, 201).id()
+	for _, value := range []any{id, []any{id}, object{"value": id}} {
+		s.patch(t, "/Groups/"+group, object{"op": "add", "path": "members", "value": value}).want(t, 204)
+		require.Len(t, s.get(t, "/Groups/"+group).body["members"], 1)
+		s.patch(t, "/Groups/"+group, object{"op": "Remove", "path": "members", "value": value}).want(t, 204)
+		require.NotContains(t, s.get(t, "/Groups/"+group).body, "members")
+	}
+	require.Regexp(t, `"name":"emails","required":true`, s.get(t, "/Schemas/"+userURN).text)
+	require.NotRegexp(t, `"name":"emails","required":true`, s.get(t, "/Schemas/"+groupURN).text)
 }

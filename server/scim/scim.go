@@ -88,6 +88,7 @@ func (s *Server) now() time.Time { return s.clock().UTC() }
 const (
 	maxBody    = 8 << 20 // bytes; a group of some ten thousand
 	maxResults = 200     // of a page
+	maxFilter  = 8 << 10 // bytes, of a path too; the parser calls itself for each bracket
 )
 
 // call is one request of a provider.
@@ -231,7 +232,11 @@ func (s *Server) prepare(r *http.Request, route route, resource *resource, p *pr
 		}
 	}
 	if query := out.URL.Query(); query.Has("filter") {
-		query.Set("filter", rewriteFilter(query.Get("filter")))
+		filter := query.Get("filter")
+		if len(filter) > maxFilter {
+			return nil, invalidFilter("the filter is longer than 8 KiB")
+		}
+		query.Set("filter", rewriteFilter(filter))
 		out.URL.RawQuery = query.Encode()
 	}
 	out.Body = io.NopCloser(bytes.NewReader(body))

@@ -86,6 +86,9 @@ func (u users) settled(ctx context.Context, c *call, p offboarding.Provisioned, 
 		if err = u.settle(ctx, c, p.Member.ID, next); err == nil {
 			p, err = u.store.Account(ctx, c.OrganizationID, p.Member.ID)
 		}
+		if err == nil && next == offboarding.NextDeactivate && p.Account.Active { // somebody was faster
+			err = unavailable("the member is active again; try again")
+		}
 	}
 	return c.user(p), c.failed(err)
 }
@@ -114,6 +117,7 @@ func (u users) Delete(r *http.Request, id string) error {
 // time the database is asked: what has been done is done, and the rest goes on by
 // itself and is joined when the provider asks again.
 func (u users) settle(ctx context.Context, c *call, id string, next offboarding.Next) error {
+	ctx = context.WithoutCancel(ctx) // who hangs up has had the attributes written, and the rest belongs to them
 	within, stop := context.WithTimeout(ctx, answerWithin)
 	defer stop()
 	var err error

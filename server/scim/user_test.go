@@ -1,7 +1,9 @@
 package scim_test
 
 import (
+	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +40,22 @@ func TestEveryFormOfDeactivation(t *testing.T) {
 		"add":              func(path string) answer { return s.patch(t, path, op("Add", "Active", false)) },
 		"another case":     func(path string) answer { return s.patch(t, path, op("REPLACE", "ACTIVE", "false")) },
 		"with the schema":  func(path string) answer { return s.patch(t, path, op("replace", userURN+":active", false)) },
+		"in an object":     func(path string) answer { return s.patch(t, path, op("Replace", "active", object{"active": false})) },
+		"as Entra once had it": func(path string) answer {
+			return s.patch(t, path, op("Replace", "active", []object{{"$ref": nil, "value": "False"}}))
+		},
+		"no path, with the schema": func(path string) answer {
+			return s.patch(t, path, op("replace", "", object{userURN + ":active": "False"}))
+		},
+		"no path, inside the schema": func(path string) answer {
+			return s.patch(t, path, op("replace", "", object{userURN: object{"active": false}}))
+		},
+		"PUT with the schema": func(path string) answer {
+			return s.call(t, http.MethodPut, path, object{"schemas": []string{userURN}, "userName": "u@example.com", userURN + ":active": false})
+		},
+		"PUT inside the schema": func(path string) answer {
+			return s.call(t, http.MethodPut, path, object{"schemas": []string{userURN}, userURN: object{"userName": "u@example.com", "Active": "false"}})
+		},
 		"with others": func(path string) answer {
 			return s.patch(t, path, op("replace", "title", "Former"), op("replace", "", object{"id": "x", "active": false, "phoneNumbers": []object{}}))
 		},
@@ -230,6 +248,50 @@ func TestTheProviderDoesNotWaitForSessions(t *testing.T) {
 	}
 	s.call(t, "DELETE", "/Users/"+id, nil).want(t, 204)
 	s.get(t, "/Users/"+id).want(t, 404)
+}
+
+// Who is deleted while a session is waited for is archived when it has ended.
+func TestADeletedAccountIsArchivedAfterTheSession(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, "okta")
+	s.Exec(`UPDATE organizations SET sso_sessions = 'wait' WHERE id = $1`, s.ID)
+	id := s.made(t, "u@example.com")
+	s.Exec(`INSERT INTO sessions (id, organization_id, member_id, sso, status, created_at, expires_at)
+		VALUES (gen_random_uuid(), $1, $2, true, 'active', $3, $4)`, s.ID, id, time.Now(), time.Now().Add(10*time.Second))
+	s.call(t, "DELETE", "/Users/"+id, nil).want(t, 204)
+	require.Equal(t, "active", s.Text(`SELECT status FROM members WHERE id = $1`, id))
+	require.Eventually(t, func() bool {
+		return s.Text(`SELECT status FROM members WHERE id = $1`, id) != "active"
+	}, time.Minute, 100*time.Millisecond)
+	require.Equal(t, "archived", s.Text(`SELECT status FROM members WHERE id = $1`, id))
+	require.Equal(t, "archived", s.Text(`SELECT after->>'status' FROM audit_events WHERE event = 'DeactivateMember' AND member_id = $1`, id))
+}
+
+// A provider that hangs up is not waited for, and what it has asked for is done.
+func TestTheProviderHangsUp(t *testing.T) {
+	t.Parallel()
+	s, temporal := newStandWithoutWorker(t, "okta")
+	id := s.made(t, "u@example.com")
+	ctx, hangUp := context.WithCancel(t.Context())
+	body := `{"schemas":["` + patchURN + `"],"Operations":[{"op":"replace","path":"title","value":"Former"},{"op":"replace","path":"active","value":false}]}`
+	r, err := http.NewRequestWithContext(ctx, http.MethodPatch, s.url+"/Users/"+id, strings.NewReader(body))
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+s.token)
+	go func() {
+		for ctx.Err() == nil && s.Count(`SELECT count(*) FROM audit_events WHERE event = 'UpdateMember' AND member_id = $1`, id) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		hangUp()
+	}()
+	response, err := http.DefaultClient.Do(r)
+	if err == nil {
+		_ = response.Body.Close()
+	}
+	require.ErrorIs(t, err, context.Canceled)
+	s.work(t, temporal)
+	require.Eventually(t, func() bool {
+		return s.Text(`SELECT status FROM members WHERE id = $1`, id) == "inactive"
+	}, 30*time.Second, 50*time.Millisecond)
 }
 
 // When the engine does not answer, the provider is asked to come again; what was
