@@ -20,6 +20,9 @@ const (
 	heartbeat = 10 * time.Second
 	// eventWithin is how long a watcher may take to take an event.
 	eventWithin = 10 * time.Second
+	// maxStreams is how many cases a member may watch at once, in a process: each is a
+	// connection, and each case is looked at again and again.
+	maxStreams = 50
 )
 
 // EventsInput follows a case.
@@ -30,7 +33,7 @@ type EventsInput struct {
 
 func (a *API) events() {
 	a.feeds = &feeds{
-		byCase: map[string]*feed{},
+		byCase: map[string]*feed{}, streams: map[string]int{},
 		read: func(ctx context.Context, caseID string) (offboarding.CaseRow, error) {
 			return a.store.FindCase(ctx, caseID, a.now().UTC())
 		},
@@ -57,6 +60,13 @@ func (a *API) events() {
 		}
 		return &huma.StreamResponse{Body: func(hc huma.Context) {
 			r, w := humago.Unwrap(hc)
+			leave, ok := a.feeds.enter(c.Member.ID)
+			if !ok {
+				problem.Write(w, r, a.log, problem.New(r.Context(), problem.CodeRateLimited,
+					fmt.Sprintf("nobody watches more than %d cases at once", maxStreams)).With("Retry-After", "10"))
+				return
+			}
+			defer leave()
 			a.stream(w, r, row.ID)
 		}}, nil
 	})

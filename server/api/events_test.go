@@ -14,6 +14,7 @@ import (
 	"handover/internal/fixture"
 	"handover/offboarding"
 	"handover/server/api"
+	"handover/server/problem"
 )
 
 // watcher reads a stream.
@@ -117,4 +118,29 @@ func TestAStreamEndsWithTheCredentialAndWithTheServer(t *testing.T) {
 	}
 	close(s.stopping)
 	<-stopped
+}
+
+func TestNobodyWatchesWithoutEnd(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	s.Document(s.Leaver, "")
+	var start api.Start
+	s.as(s.Admin).post(t, "/v1/offboardings", body{"member_id": s.Leaver}).into(t, 201, &start)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for range 50 {
+		response := s.as(s.Admin).open(ctx, t, http.MethodGet, start.URL+"/events", nil)
+		t.Cleanup(func() { _ = response.Body.Close() })
+		require.Equal(t, 200, response.StatusCode)
+	}
+	refused := s.as(s.Admin).get(t, start.URL+"/events")
+	refused.want(t, 429, problem.CodeRateLimited)
+	require.NotEmpty(t, refused.header.Get("Retry-After"))
+	require.NotNil(t, s.as(s.Owner).watch(t, start.URL+"/events").next(), "others are not hindered")
+	cancel()
+	require.Eventually(t, func() bool {
+		response := s.as(s.Admin).open(t.Context(), t, http.MethodGet, start.URL+"/events", nil)
+		defer func() { require.NoError(t, response.Body.Close()) }()
+		return response.StatusCode == 200
+	}, 10*time.Second, 50*time.Millisecond)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -39,6 +40,30 @@ func fromHuma(ctx context.Context, status int, message string, errs []error) hum
 		p.Status = status
 	}
 	return p
+}
+
+// pathFields are the contract's names of what the path of a route names as {id}.
+var pathFields = []string{
+	"member_id", "document_id", "request_id", "case_id", "bulk_id", "hold_id", "workspace_id", "client_id", "webhook_id",
+}
+
+// inWordsOf names the fields at fault as requests of a route have them. Who asks is
+// the caller, and no field.
+func inWordsOf(op huma.Operation, err error) error {
+	var refusal *offboarding.Refusal
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	out := &offboarding.Refusal{Violations: slices.Clone(refusal.Violations)}
+	for i := range out.Violations {
+		switch v := &out.Violations[i]; {
+		case v.Field == "requested_by" || v.Field == "admin_id":
+			v.Field = ""
+		case strings.Contains(op.Path, "/{id}") && slices.Contains(pathFields, v.Field):
+			v.Field = "id"
+		}
+	}
+	return out
 }
 
 // fieldOf turns "body.grace_period" into "grace_period".

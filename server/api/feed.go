@@ -23,10 +23,28 @@ type seen struct {
 
 // feeds let all who watch a case share one look at it.
 type feeds struct {
-	mu     sync.Mutex
-	byCase map[string]*feed
-	read   func(ctx context.Context, caseID string) (offboarding.CaseRow, error)
-	failed func(caseID string, err error)
+	mu      sync.Mutex
+	byCase  map[string]*feed
+	streams map[string]int // by member
+	read    func(ctx context.Context, caseID string) (offboarding.CaseRow, error)
+	failed  func(caseID string, err error)
+}
+
+// enter counts the streams of a member, until leave is called; there are so many at most.
+func (f *feeds) enter(member string) (leave func(), ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.streams[member] >= maxStreams {
+		return nil, false
+	}
+	f.streams[member]++
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.streams[member]--; f.streams[member] == 0 {
+			delete(f.streams, member)
+		}
+	}, true
 }
 
 type feed struct {

@@ -25,6 +25,10 @@ func TestReadAMember(t *testing.T) {
 	foreign.RefID, nobody.RefID = "", ""
 	require.Equal(t, nobody, foreign, "an ID of another organization looks as one that does not exist")
 	require.Equal(t, "id", nobody.Errors[0].Field, "the field is named as the route has it")
+	byReader := s.as(s.Leaver).post(t, "/v1/documents/"+uuid.NewString()+"/claim", nil).want(t, 404, offboarding.CodeNoAccess)
+	require.Equal(t, "id", byReader.Errors[0].Field)
+	run := s.as(s.Admin).get(t, "/v1/bulk-offboardings/"+uuid.NewString()).want(t, 404, offboarding.CodeCaseNotFound)
+	require.Equal(t, "id", run.Errors[0].Field)
 	there := s.as(s.Leaver).get(t, "/v1/members/"+s.Manager).want(t, 403, offboarding.CodeNotAuthorized)
 	for _, ref := range []string{uuid.NewString(), "email:nobody@acme.example", "external:nobody", other.Leaver} {
 		not := s.as(s.Leaver).get(t, "/v1/members/"+ref).want(t, 403, offboarding.CodeNotAuthorized)

@@ -15,22 +15,22 @@ type OriginInput struct {
 
 // origin is what the headers say, or what is wrong with them.
 func (o OriginInput) origin() (string, []offboarding.Violation) {
-	origin := o.Source
+	origin, header := o.Source, "Handover-Integration-Source"
 	switch {
 	case origin == "":
-		origin = o.Seed
+		origin, header = o.Seed, "Smartsheet-Integration-Source"
 	case o.Seed != "" && o.Seed != o.Source:
-		return "", malformedOrigin("Handover-Integration-Source and smartsheet-integration-source say different things")
+		return "", malformedOrigin(header, "Handover-Integration-Source and Smartsheet-Integration-Source say different things")
 	}
 	if violations := offboarding.CheckOrigin(origin); len(violations) > 0 {
-		return "", violations
+		return "", malformedOrigin(header, violations[0].Message)
 	}
 	if !utf8.ValidString(origin) {
-		return "", malformedOrigin("origin is not UTF-8")
+		return "", malformedOrigin(header, "origin is not UTF-8")
 	}
 	return origin, nil
 }
 
-func malformedOrigin(message string) []offboarding.Violation {
-	return offboarding.Refuse("O1", offboarding.CodeInvalidArgument, "origin", message).Violations
+func malformedOrigin(header, message string) []offboarding.Violation {
+	return offboarding.Refuse("O1", offboarding.CodeInvalidArgument, header, message).Violations
 }

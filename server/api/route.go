@@ -82,7 +82,7 @@ func register[I, O any](a *API, access Access, op huma.Operation, handle func(co
 		defer cancel()
 		out, err := handle(ctx, caller, in)
 		if err != nil {
-			return nil, problem.From(ctx, a.log, err)
+			return nil, problem.From(ctx, a.log, inWordsOf(op, err))
 		}
 		keep(ctx, out)
 		return out, nil

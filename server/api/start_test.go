@@ -107,7 +107,7 @@ func TestARefusedStartSaysEverythingAndChangesNothing(t *testing.T) {
 	for _, fault := range p.Errors {
 		fields[fault.Field] = true
 	}
-	require.Equal(t, map[string]bool{"member_id": true, "effective_at": true, "grace_period": true, "archive_schedules": true, "origin": true}, fields)
+	require.Equal(t, map[string]bool{"member_id": true, "effective_at": true, "grace_period": true, "archive_schedules": true, "Smartsheet-Integration-Source": true}, fields)
 	start(admin, body{"member_id": s.Leaver, "new_owner_id": "email:nobody@acme.example"}).want(t, 409, offboarding.CodeNewOwnerNotEligible)
 	start(admin, body{"member_id": s.Leaver, "workspace_id": "external:none"}).want(t, 404, offboarding.CodeWorkspaceNotFound)
 	start(admin, body{"member_id": s.Leaver, "requested_by": s.Owner}).want(t, 400, offboarding.CodeInvalidArgument)
