@@ -145,13 +145,17 @@ func checkNewOwner(text string) string {
 
 // checkDay judges only the form: the day's end needs the member's time zone.
 func checkDay(day string) string {
-	if _, err := time.Parse(time.DateOnly, day); err == nil {
-		return ""
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		at, err = time.Parse(time.RFC3339, day)
 	}
-	if _, err := time.Parse(time.RFC3339, day); err == nil {
-		return ""
+	switch {
+	case err != nil:
+		return "is neither a date (2006-01-02) nor a time with its zone (RFC 3339)"
+	case at.Year() < firstYear:
+		return fmt.Sprintf("lies before %d", firstYear)
 	}
-	return "is neither a date (2006-01-02) nor a time with its zone (RFC 3339)"
+	return ""
 }
 
 // cronFields are the five fields of a cron expression with their bounds; names

@@ -127,7 +127,8 @@ func TestARefusedStartSaysEverythingAndChangesNothing(t *testing.T) {
 func TestRespondAsync(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
-	async := s.as(s.Admin).with("Prefer", "respond-async, wait=5")
+	async := s.as(s.Admin).with("Prefer", "wait=5")
+	async.header["Prefer"] = append(async.header["Prefer"], `for="now, or later", Respond-Async`)
 	var start api.Start
 	a := async.post(t, "/v1/offboardings", body{"member_id": s.Leaver}).into(t, 202, &start)
 	require.Equal(t, "respond-async", a.header.Get("Preference-Applied"))
