@@ -10,6 +10,7 @@ import (
 	"github.com/elimity-com/scim"
 	scimerrors "github.com/elimity-com/scim/errors"
 	"github.com/elimity-com/scim/optional"
+	filter "github.com/scim2/filter-parser/v2"
 
 	"handover/offboarding"
 )
@@ -103,6 +104,7 @@ func (g groups) settle(ctx context.Context, c *call, group offboarding.Group, pe
 	if len(pending) == 0 {
 		return group, nil
 	}
+	ctx = context.WithoutCancel(ctx) // as in settle of users
 	within, stop := context.WithTimeout(ctx, answerWithin)
 	defer stop()
 	var (
@@ -237,6 +239,10 @@ func patchMembers(in map[string]bool, op scim.PatchOperation) error {
 		}
 		return nil
 	case op.Op == scim.PatchOperationRemove:
+		if id, one := oneMember(op.Path.ValueExpression); one { // as Okta and Entra name one; a PATCH may have thousands
+			delete(in, id)
+			return nil
+		}
 		for id := range in {
 			if !selects || matches(op.Path.ValueExpression, map[string]string{"value": id, "type": "User"}) {
 				delete(in, id)
@@ -252,6 +258,16 @@ func patchMembers(in map[string]bool, op scim.PatchOperation) error {
 		in[id] = true
 	}
 	return nil
+}
+
+// oneMember is the member whom a filter in brackets selects alone: value eq "…".
+func oneMember(e filter.Expression) (id string, one bool) {
+	is, ok := e.(*filter.AttributeExpression)
+	if !ok || is.Operator != filter.EQ || !strings.EqualFold(is.AttributePath.AttributeName, "value") {
+		return "", false
+	}
+	text, ok := is.CompareValue.(string)
+	return strings.ToLower(unescape(text)), ok
 }
 
 // group is a workspace as a resource.

@@ -2,6 +2,7 @@ package scim_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,6 +118,17 @@ func TestALargeGroup(t *testing.T) {
 	require.Equal(t, n, s.Count(`SELECT count(*) FROM audit_events WHERE event = 'AddToWorkspace'`))
 	begun = time.Now()
 	s.patch(t, "/Groups/"+group, object{"op": "replace", "path": "members", "value": []object{{"value": ids[0]}}}).want(t, 204)
+	require.Less(t, time.Since(begun), 10*time.Second)
+	require.Equal(t, []string{ids[0]}, s.in(t, group))
+
+	// One by one, as Okta names whom it removes.
+	group = s.newGroup(t, "Everybody again", ids...)
+	var removals []object
+	for _, id := range ids[1:] {
+		removals = append(removals, object{"op": "remove", "path": `members[value eq "` + strings.ToUpper(id) + `"]`})
+	}
+	begun = time.Now()
+	s.patch(t, "/Groups/"+group, removals...).want(t, 204)
 	require.Less(t, time.Since(begun), 10*time.Second)
 	require.Equal(t, []string{ids[0]}, s.in(t, group))
 }
