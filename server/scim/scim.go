@@ -168,16 +168,14 @@ func (s *Server) authenticate(r *http.Request) (*offboarding.Provisioner, error)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return nil, fail(http.StatusUnauthorized, "", "unauthenticated: send the token of an organization as Authorization: Bearer")
 	}
-	from := auth.Address(r, s.proxies)
-	if quota := s.guesses.Look(from, s.now()); !quota.OK {
-		return nil, limited(quota)
-	}
 	who, err := s.store.Provisioner(r.Context(), strings.TrimSpace(token), s.now())
 	if err != nil {
 		return nil, err
 	}
-	if who == nil {
-		s.guesses.Take(from, s.now())
+	if who == nil { // a token that works is not stopped: providers come for all their tenants from the same addresses
+		if quota := s.guesses.Take(auth.Address(r, s.proxies), s.now()); !quota.OK {
+			return nil, limited(quota)
+		}
 		return nil, fail(http.StatusUnauthorized, "", "invalid_request: the token is none, or was revoked")
 	}
 	if quota := s.callers.Take(who.TokenID, s.now()); !quota.OK {
