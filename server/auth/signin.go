@@ -32,10 +32,13 @@ type people struct {
 
 	mu         sync.Mutex
 	discovered *oidc.Provider // nil until the provider has answered once
+	failed     error          // why it has not, the last time
+	until      time.Time      // when it is asked again
 }
 
 const (
 	providerTimeout = 10 * time.Second
+	providerPause   = 5 * time.Second  // after the provider has not answered, so that sign-ins do not wait for it one after the other
 	signInTime      = 10 * time.Minute // from login to callback
 )
 
@@ -63,8 +66,14 @@ func (a *Auth) client(ctx context.Context) (context.Context, *oauth2.Config, *oi
 	defer p.mu.Unlock()
 	ctx = oidc.ClientContext(ctx, &http.Client{Timeout: providerTimeout})
 	if p.discovered == nil {
+		if a.now().Before(p.until) {
+			return nil, nil, nil, a.unavailable(ctx, p.failed)
+		}
 		found, err := oidc.NewProvider(ctx, p.provider.Issuer)
 		if err != nil {
+			if ctx.Err() == nil { // the caller is still there
+				p.failed, p.until = err, a.now().Add(providerPause)
+			}
 			return nil, nil, nil, a.unavailable(ctx, err)
 		}
 		p.discovered = found

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -452,4 +453,37 @@ func TestNoProvider(t *testing.T) {
 	require.Equal(t, 503, response.StatusCode)
 	require.Equal(t, offboarding.CodeTryAgain, code(body))
 	require.NotEmpty(t, response.Header.Get("Retry-After"))
+}
+
+// Sign-ins do not queue for a provider that does not answer, and it is asked again
+// after a pause.
+func TestAProviderThatIsAway(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	var back atomic.Bool
+	var issuer string
+	idp := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		if !back.Load() {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"issuer": issuer, "authorization_endpoint": issuer + "/a", "token_endpoint": issuer + "/t", "jwks_uri": issuer + "/k",
+		})
+	}))
+	t.Cleanup(idp.Close)
+	issuer = idp.URL
+	h := newHouse(t, func(string) auth.Provider { return auth.Provider{Issuer: issuer, ClientID: "c", ClientSecret: "s"} })
+	for range 3 {
+		response, _ := get(t, browser(t, false), h.url+"/auth/login")
+		require.Equal(t, 503, response.StatusCode)
+		require.Equal(t, "5", response.Header.Get("Retry-After"))
+	}
+	require.EqualValues(t, 1, asked.Load())
+	back.Store(true)
+	h.later(5 * time.Second)
+	response, _ := get(t, browser(t, false), h.url+"/auth/login")
+	require.Equal(t, 303, response.StatusCode)
 }
