@@ -51,6 +51,7 @@ func (s *bulkScene) stage() {
 	var suite testsuite.WorkflowTestSuite
 	log := slog.New(slog.DiscardHandler)
 	suite.SetLogger(log)
+	suite.SetMetricsHandler(s.timers)
 	s.env = suite.NewTestWorkflowEnvironment()
 	workflows.Register(s.env, activities.New(s.store, s, s.notices, log))
 	s.env.SetStartTime(s.now)

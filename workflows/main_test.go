@@ -36,6 +36,7 @@ type scene struct {
 	t       *testing.T
 	env     *testsuite.TestWorkflowEnvironment
 	notices *notices
+	timers  *timers
 	now     time.Time
 	asked   int
 }
@@ -60,7 +61,7 @@ func (n *notices) Notify(_ context.Context, notice offboarding.Notice) error {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	s := &scene{Organization: fixture.New(t, testdb.New(t)), t: t, notices: &notices{}, now: fixture.Start}
+	s := &scene{Organization: fixture.New(t, testdb.New(t)), t: t, notices: &notices{}, timers: &timers{}, now: fixture.Start}
 	s.stage(offboarding.WorkflowID(s.Leaver))
 	return s
 }
@@ -70,6 +71,7 @@ func (s *scene) stage(workflowID string) {
 	var suite testsuite.WorkflowTestSuite
 	log := slog.New(slog.DiscardHandler)
 	suite.SetLogger(log)
+	suite.SetMetricsHandler(s.timers)
 	s.env = suite.NewTestWorkflowEnvironment()
 	workflows.Register(s.env, activities.New(postgres.New(s.DB), nil, s.notices, log))
 	s.env.SetStartTime(s.now)
