@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"handover/internal/fixture"
+	"handover/internal/openapitest"
 )
 
 // site is a server process in a place, and how to reach it.
@@ -59,7 +61,25 @@ func (p *place) credential(t *testing.T, member string) key {
 	return k
 }
 
-// call sends a request as the owner of a credential.
+// description is the OpenAPI document, as the binary prints it.
+var description struct {
+	once     sync.Once
+	document *openapitest.Document
+	err      error
+}
+
+func described(t testing.TB) *openapitest.Document {
+	t.Helper()
+	description.once.Do(func() {
+		text := succeed(t, work, nil, "server", "openapi")
+		description.document, description.err = openapitest.Read([]byte(text))
+	})
+	require.NoError(t, description.err)
+	return description.document
+}
+
+// call sends a request as the owner of a credential. An answer that is not as the
+// OpenAPI document has it fails the test, also where the request is sent again.
 func (s *site) call(t testing.TB, k key, method, path string, body any, headers ...string) (int, object, error) {
 	t.Helper()
 	var sent io.Reader
@@ -86,6 +106,9 @@ func (s *site) call(t testing.TB, k key, method, path string, body any, headers 
 	text, err := io.ReadAll(resp.Body)
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
 		return 0, nil, err
+	}
+	if err := described(t).Check(method, path, resp.StatusCode, resp.Header, text); err != nil {
+		t.Error(err)
 	}
 	answer := object{}
 	if len(text) > 0 {
