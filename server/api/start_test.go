@@ -167,7 +167,8 @@ func TestRemovalFromAWorkspace(t *testing.T) {
 	s.as(outsider).post(t, "/v1/offboardings", request).want(t, 403, offboarding.CodeNotAuthorized)
 	s.as(outsider).post(t, "/v1/offboardings/preview", request).want(t, 403, offboarding.CodeNotAuthorized)
 	for _, guess := range []body{ // they learn nothing from it, not even who is there
-		{"member_id": "email:nobody@acme.example", "workspace_id": w}, {"member_id": s.Leaver, "workspace_id": "external:none"},
+		{"member_id": "email:nobody@acme.example", "workspace_id": w},
+		{"member_id": s.Leaver, "workspace_id": "external:none"},
 		{"member_id": s.Owner, "workspace_id": w, "new_owner_id": "external:nobody"},
 	} {
 		s.as(outsider).post(t, "/v1/offboardings", guess).want(t, 403, offboarding.CodeNotAuthorized)
