@@ -16,18 +16,8 @@ type DeleteInput struct {
 	MemberPath
 	OriginInput
 	PreferInput
-	Confirm string `header:"Handover-Confirm-Email" maxLength:"400" doc:"The member's email address: delete for good. As confirm_email in the body"`
-	Body    *DeleteBody
-}
-
-// DeleteBody confirms a deletion, and says what happens to what an active member owns.
-type DeleteBody struct {
-	ConfirmEmail     string                  `json:"confirm_email,omitempty" maxLength:"400" doc:"The member's email address: delete for good"`
-	Reason           string                  `json:"reason,omitempty" maxLength:"2000" doc:"Why, without personal data"`
-	Disposition      offboarding.Disposition `json:"disposition,omitempty" enum:"transfer,archive,retain" doc:"Of the documents of a member who is still active; as in a start"`
-	NewOwnerID       string                  `json:"new_owner_id,omitempty" maxLength:"400" doc:"As in a start"`
-	ArchiveSchedules bool                    `json:"archive_schedules,omitempty" doc:"As in a start"`
-	GracePeriod      string                  `json:"grace_period,omitempty" maxLength:"50" doc:"As in a start"`
+	// In no URL, for those are logged; and in no body, for a DELETE's may be dropped on its way.
+	Confirm string `header:"Handover-Confirm-Email" maxLength:"400" doc:"The member's email address: delete for good"`
 }
 
 // Deletion is what a deletion came to, or how far it is.
@@ -61,8 +51,8 @@ type DeletionOutput struct{ Body Deletion }
 func (a *API) deletions() {
 	register(a, AccessAdmin, huma.Operation{
 		Method: http.MethodDelete, Path: "/v1/members/{id}", OperationID: "delete-member", Summary: "Delete a member for good, or deactivate them", Tags: []string{"Members"},
-		Description: "With the member's email address as confirmation, in the body or the header, it deletes for good (rule X1), which cannot be undone: an active " +
-			"member is offboarded first. Without it, it is seed 000's endpoint of that name, which deactivates: the documents go to the caller, and the member can come back.",
+		Description: "With the member's email address as confirmation it deletes for good (rule X1), which cannot be undone: an active member " +
+			"is offboarded first, as the organization's settings say. Without it, it is seed 000's endpoint of that name, which deactivates: the documents go to the caller, and the member can come back.",
 		Metadata: alsoAnswers(http.StatusAccepted), Errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, a.delete)
 	register(a, AccessAdmin, huma.Operation{
@@ -73,27 +63,17 @@ func (a *API) deletions() {
 }
 
 func (a *API) delete(ctx context.Context, c *auth.Caller, in *DeleteInput) (*DeleteOutput, error) {
-	var b DeleteBody
-	if in.Body != nil {
-		b = *in.Body
-	}
-	if b.ConfirmEmail == "" && in.Confirm == "" {
-		return a.deleteAsSeed(ctx, c, in, b)
+	if in.Confirm == "" {
+		return a.deleteAsSeed(ctx, c, in)
 	}
 	n := a.naming(ctx, c)
 	m := n.member(in.ID, "id")
 	once := a.onceOnly(ctx)
 	done := once.Repeated && m.Status == offboarding.MemberDeleted // by this very request, perhaps: the engine knows
-	if m.ID != "" && !done && (differs(in.Confirm, m) || differs(b.ConfirmEmail, m)) {
-		n.add(contradiction("X1", "confirm_email", "the confirmation is not the member's email address; nothing was changed"))
+	if m.ID != "" && !done && !offboarding.SameAddress(in.Confirm, m.Email) {
+		n.add(contradiction("X1", "Handover-Confirm-Email", "the confirmation is not the member's email address; nothing was changed"))
 	}
-	r := offboarding.DeletionRequest{
-		MemberID: m.ID, RequestedBy: c.Member.ID, Origin: n.origin(in.OriginInput), Reason: b.Reason, Disposition: b.Disposition,
-		NewOwnerID: n.newOwner(b.NewOwnerID, m.OrganizationID, "new_owner_id"), ArchiveSchedules: b.ArchiveSchedules, GracePeriod: b.GracePeriod,
-	}
-	form := r.Offboarding()
-	form.MemberID, form.NewOwnerID = in.ID, b.NewOwnerID
-	n.add(offboarding.CheckRequest(form)...)
+	r := offboarding.DeletionRequest{MemberID: m.ID, RequestedBy: c.Member.ID, Origin: n.origin(in.OriginInput)}
 	if err := n.err(); err != nil {
 		return nil, err
 	}
@@ -116,19 +96,10 @@ func (a *API) delete(ctx context.Context, c *auth.Caller, in *DeleteInput) (*Del
 	}}, nil
 }
 
-func differs(typed string, m offboarding.Member) bool {
-	return typed != "" && !offboarding.SameAddress(typed, m.Email)
-}
-
 // deleteAsSeed deactivates, as seed 000's endpoint does: what the member owns goes
-// to the caller unless the body says otherwise.
-func (a *API) deleteAsSeed(ctx context.Context, c *auth.Caller, in *DeleteInput, b DeleteBody) (*DeleteOutput, error) {
-	plan := PlanBody{
-		Reason: b.Reason, Disposition: b.Disposition, NewOwnerID: b.NewOwnerID, ArchiveSchedules: b.ArchiveSchedules, GracePeriod: b.GracePeriod,
-	}
-	if plan.Disposition == "" {
-		plan.Disposition = offboarding.DispositionTransfer
-	}
+// to the caller.
+func (a *API) deleteAsSeed(ctx context.Context, c *auth.Caller, in *DeleteInput) (*DeleteOutput, error) {
+	plan := PlanBody{Disposition: offboarding.DispositionTransfer}
 	start, err := a.deactivate(ctx, c, in.ID, in.OriginInput, plan, nil)
 	if err != nil {
 		return nil, err
