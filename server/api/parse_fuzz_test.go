@@ -75,7 +75,7 @@ func FuzzIdempotencyKey(f *testing.F) {
 		if (keyID(a, key) == keyID(a, otherKey)) != (key == otherKey) {
 			t.Fatalf("%q and %q", key, otherKey)
 		}
-		r = httptest.NewRequest(http.MethodPost, "/v1/x?y=z", nil)
+		r = httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/x?y=z", nil)
 		same := bytes.Equal(fingerprint(r, key, []byte(body)), fingerprint(r, otherKey, []byte(otherBody)))
 		if same != (key == otherKey && body == otherBody) {
 			t.Fatalf("%q with %q, %q with %q: the same %v", key, body, otherKey, otherBody, same)
