@@ -93,6 +93,7 @@ func JudgeEligibility(f AdmissionFacts) []Violation {
 	}
 	domain := EmailDomain(leaver.Email)
 	switch {
+	case f.FromProvider: // who the organization's members are is the provider's to say: their access ends wherever their mail goes
 	case IsISPDomain(domain):
 		add("E3", CodeISPDomain, "the member's primary email is on an ISP domain")
 	case !f.Organization.HasDomain(domain):
