@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"handover/internal/testlog"
 )
 
 // patience bounds every wait for a condition; nothing sleeps in the hope that
@@ -53,26 +54,8 @@ func waitFor(t testing.TB, what string, condition func() error) {
 type process struct {
 	name     string
 	cmd      *exec.Cmd
-	out, err output
+	out, err testlog.Buffer
 	done     chan struct{} // closed when it has ended
-}
-
-// output is what a process has written so far.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
 }
 
 // launch starts a program. Its environment has nothing of the caller's settings.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -13,58 +12,25 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	sdklog "go.temporal.io/sdk/log"
-	"go.temporal.io/sdk/worker"
-	"google.golang.org/protobuf/types/known/durationpb"
 
-	"handover/activities"
 	cases "handover/client"
 	"handover/internal/fixture"
 	"handover/internal/openapitest"
-	"handover/internal/temporalserver"
 	"handover/internal/testdb"
+	"handover/internal/testengine"
+	"handover/internal/testlog"
 	"handover/offboarding"
 	"handover/postgres"
 	"handover/server/api"
 	"handover/server/auth"
 	"handover/server/problem"
-	"handover/workflows"
 )
 
-func TestMain(m *testing.M) {
-	code := testdb.Main(m)
-	if temporal.server != nil {
-		if err := temporal.server.Stop(); err != nil {
-			fmt.Fprintf(os.Stderr, "stop the test Temporal server: %v\n", err)
-			code = max(code, 1)
-		}
-	}
-	os.Exit(code)
-}
-
-// temporal is the one Temporal server of this binary; each stand has a namespace
-// of its own on it.
-var temporal struct {
-	once   sync.Once
-	server *temporalserver.Server
-	err    error
-}
-
-func temporalServer(t *testing.T) *temporalserver.Server {
-	t.Helper()
-	temporal.once.Do(func() {
-		temporal.server, temporal.err = temporalserver.Start(context.Background(), temporalserver.Options{Address: "127.0.0.1:0"})
-	})
-	require.NoError(t, temporal.err)
-	return temporal.server
-}
+func TestMain(m *testing.M) { os.Exit(testengine.Main(m)) }
 
 // stand is an organization on a database of its own, with a worker and the API
 // over HTTP.
@@ -74,15 +40,14 @@ func temporalServer(t *testing.T) *temporalserver.Server {
 //	s.as(s.Admin).post(t, "/v1/offboardings", body{"member_id": s.Admin}).want(t, 403, "self_offboarding")
 type stand struct {
 	*fixture.Organization
-	store     *postgres.Store
-	api       *api.API
-	temporal  client.Client
-	cases     *cases.Client
-	namespace string
-	url       string
-	webhooks  api.Webhooks // of servers that start from then on
-	log       *logs
-	stopping  chan struct{} // closed where a server is about to stop
+	store    *postgres.Store
+	api      *api.API
+	temporal client.Client
+	cases    *cases.Client
+	url      string
+	webhooks api.Webhooks // of servers that start from then on
+	log      *testlog.Buffer
+	stopping chan struct{} // closed where a server is about to stop
 
 	mu      sync.Mutex
 	clients map[string]clientID
@@ -98,11 +63,7 @@ func newStand(t *testing.T) *stand {
 // work starts a worker.
 func (s *stand) work(t *testing.T) {
 	t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	w := worker.New(s.temporal, offboarding.TaskQueue, worker.Options{WorkerStopTimeout: time.Second})
-	workflows.Register(w, activities.New(s.store, s.cases, activities.LogNotifier{Log: quiet}, quiet))
-	require.NoError(t, w.Start())
-	t.Cleanup(w.Stop)
+	testengine.Work(t, s.temporal, s.store)
 }
 
 // newStandWithoutWorker is a stand on which no case gets anywhere.
@@ -110,23 +71,10 @@ func newStandWithoutWorker(t *testing.T) *stand {
 	t.Helper()
 	db := testdb.New(t)
 	s := &stand{
-		Organization: fixture.New(t, db), store: postgres.New(db), namespace: "test-" + uuid.NewString(), log: &logs{},
+		Organization: fixture.New(t, db), store: postgres.New(db), log: &testlog.Buffer{},
 		stopping: make(chan struct{}), clients: map[string]clientID{},
 	}
-	var err error
-	s.temporal, err = temporalServer(t).Client(t.Context(), client.Options{Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))})
-	require.NoError(t, err)
-	_, err = s.temporal.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
-		Namespace: s.namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
-		HistoryArchivalState: enumspb.ARCHIVAL_STATE_DISABLED, VisibilityArchivalState: enumspb.ARCHIVAL_STATE_DISABLED,
-	})
-	s.temporal.Close()
-	require.NoError(t, err)
-	s.temporal, err = temporalServer(t).Client(t.Context(), client.Options{
-		Namespace: s.namespace, Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)),
-	})
-	require.NoError(t, err)
-	t.Cleanup(s.temporal.Close)
+	s.temporal = testengine.New(t)
 	s.cases = cases.New(s.temporal)
 	s.url = s.serve(t)
 	return s
@@ -184,24 +132,6 @@ func (s *stand) client(member string) clientID {
 		SELECT $2, organization_id, id, 'api', 'test', 'active', $4, $3 FROM members WHERE id = $1`, member, c.id, hash, fixture.Start)
 	s.clients[member] = c
 	return c
-}
-
-// logs are what the server has logged.
-type logs struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // body is the JSON object of a request.

@@ -2,7 +2,6 @@ package scim_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,58 +10,23 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	sdklog "go.temporal.io/sdk/log"
-	"go.temporal.io/sdk/worker"
-	"google.golang.org/protobuf/types/known/durationpb"
 
-	"handover/activities"
 	cases "handover/client"
 	"handover/internal/fixture"
-	"handover/internal/temporalserver"
 	"handover/internal/testdb"
-	"handover/offboarding"
+	"handover/internal/testengine"
+	"handover/internal/testlog"
 	"handover/postgres"
 	"handover/server/problem"
 	"handover/server/scim"
-	"handover/workflows"
 )
 
-func TestMain(m *testing.M) {
-	code := testdb.Main(m)
-	if temporal.server != nil {
-		if err := temporal.server.Stop(); err != nil {
-			fmt.Fprintf(os.Stderr, "stop the test Temporal server: %v\n", err)
-			code = max(code, 1)
-		}
-	}
-	os.Exit(code)
-}
-
-// temporal is the one Temporal server of this binary; each stand has a namespace
-// of its own on it.
-var temporal struct {
-	once   sync.Once
-	server *temporalserver.Server
-	err    error
-}
-
-func temporalServer(t *testing.T) *temporalserver.Server {
-	t.Helper()
-	temporal.once.Do(func() {
-		temporal.server, temporal.err = temporalserver.Start(context.Background(), temporalserver.Options{Address: "127.0.0.1:0"})
-	})
-	require.NoError(t, temporal.err)
-	return temporal.server
-}
+func TestMain(m *testing.M) { os.Exit(testengine.Main(m)) }
 
 // stand is an organization that a provider provisions, on a database of its own,
 // with the endpoint over HTTP.
@@ -72,43 +36,21 @@ type stand struct {
 	cases *cases.Client
 	url   string // of the endpoint
 	token string
-	log   *lockedBuffer
+	log   *testlog.Buffer
 }
 
 // newStand is a stand with a Temporal server and a worker.
 func newStand(t *testing.T, provider string) *stand {
 	t.Helper()
 	s, temporal := newStandWithoutWorker(t, provider)
-	s.work(t, temporal)
+	testengine.Work(t, temporal, s.store)
 	return s
-}
-
-// work runs a worker until the test's end.
-func (s *stand) work(t *testing.T, temporal client.Client) {
-	t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	w := worker.New(temporal, offboarding.TaskQueue, worker.Options{WorkerStopTimeout: time.Second})
-	workflows.Register(w, activities.New(s.store, s.cases, activities.LogNotifier{Log: quiet}, quiet))
-	require.NoError(t, w.Start())
-	t.Cleanup(w.Stop)
 }
 
 // newStandWithoutWorker is a stand on which no case gets anywhere.
 func newStandWithoutWorker(t *testing.T, provider string) (*stand, client.Client) {
 	t.Helper()
-	namespace := "test-" + uuid.NewString()
-	quiet := sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
-	setup, err := temporalServer(t).Client(t.Context(), client.Options{Logger: quiet})
-	require.NoError(t, err)
-	_, err = setup.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
-		Namespace: namespace, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
-		HistoryArchivalState: enumspb.ARCHIVAL_STATE_DISABLED, VisibilityArchivalState: enumspb.ARCHIVAL_STATE_DISABLED,
-	})
-	setup.Close()
-	require.NoError(t, err)
-	c, err := temporalServer(t).Client(t.Context(), client.Options{Namespace: namespace, Logger: quiet})
-	require.NoError(t, err)
-	t.Cleanup(c.Close)
+	c := testengine.New(t)
 	s := newDatabaseStand(t, provider)
 	s.cases = cases.New(c)
 	s.serve(t)
@@ -119,7 +61,7 @@ func newStandWithoutWorker(t *testing.T, provider string) (*stand, client.Client
 func newDatabaseStand(t *testing.T, provider string) *stand {
 	t.Helper()
 	db := testdb.New(t)
-	s := &stand{Organization: fixture.New(t, db), store: postgres.New(db), log: &lockedBuffer{}}
+	s := &stand{Organization: fixture.New(t, db), store: postgres.New(db), log: &testlog.Buffer{}}
 	s.Provisioned(provider)
 	s.Exec(`UPDATE organizations SET domains = '{acme.example,testuser.com,example.com,atko.com}' WHERE id = $1`, s.ID)
 	s.token = s.newToken(t, s.Organization)
@@ -142,24 +84,6 @@ func (s *stand) serve(t *testing.T) {
 	server := httptest.NewServer(problem.Track(log, mux))
 	t.Cleanup(server.Close)
 	s.url = server.URL + scim.Path
-}
-
-// lockedBuffer is a log that handlers write while a test reads.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // answer is what a request came to.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"handover/internal/testengine"
 	"handover/offboarding"
 )
 
@@ -288,7 +289,7 @@ func TestTheProviderHangsUp(t *testing.T) {
 		_ = response.Body.Close()
 	}
 	require.ErrorIs(t, err, context.Canceled)
-	s.work(t, temporal)
+	testengine.Work(t, temporal, s.store)
 	require.Eventually(t, func() bool {
 		return s.Text(`SELECT status FROM members WHERE id = $1`, id) == "inactive"
 	}, 30*time.Second, 50*time.Millisecond)
@@ -302,7 +303,7 @@ func TestTheEngineDoesNotAnswer(t *testing.T) {
 	id := s.made(t, "u@example.com")
 	a := s.patch(t, "/Users/"+id, object{"op": "replace", "path": "title", "value": "Former"}, deactivate).want(t, 503, "", "temporarily_unavailable")
 	require.Equal(t, "5", a.header.Get("Retry-After"))
-	s.work(t, temporal)
+	testengine.Work(t, temporal, s.store)
 	a = s.patch(t, "/Users/"+id, object{"op": "replace", "path": "title", "value": "Former"}, deactivate).want(t, 200)
 	require.Equal(t, []any{false, "Former"}, []any{a.body["active"], a.body["title"]})
 	require.Equal(t, 1, s.Count(`SELECT count(*) FROM cases WHERE member_id = $1`, id))
