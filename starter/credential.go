@@ -23,12 +23,7 @@ embeds. The secret is shown once, when the credential is made.`,
 		Example: `  starter credential create --member admin@example.com --name "HR system" --as admin@example.com
   starter credential list --member admin@example.com
   starter credential revoke 01a1ffde-c038-72a2-abd3-2ee046c7cc2d --as admin@example.com`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return &usageError{problems: []string{fmt.Sprintf("there is no command %q", "credential "+args[0])}}
-			}
-			return cmd.Help()
-		},
+		RunE: wantsCommand("credential "),
 	}
 	cmd.AddCommand(newCredentialCreateCmd(f, nil), newCredentialListCmd(f, nil), newCredentialRevokeCmd(f, nil))
 	return cmd

@@ -22,12 +22,7 @@ does not keep anybody's access open: who leaves, leaves.`,
 		Example: `  starter hold place --member ada@example.com --reason "matter 2026-12" --as admin@example.com
   starter hold list
   starter hold lift 01a1ffde-c038-72a2-abd3-2ee046c7cc2d --as admin@example.com`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return &usageError{problems: []string{fmt.Sprintf("there is no command %q", "hold "+args[0])}}
-			}
-			return cmd.Help()
-		},
+		RunE: wantsCommand("hold "),
 	}
 	cmd.AddCommand(newHoldPlaceCmd(f, nil), newHoldLiftCmd(f, nil), newHoldListCmd(f, nil))
 	return cmd

@@ -39,15 +39,10 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done, 4 refused by a rule.
 		Example: `  starter preview ada@example.com --as admin@example.com
   starter start ada@example.com --as admin@example.com --new-owner manager
   starter status ada@example.com --watch`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return &usageError{problems: []string{fmt.Sprintf("there is no command %q", args[0])}}
-			}
-			return cmd.Help()
-		},
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              cobra.ArbitraryArgs,
+		RunE:              wantsCommand(""),
 		PersistentPreRunE: func(*cobra.Command, []string) error { return f.begin() },
 	}
 	root.SetOut(f.out)
@@ -82,4 +77,15 @@ func outputAsked(args []string) string {
 		}
 	}
 	return outputTable
+}
+
+// wantsCommand is the run of a command that only has others; prefix is what its own
+// stand behind, "" for the root's.
+func wantsCommand(prefix string) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return &usageError{problems: []string{fmt.Sprintf("there is no command %q", prefix+args[0])}}
+		}
+		return cmd.Help()
+	}
 }

@@ -21,24 +21,14 @@ shown once, when it is made; what is kept is its hash.`,
 		Example: `  starter scim token create --as admin@example.com
   starter scim token list --organization acme
   starter scim token revoke 01a1ffde-c038-72a2-abd3-2ee046c7cc2d --as admin@example.com`,
-		RunE: wantsCommand("scim"),
+		RunE: wantsCommand("scim "),
 	}
 	token := &cobra.Command{
-		Use: "token COMMAND", Short: "Make, list and revoke tokens", Long: cmd.Long, Example: cmd.Example, RunE: wantsCommand("scim token"),
+		Use: "token COMMAND", Short: "Make, list and revoke tokens", Long: cmd.Long, Example: cmd.Example, RunE: wantsCommand("scim token "),
 	}
 	token.AddCommand(newScimCreateCmd(f, nil), newScimListCmd(f, nil), newScimRevokeCmd(f, nil))
 	cmd.AddCommand(token)
 	return cmd
-}
-
-// wantsCommand is the run of a command that only has others.
-func wantsCommand(name string) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return &usageError{problems: []string{fmt.Sprintf("there is no command %q", name+" "+args[0])}}
-		}
-		return cmd.Help()
-	}
 }
 
 type scimOptions struct {

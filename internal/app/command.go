@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -107,5 +110,17 @@ func run(cmd *cobra.Command, groups config.Group, start func(context.Context, *c
 			_ = p.Close() // the first error tells more
 			return fatal
 		}
+	}
+}
+
+// Main runs a command until it ends or the process is told to stop, and exits with 1
+// where it fails.
+func Main(cmd *cobra.Command) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := cmd.ExecuteContext(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 }

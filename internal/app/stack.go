@@ -242,9 +242,6 @@ func (s *Stack) listPeople(ctx context.Context) ([]devidp.Person, error) {
 	return people, err
 }
 
-// DatabaseURL is how to reach the database; it may hold a password.
-func (s *Stack) DatabaseURL() string { return s.database }
-
 // Fatal receives an error after which the stack no longer works.
 func (s *Stack) Fatal() <-chan error { return s.worker.Fatal() }
 
