@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -218,9 +219,10 @@ func TestAServerDrains(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
-	waitFor(t, "it takes no more", func() error {
-		if _, _, err := s.call(t, admin, http.MethodGet, "/v1/members/me", nil); err == nil {
-			return errors.New("it does")
+	waitFor(t, "it takes no more", func() error { // a request that it still took would wait for the lock as well
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.address)
+		if err == nil {
+			return errors.Join(errors.New("it does"), conn.Close())
 		}
 		return nil
 	})
