@@ -16,6 +16,7 @@ import (
 	"handover/client"
 	"handover/postgres"
 	"handover/server/auth"
+	"handover/server/live"
 	"handover/server/problem"
 )
 
@@ -44,7 +45,7 @@ type API struct {
 	now      func() time.Time
 	stopping <-chan struct{} // see Options
 
-	feeds *feeds
+	feeds *live.Feeds
 
 	// Routes lists every route with who may call it.
 	Routes []Route
