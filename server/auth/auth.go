@@ -90,7 +90,7 @@ func (a *Auth) caller(r *http.Request, from string, at time.Time) (*Caller, erro
 		return a.session(r, at)
 	}
 	if id, secret, ok := r.BasicAuth(); ok && len(headers) == 1 {
-		if err := a.sameOrigin(r); err != nil { // browsers send it along by themselves, once they know it
+		if err := a.SameOrigin(r); err != nil { // browsers send it along by themselves, once they know it
 			return nil, err
 		}
 		return callerOf(a.credential(r.Context(), from, id, secret, at))

@@ -49,8 +49,8 @@ func origins(publicURL string) *http.CrossOriginProtection {
 	return p
 }
 
-// sameOrigin refuses what another site has made a browser send.
-func (a *Auth) sameOrigin(r *http.Request) error {
+// SameOrigin refuses what another site has made a browser send.
+func (a *Auth) SameOrigin(r *http.Request) error {
 	if a.origins.Check(r) != nil {
 		return problem.New(r.Context(), problem.CodeCrossOrigin, "another site has sent the request")
 	}
@@ -63,7 +63,7 @@ func (a *Auth) session(r *http.Request, at time.Time) (*Caller, error) {
 	if err != nil {
 		return nil, nil //nolint:nilerr // there is none
 	}
-	if err := a.sameOrigin(r); err != nil {
+	if err := a.SameOrigin(r); err != nil {
 		return nil, err
 	}
 	identity, err := a.store.SessionIdentity(r.Context(), offboarding.HashSecret(cookie.Value))
@@ -107,16 +107,24 @@ func (a *Auth) tellSession(w http.ResponseWriter, r *http.Request) {
 // logout answers POST /auth/logout: the session ends, if there is one, and the
 // cookie goes.
 func (a *Auth) logout(w http.ResponseWriter, r *http.Request) {
-	if err := a.sameOrigin(r); err != nil {
+	err := a.SameOrigin(r)
+	if err == nil {
+		err = a.SignOut(w, r)
+	}
+	if err != nil {
 		problem.Write(w, r, a.log, err)
 		return
 	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// SignOut ends the session of who sends a request, and takes the cookie away.
+func (a *Auth) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if err := a.end(r.Context(), r); err != nil {
-		problem.Write(w, r, a.log, err)
-		return
+		return err
 	}
 	a.setCookie(w, sessionCookie, "", 0)
-	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // end ends the session whose cookie a request has.

@@ -101,7 +101,7 @@ type begun struct {
 
 // login answers GET /auth/login: it sends the browser to the provider.
 func (a *Auth) login(w http.ResponseWriter, r *http.Request) {
-	if home, err := url.Parse(a.people.url); err == nil && home.Host != "" && home.Host != r.Host { // the cookies would not come back
+	if public, err := url.Parse(a.people.url); err == nil && public.Host != "" && public.Host != r.Host { // the cookies would not come back
 		http.Redirect(w, r, a.people.url+"/auth/login?"+r.URL.RawQuery, http.StatusSeeOther) //nolint:gosec // to our own address; login judges the rest
 		return
 	}
@@ -128,11 +128,14 @@ func (a *Auth) login(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, config.AuthCodeURL(b.State, oidc.Nonce(b.Nonce), oauth2.S256ChallengeOption(b.Verifier)), http.StatusSeeOther)
 }
 
+// home is where somebody goes who has not said where: the console.
+const home = "/"
+
 // localPath is where to go after the sign-in: a path on this server and nowhere
 // else, whatever a browser makes of backslashes and control characters.
 func localPath(text string) (path string, ok bool) {
 	if text == "" {
-		return "/auth/session", true
+		return home, true
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") || len(text) > 2000 {

@@ -133,7 +133,7 @@ func TestSignIn(t *testing.T) {
 	require.Contains(t, page, `value="m4@acme.example"`, "the provider offers who there is")
 
 	at, body := h.signIn(c, "M4@acme.example", "")
-	require.Equal(t, h.url+"/auth/session", at.Request.URL.String())
+	require.Equal(t, h.url+"/", at.Request.URL.String())
 	var signed auth.Signed
 	require.NoError(t, json.Unmarshal([]byte(body), &signed))
 	require.Equal(t, h.Leaver, signed.MemberID)

@@ -1,0 +1,47 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"handover/postgres"
+	"handover/server/live"
+	"handover/server/problem"
+)
+
+// look is a look at what has changed in organizations. Every change has its audit
+// event, so the latest events tell.
+func look(ctx context.Context, store *postgres.Store, organizations string) (live.Seen, error) {
+	stamp, err := store.LatestChanges(ctx, strings.Split(organizations, ","))
+	return live.See([]byte(stamp), false), err
+}
+
+// reach names the organizations within reach.
+func (v *visit) reach() string {
+	all := slices.Clone(v.caller.Organizations)
+	slices.Sort(all)
+	return strings.Join(all, ",")
+}
+
+// changed registers the stream that pages follow: an event "changed" for every change
+// within reach, which says nothing about it. since is what the page has seen.
+func (c *Console) changed(mux *http.ServeMux) {
+	c.route(mux, "GET "+Path+"changes", AccessMember, func(v *visit) error {
+		leave, ok := c.changes.Enter(v.caller.Member.ID)
+		if !ok {
+			return problem.New(v.r.Context(), problem.CodeRateLimited, live.TooMany()).With("Retry-After", "10")
+		}
+		defer leave()
+		known := v.r.Header.Get("Last-Event-ID")
+		if known == "" {
+			known = v.Query("since")
+		}
+		c.changes.Send(v.w, v.r, live.Stream{Key: v.reach(), Event: "changed", Known: known, Stopping: c.stopping, MaySee: func() bool {
+			caller, err := c.auth.Again(v.r)
+			return err == nil && caller != nil && caller.SessionID == v.caller.SessionID
+		}})
+		return nil
+	})
+}

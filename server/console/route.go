@@ -1,0 +1,142 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"handover/offboarding"
+	"handover/server/auth"
+	"handover/server/problem"
+)
+
+// Access says who may open a page. The zero value is nobody.
+type Access string
+
+// The accesses.
+const (
+	// AccessMember is any active member who has signed in.
+	AccessMember Access = "member"
+	// AccessAdmin is an owner or admin who has signed in.
+	AccessAdmin Access = "admin"
+)
+
+// Route is a page or an action, and who may open it.
+type Route struct {
+	Pattern string
+	Access  Access
+}
+
+// maxForm bounds what a form may hold, in bytes.
+const maxForm = 256 << 10
+
+// route adds a page or an action: a pattern with one method. handle answers, or
+// returns what went wrong, which people are told on a page.
+func (c *Console) route(mux *http.ServeMux, pattern string, access Access, handle func(*visit) error) {
+	c.routeWithin(mux, pattern, access, maxForm, handle)
+}
+
+// routeWithin is route for a form that may hold so many bytes.
+func (c *Console) routeWithin(mux *http.ServeMux, pattern string, access Access, limit int64, handle func(*visit) error) {
+	if access != AccessMember && access != AccessAdmin {
+		panic(pattern + " does not say who may open it")
+	}
+	c.Routes = append(c.Routes, Route{pattern, access})
+	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		defer problem.SetRoute(r.Context(), pattern) // calls of the API have said theirs
+		v := c.visit(w, r)
+		if err := v.begin(access, limit); err != nil {
+			v.failed(err)
+			return
+		}
+		if v.caller == nil {
+			return // told to sign in
+		}
+		if err := handle(v); err != nil {
+			v.failed(err)
+		}
+	})
+}
+
+// begin finds out who looks, and reads the form. Nobody is told more than to sign in
+// before that; what was typed is kept until they have.
+func (v *visit) begin(access Access, limit int64) error {
+	v.secure()
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, limit)
+	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
+		if err := v.auth.SameOrigin(v.r); err != nil {
+			return err
+		}
+		if err := v.read(); err != nil {
+			return err
+		}
+	}
+	caller, err := auth.From(v.r.Context())
+	var p *problem.Problem
+	switch {
+	case errors.As(err, &p) && p.Status != http.StatusUnauthorized:
+		return err
+	case err != nil && p == nil:
+		return err
+	case caller == nil, caller.SessionID == "": // credentials are for programs
+		return v.signIn()
+	case len(caller.Organizations) == 0:
+		return errors.New("the caller reaches no organization")
+	case access == AccessAdmin && !caller.Admin():
+		return offboarding.Refuse("A1", offboarding.CodeNotAuthorized, "", v.T("error.admins_only"))
+	}
+	v.caller = caller
+	return nil
+}
+
+// read reads the form, within its bounds.
+func (v *visit) read() error {
+	err := v.r.ParseMultipartForm(maxForm) //nolint:gosec // begin has bounded the body
+	if errors.Is(err, http.ErrNotMultipart) {
+		err = nil // it has been read all the same
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return offboarding.Refuse("", problem.CodeTooLarge, "", v.T("error.too_large"))
+	case err != nil:
+		return offboarding.Refuse("", offboarding.CodeInvalidArgument, "", v.T("error.form"))
+	}
+	return nil
+}
+
+// signIn sends somebody to sign in. Who has sent a form gets it back with a button that
+// sends it again, for when they have signed in: nothing that was typed is lost.
+func (v *visit) signIn() error {
+	switch {
+	case v.r.Header.Get("HX-Request") != "": // console.js says that the session has ended
+		v.w.WriteHeader(http.StatusUnauthorized)
+		return nil
+	case v.r.Method == http.MethodGet || v.r.Method == http.MethodHead:
+		return v.redirect("/auth/login?" + url.Values{"return_to": {v.r.URL.RequestURI()}}.Encode())
+	}
+	v.status = http.StatusUnauthorized
+	return v.show("expired", v.r.PostForm)
+}
+
+// failed tells somebody what went wrong.
+func (v *visit) failed(err error) {
+	p := problem.From(v.r.Context(), v.log, err)
+	v.status = p.Status
+	for name, values := range p.GetHeaders() {
+		v.w.Header()[name] = values
+	}
+	if err := v.show("failed", p); err != nil {
+		v.log.ErrorContext(v.r.Context(), "a page that says what went wrong was not made", "error", err, "ref_id", problem.RefID(v.r.Context()))
+		http.Error(v.w, v.T("error.internal"), http.StatusInternalServerError)
+	}
+}
+
+// routes answers for what no page is at, in the console's way.
+func (c *Console) routes(mux *http.ServeMux, patterns ...string) {
+	for _, pattern := range patterns {
+		c.route(mux, pattern, AccessMember, func(v *visit) error {
+			return problem.New(v.r.Context(), problem.CodeNotFound, v.T("error.no_page"))
+		})
+	}
+}

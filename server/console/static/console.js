@@ -1,0 +1,88 @@
+// What the console does beside htmx: times in the reader's zone, countdowns, and seeing
+// to it that a page that follows changes takes nothing away that somebody types.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const language = root.lang;
+  // What the server's clock is ahead of the browser's.
+  const ahead = Date.parse(root.dataset.now) - Date.now();
+
+  const short = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+  const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric" });
+  const exact = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" });
+
+  const unit = (n, name) => new Intl.NumberFormat(language, { style: "unit", unit: name, unitDisplay: "long" }).format(n);
+
+  // left is how long it is until a moment, in two units at most; "" where it has passed.
+  function left(until, now) {
+    const seconds = Math.floor((until - now) / 1000);
+    if (seconds <= 0) return "";
+    const parts = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+    const first = parts.findIndex(([, length]) => seconds >= length);
+    return parts.slice(first, first + 2)
+      .map(([name, length], i) => [name, i === 0 ? Math.floor(seconds / length) : Math.floor((seconds % parts[first][1]) / length)])
+      .filter(([, n]) => n > 0).map(([name, n]) => unit(n, name)).join(" ");
+  }
+
+  function times(within) {
+    for (const t of within.querySelectorAll("time[datetime]")) {
+      const at = new Date(t.dateTime);
+      t.title = exact.format(at);
+      if ("time" in t.dataset) t.textContent = short.format(at);
+      if ("day" in t.dataset) t.textContent = day.format(at);
+      if ("countdown" in t.dataset && !t.dataset.clock) t.dataset.clock = Date.parse(t.dataset.from) - Date.now();
+    }
+    tick();
+  }
+
+  // tick moves the countdowns; each goes by the clock of what it counts.
+  function tick() {
+    for (const t of document.querySelectorAll("time[data-countdown]")) {
+      const until = Date.parse(t.dateTime);
+      const now = Date.now() + Number(t.dataset.clock || ahead);
+      const text = left(until, now);
+      if (text && t.textContent !== text) t.textContent = text;
+      t.classList.toggle("soon", until - now < 86400000);
+    }
+  }
+
+  // dirty reports whether somebody has typed, chosen or ticked something on the page
+  // that has not been sent.
+  function dirty() {
+    return [...document.querySelectorAll("main :is(input, select, textarea)")].some((f) => {
+      if (f.closest("#search")) return false;
+      if (f.type === "checkbox" || f.type === "radio") return f.checked !== f.defaultChecked;
+      if (f.tagName === "SELECT") return [...f.options].some((o) => o.selected !== o.defaultSelected) && f.selectedIndex > 0;
+      return f.type !== "hidden" && f.value !== f.defaultValue;
+    });
+  }
+
+  const show = (id, on) => { const e = document.getElementById(id); if (e) e.hidden = !on; };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    root.dataset.scripts = "on";
+    times(document);
+    setInterval(tick, 1000);
+    if (window.Idiomorph) { // what somebody has opened stays open
+      Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.tagName === "DETAILS");
+    }
+    document.querySelector(".faults")?.focus();
+  });
+  document.addEventListener("htmx:beforeRequest", (e) => {
+    if (e.target.id === "refresh" && dirty()) {
+      e.preventDefault();
+      show("stale", true);
+    }
+  });
+  document.addEventListener("htmx:afterSettle", (e) => {
+    times(document);
+    if (e.detail.requestConfig?.verb !== "get" || e.target.id === "main") show("stale", false);
+    if (e.detail.elt?.id !== "refresh") document.querySelector(".faults")?.focus();
+  });
+  document.addEventListener("htmx:responseError", (e) => { if (e.detail.xhr.status === 401) show("ended", true); });
+  document.addEventListener("click", (e) => {
+    if (e.target.closest("[data-reload]")) location.reload();
+    const all = e.target.closest("[data-check-all]");
+    if (all) for (const box of document.querySelectorAll(`input[type=checkbox][name="${all.dataset.checkAll}"]`)) if (!box.disabled) box.checked = all.checked;
+  });
+})();
