@@ -132,8 +132,9 @@ func TestSignIn(t *testing.T) {
 	_, page := get(t, c, h.url+"/auth/login")
 	require.Contains(t, page, `value="m4@acme.example"`, "the provider offers who there is")
 
-	at, body := h.signIn(c, "M4@acme.example", "")
-	require.Equal(t, h.url+"/", at.Request.URL.String())
+	at, _ := h.signIn(c, "M4@acme.example", "")
+	require.Equal(t, h.url+"/", at.Request.URL.String(), "the console begins there")
+	_, body := get(t, c, h.url+"/auth/session")
 	var signed auth.Signed
 	require.NoError(t, json.Unmarshal([]byte(body), &signed))
 	require.Equal(t, h.Leaver, signed.MemberID)
