@@ -70,6 +70,21 @@ const (
 	EventRedeliverWebhook      = "RedeliverWebhook"      // one delivery is to be sent again
 )
 
+// AuditEvents lists the names of all events, in the order of their declaration.
+var AuditEvents = []string{
+	EventScheduleOffboarding, EventRescheduleOffboarding, EventCancelOffboarding, EventFailOffboarding, EventChangeNewOwner,
+	EventAdvanceOffboarding, EventCompleteOffboarding, EventCreateCredential, EventRevokeCredentials, EventSignIn, EventSignOut,
+	EventRevokeSessions, EventDeactivateMember, EventReactivateMember, EventDeleteMember, EventRemoveFromWorkspace,
+	EventReturnToWorkspace, EventArchiveMember, EventTransferDocs, EventClaimDocOwnership, EventReturnDocs, EventArchiveDocs,
+	EventUnarchiveDocs, EventArchiveSchedules, EventUnarchiveSchedules, EventPauseSchedules, EventResumeSchedules, EventPlaceLegalHold,
+	EventLiftLegalHold, EventMarkDocsReadOnly, EventMarkDocsEditable, EventGrantEdit, EventCreateFolder, EventRequestDocOwnership,
+	EventApproveDocOwnership, EventRejectDocOwnership, EventSupersedeDocOwnership, EventWithdrawDocOwnership, EventEscalateRequest,
+	EventExtendGrace, EventRemindGraceEnding, EventStartBulk, EventCancelBulk, EventCompleteBulk, EventImportOrganization,
+	EventChangeSettings, EventCreateMember, EventUpdateMember, EventCreateWorkspace, EventUpdateWorkspace, EventDeleteWorkspace,
+	EventAddToWorkspace, EventCreateScimToken, EventRevokeScimToken, EventCreateWebhook, EventUpdateWebhook, EventDeleteWebhook,
+	EventRollWebhookSecret, EventTestWebhook, EventRedeliverWebhook,
+}
+
 // Subject is the kind of thing that an audit event changed.
 type Subject string
 
