@@ -16,6 +16,30 @@ type ClaimFacts struct {
 	As               string // claim or request, "" for either
 }
 
+// Obstacle is why somebody who may ask for a document may not claim it.
+type Obstacle string
+
+// The obstacles (rule C1, seed 002).
+const (
+	ObstaclePolicy  Obstacle = "claim_policy" // the organization lets nobody claim
+	ObstacleAccount Obstacle = "account_type" // the member is not a maker
+	ObstacleGrant   Obstacle = "grant"        // the member may not edit the document
+)
+
+// Obstacle is what keeps the claimant from a claim, "" for nothing. What only an admin
+// can change comes before what is about the document.
+func (f ClaimFacts) Obstacle() Obstacle {
+	switch {
+	case f.Policy != PolicySelfServe:
+		return ObstaclePolicy
+	case !f.Claimant.MayOwn():
+		return ObstacleAccount
+	case f.Grant != GrantEdit:
+		return ObstacleGrant
+	}
+	return ""
+}
+
 // JudgeClaim judges a claim-request: claimed where rule C1 allows it, requested
 // where only rule C2 does, else a Refusal (seed 002).
 func JudgeClaim(f ClaimFacts) (outcome string, err error) {
@@ -29,7 +53,7 @@ func JudgeClaim(f ClaimFacts) (outcome string, err error) {
 	if f.Archived {
 		return "", Refuse("C1", CodeNotEligibleToClaim, "document_id", "the document is archived")
 	}
-	mayClaim := f.Policy == PolicySelfServe && f.Claimant.MayOwn() && f.Grant == GrantEdit
+	mayClaim := f.Obstacle() == ""
 	switch {
 	case !mayClaim && f.As == AsClaim:
 		return "", Refuse("C1", CodeNotEligibleToClaim, "document_id",

@@ -161,3 +161,25 @@ func TestRuleR1(t *testing.T) {
 	f.Provider, f.Leaver.ManagedBy, f.Admin = "", "", by(member("leaver"))
 	assert.Equal(t, []string{"A1 not_authorized admin_id", "A4 self_offboarding admin_id", "R1 seat_limit_exceeded"}, broken(t, offboarding.JudgeReactivation(f)))
 }
+
+// Seed 002: why somebody may ask and not claim.
+func TestObstacles(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, claim().Obstacle())
+	for want, change := range map[offboarding.Obstacle]func(*offboarding.ClaimFacts){
+		offboarding.ObstaclePolicy: func(f *offboarding.ClaimFacts) {
+			f.Policy, f.Claimant.AccountType, f.Grant = offboarding.PolicyApproval, offboarding.AccountViewer, offboarding.GrantView
+		},
+		offboarding.ObstacleAccount: func(f *offboarding.ClaimFacts) {
+			f.Claimant.AccountType, f.Grant = offboarding.AccountEditor, offboarding.GrantView
+		},
+		offboarding.ObstacleGrant: func(f *offboarding.ClaimFacts) { f.Grant = offboarding.GrantView },
+	} {
+		f := claim()
+		change(&f)
+		require.Equal(t, want, f.Obstacle())
+		outcome, err := offboarding.JudgeClaim(f)
+		require.NoError(t, err)
+		require.Equal(t, offboarding.OutcomeRequested, outcome)
+	}
+}

@@ -51,6 +51,8 @@ type RequestFilter struct {
 	Reach          []string // IDs of the organizations that may be seen at all; none for all
 	Status         RequestStatus
 	AnyStatus      bool
+	Decided        bool // whatever is not pending any more, instead of a status
+	NewestFirst    bool
 	DocumentID     string
 	MemberID       string // who asks
 	CaseID         string
@@ -78,6 +80,22 @@ type RequestRow struct {
 	DecidedBy          string        `db:"decided_by" json:"decided_by,omitempty"`
 	DecisionNote       string        `db:"decision_note" json:"decision_note,omitempty"`
 	NewOwnerID         string        `db:"new_owner_id" json:"new_owner_id,omitempty"`
+
+	DocumentKind      string       `db:"document_kind" json:"document_kind"`
+	OwnerID           string       `db:"owner_id" json:"owner_id"` // of the document, now
+	OwnerName         string       `db:"owner_name" json:"owner_name"`
+	Held              bool         `db:"held" json:"held,omitempty"` // the document, as in DocumentRow
+	CasePhase         Phase        `db:"case_phase" json:"case_phase"`
+	GraceEndsAt       *time.Time   `db:"grace_ends_at" json:"grace_ends_at,omitempty"` // of the case
+	MemberStatus      MemberStatus `db:"member_status" json:"member_status"`           // of who asks
+	MemberAccountType AccountType  `db:"member_account_type" json:"member_account_type"`
+	DecidedByName     string       `db:"decided_by_name" json:"decided_by_name,omitempty"`
+	NewOwnerName      string       `db:"new_owner_name" json:"new_owner_name,omitempty"`
+}
+
+// MayGetIt reports whether who asks can be given the document (rule N1).
+func (r RequestRow) MayGetIt() bool {
+	return (&Member{Status: r.MemberStatus, AccountType: r.MemberAccountType}).MayOwn()
 }
 
 // DocumentRow is a document with who owns it, and what it waits for.

@@ -99,21 +99,36 @@ func (s *Store) FindCaseOfDocument(ctx context.Context, documentID string, now t
 	return row, err
 }
 
+// selectRequests looks up what belongs to each request, so that no estimate can make it
+// read all documents or members.
 const selectRequests = `SELECT r.id, r.organization_id, r.case_id, c.workflow_id, r.document_id, d.external_id AS document_external_id,
-	d.title AS document_title, r.member_id, m.display_name AS member_name, m.email AS member_email, r.note, r.status,
-	r.created_at, r.escalated_at, r.decided_at, coalesce(r.decided_by::text, '') AS decided_by, r.decision_note,
-	coalesce(r.new_owner_id::text, '') AS new_owner_id
-	FROM ownership_requests r JOIN cases c ON c.id = r.case_id JOIN documents d ON d.id = r.document_id
-	JOIN members m ON m.id = r.member_id`
+	d.title AS document_title, d.kind AS document_kind, d.owner_id, d.held OR ` + ownerHeld + ` AS held,
+	(SELECT display_name FROM members WHERE id = d.owner_id) AS owner_name, c.phase AS case_phase, c.grace_ends_at,
+	r.member_id, m.display_name AS member_name, m.email AS member_email, m.status AS member_status, m.account_type AS member_account_type,
+	r.note, r.status, r.created_at, r.escalated_at, r.decided_at, coalesce(r.decided_by::text, '') AS decided_by, r.decision_note,
+	coalesce((SELECT display_name FROM members WHERE id = r.decided_by), '') AS decided_by_name,
+	coalesce(r.new_owner_id::text, '') AS new_owner_id,
+	coalesce((SELECT display_name FROM members WHERE id = r.new_owner_id), '') AS new_owner_name
+	FROM ownership_requests r
+	CROSS JOIN LATERAL (SELECT * FROM cases c WHERE c.id = r.case_id LIMIT 1) c
+	CROSS JOIN LATERAL (SELECT * FROM documents d WHERE d.id = r.document_id LIMIT 1) d
+	CROSS JOIN LATERAL (SELECT * FROM members m WHERE m.id = r.member_id LIMIT 1) m`
 
 // Requests lists ownership requests, pending ones unless told otherwise, the
-// oldest first.
+// oldest first unless told otherwise.
 func (s *Store) Requests(ctx context.Context, f offboarding.RequestFilter) (offboarding.Page[offboarding.RequestRow], error) {
+	order, behind := "r.created_at, r.id", ">"
+	if f.NewestFirst {
+		order, behind = "r.created_at DESC, r.id DESC", "<"
+	}
 	c := &conditions{}
-	if !f.AnyStatus {
-		if f.Status == "" {
-			f.Status = offboarding.RequestPending
-		}
+	switch {
+	case f.Decided:
+		c.add("r.status <> 'pending'")
+	case f.AnyStatus:
+	case f.Status == "", f.Status == offboarding.RequestPending:
+		c.add("r.status = 'pending'") // not a value: the index of those that wait is chosen for any
+	default:
 		c.equal("r.status", string(f.Status))
 	}
 	c.id("r.organization_id", f.OrganizationID)
@@ -126,16 +141,16 @@ func (s *Store) Requests(ctx context.Context, f offboarding.RequestFilter) (offb
 		if err != nil {
 			return offboarding.Page[offboarding.RequestRow]{}, err
 		}
-		c.add("(r.created_at, r.id) > (?::timestamptz, ?::uuid)", at, id)
+		c.add("(r.created_at, r.id) "+behind+" (?::timestamptz, ?::uuid)", at, id)
 	}
 	limit := pageSize(f.Limit)
-	query := selectRequests + c.where("r.created_at, r.id", limit+1)
+	query := selectRequests + c.where(order, limit+1)
 	return page(ctx, s, "list ownership requests", query, c, limit, requestTimes,
 		func(row offboarding.RequestRow) string { return timeCursor(row.CreatedAt, row.ID) })
 }
 
 func requestTimes(row *offboarding.RequestRow) []*time.Time {
-	return []*time.Time{&row.CreatedAt, row.EscalatedAt, row.DecidedAt}
+	return []*time.Time{&row.CreatedAt, row.EscalatedAt, row.DecidedAt, row.GraceEndsAt}
 }
 
 // FindRequest finds one ownership request by ID, whatever its status.

@@ -77,6 +77,19 @@ func TestNoStepReadsWholeTables(t *testing.T) {
 		require.NoError(t, err)
 		check("a list of documents")
 	}
+	for range 8 {
+		for _, f := range []offboarding.RequestFilter{
+			{Reach: []string{l.ID}, Limit: 10},
+			{Reach: []string{l.ID}, Decided: true, NewestFirst: true, Limit: 10},
+			{MemberID: l.Manager, Reach: []string{l.ID}, AnyStatus: true, NewestFirst: true, Limit: 10},
+			{MemberID: maker, Reach: []string{l.ID}, AnyStatus: true, NewestFirst: true, Limit: 10},
+			{CaseID: l.id, Reach: []string{l.ID}, Limit: 10},
+		} {
+			_, err := l.store.Requests(t.Context(), f)
+			require.NoError(t, err)
+		}
+		check("a list of ownership requests")
+	}
 	l.claim(document, maker)
 	check("a claim")
 	_, err := l.store.Decide(t.Context(), l.decideInput(l.requested(wanted, l.Maker()), offboarding.DecisionApprove, ""))

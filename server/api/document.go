@@ -29,6 +29,8 @@ type Document struct {
 	offboarding.DocumentRow
 	GraceDaysLeft *int   `json:"grace_days_left,omitempty" doc:"Days of the grace that have begun or are to come; 0 when it is over"`
 	May           string `json:"may,omitempty" enum:"claim,request" doc:"What the caller may do about a document that waits for an owner: claim it at once (rule C1), or request it (rule C2)"`
+
+	ClaimObstacle offboarding.Obstacle `json:"claim_obstacle,omitempty" enum:"claim_policy,account_type,grant" doc:"Why the caller may request the document and not claim it: the organization lets nobody claim, the caller is not a maker, or may not edit the document"`
 }
 
 // DocumentOutput is a document.
@@ -141,16 +143,17 @@ func (a *API) seenBy(ctx context.Context, c *auth.Caller, row offboarding.Docume
 		}
 		policy, policies[row.OrganizationID] = o.ClaimPolicy, o.ClaimPolicy
 	}
-	outcome, _ := offboarding.JudgeClaim(offboarding.ClaimFacts{ // what is refused now is nothing that the caller may do
+	f := offboarding.ClaimFacts{
 		Claimant: &c.Member, SameOrganization: c.Member.OrganizationID == row.OrganizationID, DocumentFound: true, OwnedByLeaver: true,
 		Archived: row.Access == offboarding.AccessArchived, Held: row.Held, IsLeaver: row.OwnerID == c.Member.ID,
 		Grant: row.Grant, Pending: row.RequestID != "", Policy: policy,
-	})
+	}
+	outcome, _ := offboarding.JudgeClaim(f) // what is refused now is nothing that the caller may do
 	switch outcome {
 	case offboarding.OutcomeClaimed:
 		d.May = offboarding.AsClaim
 	case offboarding.OutcomeRequested:
-		d.May = offboarding.AsRequest
+		d.May, d.ClaimObstacle = offboarding.AsRequest, f.Obstacle()
 	}
 	return d, nil
 }

@@ -66,6 +66,7 @@ func TestDocuments(t *testing.T) {
 		s.as(member).get(t, "/v1/documents?claimable=true").into(t, 200, &page)
 		require.Equal(t, []string{document}, ids(page))
 		require.Equal(t, may, page.Items[0].May)
+		require.Equal(t, member == viewer, page.Items[0].ClaimObstacle == offboarding.ObstacleAccount, "and why not to claim")
 		require.Equal(t, 7, *page.Items[0].GraceDaysLeft)
 		s.as(member).get(t, "/v1/documents").into(t, 200, &page)
 		require.Equal(t, []string{document}, ids(page), "nothing but what they have a grant on")

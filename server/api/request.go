@@ -21,7 +21,8 @@ type RequestPath struct {
 type RequestsInput struct {
 	PageInput
 	OrganizationInput
-	Status   string `query:"status" enum:"pending,approved,rejected,superseded,withdrawn,all" default:"pending" doc:"Status of the requests"`
+	Status   string `query:"status" enum:"pending,approved,rejected,superseded,withdrawn,decided,all" default:"pending" doc:"Status of the requests; decided is every status but pending"`
+	Order    string `query:"order" enum:"asc,desc" default:"asc" doc:"The oldest first (asc), as they wait, or the newest (desc)"`
 	Document string `query:"document" maxLength:"400" doc:"Only requests for this document: ID or external:<external id>" example:"external:d01914"`
 	Member   string `query:"member" maxLength:"400" doc:"Only requests of this member: ID, email:<address>, external:<external id>, or me" example:"me"`
 	Case     string `query:"case" maxLength:"100" doc:"Only requests in this case" example:"b3c04a61-c585-5040-b763-01d6fae1a107"`
@@ -64,7 +65,7 @@ func (a *API) requests() {
 	register(a, AccessMember, huma.Operation{
 		Method: http.MethodGet, Path: "/v1/ownership-requests", OperationID: "list-ownership-requests", Summary: "List ownership requests",
 		Tags: []string{"Ownership requests"}, Errors: []int{http.StatusNotFound},
-		Description: "Ownership requests, the oldest first, as they wait. Owners and admins see all within reach, others their own.",
+		Description: "Ownership requests, the oldest first unless asked otherwise. Owners and admins see all within reach, others their own.",
 	}, a.listRequests)
 	register(a, AccessMember, huma.Operation{
 		Method: http.MethodGet, Path: "/v1/ownership-requests/{id}", OperationID: "get-ownership-request", Summary: "Read an ownership request",
@@ -101,8 +102,8 @@ func (a *API) requests() {
 func (a *API) listRequests(ctx context.Context, c *auth.Caller, in *RequestsInput) (*RequestsOutput, error) {
 	n := a.naming(ctx, c)
 	f := offboarding.RequestFilter{
-		Reach: n.organizations(in.Organization), Status: offboarding.RequestStatus(in.Status), AnyStatus: in.Status == "all",
-		CaseID: in.Case, Cursor: in.Cursor, Limit: in.Limit,
+		Reach: n.organizations(in.Organization), Status: offboarding.RequestStatus(in.Status), AnyStatus: in.Status == "all", Decided: in.Status == "decided",
+		NewestFirst: in.Order == "desc", CaseID: in.Case, Cursor: in.Cursor, Limit: in.Limit,
 	}
 	if in.Member != "" {
 		f.MemberID = n.visible(in.Member, "member").ID

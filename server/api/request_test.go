@@ -44,6 +44,9 @@ func TestOwnershipRequests(t *testing.T) {
 	require.Equal(t, []string{second}, list(maker, "?member=me"))
 	require.Empty(t, list(s.Admin, "?case="+uuid.NewString()))
 	require.Empty(t, list(s.Admin, "?status=approved"))
+	require.Empty(t, list(s.Admin, "?status=decided"))
+	require.Equal(t, []string{second, first}, list(s.Admin, "?order=desc"))
+	require.Equal(t, []string{second}, list(s.Admin, "?order=desc&limit=1"))
 	require.Empty(t, list(foreign.Owner, "?status=all"))
 	s.as(maker).get(t, "/v1/ownership-requests?member="+viewer).want(t, 403, offboarding.CodeNotAuthorized)
 	s.as(s.Admin).get(t, "/v1/ownership-requests?status=open").want(t, 400, offboarding.CodeInvalidArgument)
@@ -61,6 +64,15 @@ func TestOwnershipRequests(t *testing.T) {
 	s.as(s.Admin).post(t, "/v1/ownership-requests/"+first+"/approve", body{"new_owner_id": "external:m3", "note": "as agreed"}).into(t, 200, &out)
 	require.Equal(t, []any{offboarding.OutcomeApproved, s.Manager, []string{second}}, []any{out.Outcome, out.OwnerID, out.Superseded})
 	s.as(s.Admin).post(t, "/v1/ownership-requests/"+second+"/reject", nil).want(t, 409, offboarding.CodeRequestNotPending)
+	require.Equal(t, []string{second, first}, list(s.Admin, "?status=decided&order=desc"))
+	require.Equal(t, []string{second}, list(maker, "?status=decided"))
+	require.Empty(t, list(foreign.Owner, "?status=decided"))
+	var page offboarding.Page[offboarding.RequestRow]
+	s.as(s.Admin).get(t, "/v1/ownership-requests?status=decided&order=desc&limit=1").into(t, 200, &page)
+	s.as(s.Admin).get(t, "/v1/ownership-requests?status=decided&order=desc&limit=1&cursor="+page.Next).into(t, 200, &page)
+	row := page.Items[0]
+	require.Equal(t, []any{first, "Member 2", "Member 3", "Member 3", s.Manager, false, true},
+		[]any{row.ID, row.DecidedByName, row.NewOwnerName, row.OwnerName, row.OwnerID, row.MayGetIt(), row.GraceEndsAt != nil})
 }
 
 func TestRejectOwnershipRequest(t *testing.T) {
