@@ -169,6 +169,15 @@ type MemberRow struct {
 	CasePhase  Phase  `db:"case_phase" json:"case_phase,omitempty"`     // of the open case
 }
 
+// MemberDetail is one member as a page shows them.
+type MemberDetail struct {
+	MemberRow
+	OrganizationSlug string     `db:"organization_slug" json:"organization"`
+	ManagerName      string     `db:"manager_name" json:"manager_name,omitempty"`
+	CreatedAt        time.Time  `db:"created_at" json:"created_at"`
+	DeactivatedAt    *time.Time `db:"deactivated_at" json:"deactivated_at,omitempty"` // nil of active members, and of some who were imported inactive
+}
+
 // DocumentFilter selects documents; what is empty does not narrow. They come in the
 // order in which they arrived.
 type DocumentFilter struct {

@@ -171,12 +171,34 @@ func (s *Store) FindRequest(ctx context.Context, id string, organizations ...str
 	return row, err
 }
 
-const listMembers = `SELECT ` + memberColumns + `,
+const (
+	memberRowColumns = memberColumns + `,
 	(SELECT count(*) FROM documents d WHERE d.owner_id = m.id) AS documents,
 	CASE WHEN m.status = 'active' THEN 0 ELSE
 		(SELECT count(*) FROM documents d WHERE d.owner_id = m.id AND d.access <> 'archived') END AS unowned,
-	coalesce(c.id::text, '') AS open_case_id, coalesce(c.phase, '') AS case_phase
-	FROM members m LEFT JOIN cases c ON c.member_id = m.id AND c.closed_at IS NULL AND c.workspace_id IS NULL`
+	coalesce(c.id::text, '') AS open_case_id, coalesce(c.phase, '') AS case_phase`
+
+	fromMembers = ` FROM members m LEFT JOIN cases c ON c.member_id = m.id AND c.closed_at IS NULL AND c.workspace_id IS NULL`
+
+	listMembers = `SELECT ` + memberRowColumns + fromMembers
+
+	selectMemberDetail = `SELECT ` + memberRowColumns + `, o.slug AS organization_slug, coalesce(b.display_name, '') AS manager_name, m.created_at, m.deactivated_at` +
+		fromMembers + ` JOIN organizations o ON o.id = m.organization_id LEFT JOIN members b ON b.id = m.manager_id WHERE m.id = $1`
+)
+
+// MemberDetail is a member whose ID is known, as a page shows them.
+func (s *Store) MemberDetail(ctx context.Context, memberID string) (offboarding.MemberDetail, error) {
+	var out offboarding.MemberDetail
+	err := s.inTx(ctx, "read a member", func(t *tx) error {
+		found, err := t.find(&out, selectMemberDetail, memberID)
+		if !found && err == nil {
+			err = offboarding.Refuse("E1", offboarding.CodeMemberNotFound, "member_id", "there is no such member")
+		}
+		return err
+	})
+	utc([]*time.Time{&out.CreatedAt, out.DeactivatedAt})
+	return out, err
+}
 
 // Members lists members, active ones unless told otherwise, and counts them all.
 func (s *Store) Members(ctx context.Context, f offboarding.MemberFilter) (offboarding.Page[offboarding.MemberRow], error) {

@@ -16,7 +16,7 @@ type MemberPath struct {
 }
 
 // MemberOutput is a member.
-type MemberOutput struct{ Body offboarding.Member }
+type MemberOutput struct{ Body offboarding.MemberDetail }
 
 // MemberListInput selects members.
 type MemberListInput struct {
@@ -48,11 +48,15 @@ func (a *API) members() {
 	}, a.listMembers)
 	register(a, AccessMember, huma.Operation{
 		Method: http.MethodGet, Path: "/v1/members/{id}", OperationID: "get-member", Summary: "Read a member", Tags: []string{"Members"},
-		Description: "A member within reach. Owners and admins read every member, others themselves.",
+		Description: "A member within reach, with how many documents they own and the case that is open. Owners and admins read every member, others themselves.",
 		Errors:      []int{http.StatusNotFound},
 	}, func(ctx context.Context, c *auth.Caller, in *MemberPath) (*MemberOutput, error) {
 		m, err := a.member(ctx, c, in.ID, "id")
-		return &MemberOutput{m}, err
+		if err != nil {
+			return nil, err
+		}
+		detail, err := a.store.MemberDetail(ctx, m.ID)
+		return &MemberOutput{detail}, err
 	})
 	register(a, AccessMember, huma.Operation{
 		Method: http.MethodGet, Path: "/v1/members/{id}/documents", OperationID: "list-documents-of-member", Summary: "List what a member owns", Tags: []string{"Members"},

@@ -14,10 +14,14 @@ func TestReadAMember(t *testing.T) {
 	t.Parallel()
 	s := newStandWithoutWorker(t)
 	other := fixture.New(t, s.DB)
+	s.Document(s.Leaver, "")
 	for _, ref := range []string{s.Leaver, "external:m4", "email:m4@acme.example"} {
-		var m offboarding.Member
+		var m offboarding.MemberDetail
 		s.as(s.Admin).get(t, "/v1/members/"+ref).into(t, 200, &m)
 		require.Equal(t, s.Leaver, m.ID)
+		require.Equal(t, "Member 3", m.ManagerName)
+		require.Equal(t, 1, m.Documents)
+		require.Equal(t, fixture.Start, m.CreatedAt)
 	}
 	s.as("").get(t, "/v1/members/"+s.Leaver).want(t, 401, "unauthenticated")
 	foreign := s.as(s.Admin).get(t, "/v1/members/"+other.Leaver).want(t, 404, offboarding.CodeMemberNotFound)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -27,6 +28,12 @@ func (v *visit) post(path string, body, out any) error {
 // call is a request of the API by the person who looks. It returns a *problem.Problem
 // where the API refuses.
 func (v *visit) call(method, path string, query url.Values, body, out any) error {
+	_, err := v.callWith(nil, method, path, query, body, out)
+	return err
+}
+
+// callWith is call with further headers. It returns those of the answer.
+func (v *visit) callWith(header http.Header, method, path string, query url.Values, body, out any) (http.Header, error) {
 	target := path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
@@ -34,13 +41,14 @@ func (v *visit) call(method, path string, query url.Values, body, out any) error
 	var sent bytes.Buffer
 	if body != nil {
 		if err := json.NewEncoder(&sent).Encode(body); err != nil {
-			return fmt.Errorf("what the API is asked: %w", err)
+			return nil, fmt.Errorf("what the API is asked: %w", err)
 		}
 	}
 	r, err := http.NewRequestWithContext(v.r.Context(), method, target, &sent)
 	if err != nil {
-		return fmt.Errorf("a request of the API: %w", err)
+		return nil, fmt.Errorf("a request of the API: %w", err)
 	}
+	maps.Copy(r.Header, header)
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	} else {
@@ -53,7 +61,7 @@ func (v *visit) call(method, path string, query url.Values, body, out any) error
 	r.RemoteAddr = v.r.RemoteAddr
 	a := &answer{header: http.Header{}}
 	v.api.ServeHTTP(a, r)
-	return a.read(method+" "+path, out)
+	return a.header, a.read(method+" "+path, out)
 }
 
 // at is a path of the API with IDs in it, in the places of %s.
