@@ -76,6 +76,7 @@ func New(mux *http.ServeMux, o Options) *API {
 	a.huma.UseMiddleware(a.trace)
 	a.members()
 	a.offboardings()
+	a.overview()
 	a.bulk()
 	a.credentials()
 	a.oauth()

@@ -251,6 +251,7 @@ var table = map[string]routeRow{
 
 	"GET /v1/audit-events":            {who: ofAdmins},
 	"GET /v1/audit-events/export":     {who: ofAdmins},
+	"GET /v1/overview":                {who: ofAdmins},
 	"GET /v1/settings":                {who: ofAdmins},
 	"PATCH /v1/settings":              {body: body{"grace_period": "7d"}, who: ofAdmins},
 	"GET /v1/legal-holds":             {who: ofAdmins},
