@@ -21,7 +21,7 @@ RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: postgres ## offboard an organization's leavers through a week, in a minute
@@ -33,7 +33,7 @@ up: postgres ## run everything on this machine: Temporal and its UI, PostgreSQL,
 	go run ./devstack up
 
 .PHONY: test
-test: lint postgres ## lint, then every test, with the race detector; those that docs/rules.md names must all have run
+test: lint postgres chromium ## lint, then every test, with the race detector; those that docs/rules.md names must all have run
 	go test -json $(RACE) ./... | go run ./internal/testrun
 
 .PHONY: lint
@@ -63,6 +63,24 @@ postgres: ## install PostgreSQL, if there is none and Debian's package manager i
 	$$sudo apt-get update -qq; \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
 		-o Dpkg::Options::=--force-confold postgresql >/dev/null
+
+# The tests of the console drive a real browser; HANDOVER_CHROMIUM names one that is
+# found nowhere else.
+.PHONY: chromium
+chromium: ## install Chromium, if there is no such browser and Debian's package manager is there
+	@if [[ -n "$${HANDOVER_CHROMIUM:-}" ]] || command -v chromium chromium-browser google-chrome google-chrome-stable chrome headless-shell >/dev/null \
+		|| ! command -v apt-get >/dev/null; then exit 0; fi; \
+	sudo=; if [[ $$EUID -ne 0 ]]; then sudo=$$(command -v sudo || true); [[ -n "$$sudo" ]] || exit 0; fi; \
+	echo 'installing Chromium'; \
+	$$sudo apt-get update -qq; \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-liberation >/dev/null
+
+.PHONY: screenshots
+screenshots: postgres chromium ## make the pictures of the console that the documents show, in docs/screenshots
+	@rm -rf .handover/screenshots
+	HANDOVER_SCREENSHOTS=$(CURDIR)/.handover/screenshots go test ./e2e -count=1 -run '^TestEveryPage'
+	@mkdir -p docs/screenshots
+	@for name in $$(grep -ho 'screenshots/[a-z-]*\.png' README.md docs/*.md | sort -u); do cp ".handover/$$name" docs/screenshots/; done
 
 # The linters are built once per version; they are no part of go.mod.
 $(GOLANGCI_LINT):

@@ -39,8 +39,11 @@ func run(m *testing.M) (code int) {
 		return complain(err)
 	}
 	code = m.Run()
-	if err := sharedStack.end(); err != nil {
-		return max(code, complain(err))
+	sharedChromium.end()
+	for _, end := range []func() error{sharedStack.end, sharedConsole.end} {
+		if err := end(); err != nil {
+			code = max(code, complain(err))
+		}
 	}
 	return code
 }

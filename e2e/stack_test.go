@@ -32,7 +32,7 @@ type stack struct {
 	proc             *process
 	dir              string // has .handover in it
 	temporal, health string // addresses, the same for each start
-	server           string // address of the HTTP API, "" for none
+	server, people   string // addresses of the HTTP API, "" for none, and of who signs people in
 	DatabaseURL      string `json:"database_url"`
 	TemporalAddress  string `json:"temporal_address"`
 	db               *sqlx.DB
@@ -43,11 +43,11 @@ type stack struct {
 // crash, starts it again in the same folder.
 func (s *stack) up() (err error) {
 	if s.temporal == "" {
-		s.temporal, s.health = freeAddress(), freeAddress()
+		s.temporal, s.health, s.people = freeAddress(), freeAddress(), freeAddress()
 	}
 	state := filepath.Join(s.dir, ".handover")
 	s.proc, err = launch(s.dir, nil, "devstack", "up", "--temporal-listen", s.temporal, "--ui-listen", "", "--health-address", s.health,
-		"--listen-address", s.server)
+		"--listen-address", s.server, "--sign-in-listen", s.people)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,217 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// sharedChromium is one Chromium for all tests; everybody in them has cookies of
+// their own in it, as on a computer of their own.
+var sharedChromium chromium
+
+type chromium struct {
+	once sync.Once
+	ctx  context.Context
+	stop func()
+	err  error
+}
+
+func (c *chromium) get(t testing.TB) context.Context {
+	t.Helper()
+	c.once.Do(func() {
+		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.UserDataDir(path.Join(work, "chromium")),
+			chromedp.NoSandbox, // there is none for root, nor in most containers; the pages are ours
+			chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en"))
+		if name := os.Getenv("HANDOVER_CHROMIUM"); name != "" {
+			options = append(options, chromedp.ExecPath(name))
+		}
+		allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+		ctx, leave := chromedp.NewContext(allocator)
+		c.ctx, c.stop = ctx, func() { leave(); stop() }
+		if c.err = chromedp.Do(ctx); c.err != nil {
+			c.err = fmt.Errorf("no browser starts (`make chromium` installs Debian's, HANDOVER_CHROMIUM names another): %w", c.err)
+		}
+	})
+	require.NoError(t, c.err)
+	return c.ctx
+}
+
+func (c *chromium) end() {
+	if c.stop != nil {
+		c.stop()
+	}
+}
+
+// browser is somebody's own browser.
+type browser struct {
+	t    testing.TB
+	ctx  context.Context
+	site string
+
+	mu        sync.Mutex
+	complains []string
+}
+
+// newBrowser opens a browser; scripts says whether pages may run theirs. What a page
+// says is wrong on its console fails the test.
+func newBrowser(t testing.TB, site string, scripts bool) *browser {
+	t.Helper()
+	ctx, leave := chromedp.NewContext(sharedChromium.get(t), chromedp.WithNewBrowserContext())
+	b := &browser{t: t, ctx: ctx, site: site}
+	messages, done := chromedp.Console(ctx), make(chan struct{})
+	go func() {
+		defer close(done)
+		for m, err := range messages {
+			if err != nil {
+				return
+			}
+			b.heard(m)
+		}
+	}()
+	t.Cleanup(func() {
+		if t.Failed() {
+			b.show("failed-" + strings.ReplaceAll(t.Name(), "/", "-"))
+		}
+		leave()
+		<-done
+		require.Empty(t, b.complains, "the browser's console")
+	})
+	b.resize(1280, 900)
+	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !scripts})
+	require.NoError(t, err)
+	return b
+}
+
+// heard keeps what is wrong. That a form was refused is an answer, not a mistake.
+func (b *browser) heard(m chromedp.ConsoleMessage) {
+	refused := m.Source == "network" && strings.Contains(m.URL, "/console/") && !strings.Contains(m.URL, "/static/") &&
+		slices.ContainsFunc([]int{400, 401, 403, 404, 409, 422}, func(status int) bool {
+			return strings.Contains(m.Text, fmt.Sprintf("status of %d (%s)", status, http.StatusText(status)))
+		})
+	if m.Type == chromedp.ConsoleError && !refused || m.Type == chromedp.ConsoleWarning || m.IsException() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.complains = append(b.complains, fmt.Sprintf("%s %s", m, m.URL))
+	}
+}
+
+// do does something, which must work.
+func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		require.NoError(b.t, err, "at %s", b.page())
+	}
+}
+
+// value is what an expression of JavaScript is worth on the page.
+func value[T any](b *browser, expression string) T {
+	b.t.Helper()
+	got, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	require.NoError(b.t, err, expression)
+	return got
+}
+
+func (b *browser) resize(width, height int64) {
+	b.t.Helper()
+	b.do(chromedp.EmulateViewport(width, height))
+}
+
+// colours is the reader's choice of light or dark.
+func (b *browser) colours(scheme string) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
+	})
+	require.NoError(b.t, err)
+}
+
+// open goes to a page of the site.
+func (b *browser) open(path string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(b.site + path))
+}
+
+// signIn goes to a page of the site as somebody, through the local identity provider.
+func (b *browser) signIn(address, path string) {
+	b.t.Helper()
+	b.open(path)
+	b.fill("input[name=email]", address)
+	b.click("form button")
+	b.until("a page of ours", `!!document.querySelector("#main")`)
+}
+
+// click clicks what a CSS selector finds first.
+func (b *browser) click(selector string) {
+	b.t.Helper()
+	b.do(chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+}
+
+// fill writes a text into a field, instead of what is in it.
+func (b *browser) fill(selector, text string) {
+	b.t.Helper()
+	b.do(chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// press presses keys, wherever the focus is.
+func (b *browser) press(keys string) {
+	b.t.Helper()
+	b.do(chromedp.KeyEvent(keys))
+}
+
+// page is the text that the page shows, in one line.
+func (b *browser) page() string {
+	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location.pathname + ": " + (document.body ? document.body.innerText : "")`))
+	if err != nil {
+		return err.Error()
+	}
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// until waits until an expression of JavaScript holds on the page.
+func (b *browser) until(what, expression string) {
+	b.t.Helper()
+	waitFor(b.t, what, func() error {
+		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression))
+		if err != nil || !ok {
+			return fmt.Errorf("the page is at %s (%w)", b.page(), err)
+		}
+		return nil
+	})
+}
+
+// see waits until the main part of the page shows a text.
+func (b *browser) see(text string) {
+	b.t.Helper()
+	b.until(fmt.Sprintf("the page shows %q", text), fmt.Sprintf(`(document.querySelector("#main")?.innerText ?? "").replace(/\s+/g, " ").includes(%q)`, text))
+}
+
+// show keeps a picture of the page, where somebody wants to see it.
+func (b *browser) show(name string) {
+	dir := os.Getenv("HANDOVER_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.MkdirAll(dir, 0o755) //nolint:gosec // pictures, for everybody
+	}
+	if err == nil {
+		err = os.WriteFile(path.Join(dir, name+".png"), picture, 0o644) //nolint:gosec // likewise
+	}
+	if err != nil {
+		b.t.Errorf("the picture %s: %v", name, err)
+	}
+}

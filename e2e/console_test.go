@@ -1,0 +1,122 @@
+package e2e_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/lib/pq"
+	"github.com/stretchr/testify/require"
+
+	"handover/offboarding"
+)
+
+// sharedConsole is a devstack with the members and documents of devdocs, for all who
+// look at the console; each test has leavers of its own.
+var sharedConsole consoles
+
+type consoles struct {
+	once  sync.Once
+	stack *stack
+	err   error
+}
+
+// get returns the stack and the address of its console.
+func (c *consoles) get(t testing.TB) (s *stack, site string) {
+	t.Helper()
+	sharedChromium.get(t) // before anything is started for nothing
+	c.once.Do(func() {
+		c.stack = &stack{dir: tempDir(t), server: freeAddress()}
+		if c.err = c.stack.up(); c.err == nil {
+			data, err := filepath.Abs("../data/devdocs")
+			c.err = errors.Join(err, os.Symlink(data, filepath.Join(c.stack.dir, "devdocs")))
+		}
+		if c.err == nil {
+			succeed(t, c.stack.dir, nil, "starter", "import", "devdocs")
+		}
+	})
+	require.NoError(t, c.err)
+	return c.stack, "http://" + c.stack.server
+}
+
+func (c *consoles) end() error {
+	if c.stack == nil || c.stack.proc == nil {
+		return nil
+	}
+	return c.stack.down()
+}
+
+// The owner of devdocs.
+const theOwner = "m0010"
+
+func address(member string) string { return member + "@devdocs.example" }
+
+// id is the ID of a member.
+func (s *stack) id(t testing.TB, member string) string {
+	t.Helper()
+	var id string
+	require.NoError(t, s.db.Get(&id, `SELECT id FROM members WHERE external_id = $1`, member))
+	return id
+}
+
+// offboard offboards a member, and waits until their documents wait for owners. It
+// returns the case's ID.
+func (s *stack) offboard(t testing.TB, member string) (id string) {
+	t.Helper()
+	succeed(t, s.dir, nil, "starter", "start", member, "--as", theOwner, "--disposition", string(offboarding.DispositionRetain))
+	waitFor(t, member+" is in the grace period", func() error {
+		var phase string
+		if err := s.db.QueryRow(`SELECT c.id, c.phase FROM cases c JOIN members m ON m.id = c.member_id WHERE m.external_id = $1`, member).Scan(&id, &phase); err != nil {
+			return err
+		}
+		if phase != string(offboarding.PhaseGrace) {
+			return errors.New(phase)
+		}
+		return nil
+	})
+	return id
+}
+
+// owner is who owns a document.
+func (s *stack) owner(t testing.TB, document string) (member string) {
+	t.Helper()
+	require.NoError(t, s.db.Get(&member, `SELECT owner_id FROM documents WHERE id = $1`, document))
+	return member
+}
+
+// document is a document of a member that others have a grant on.
+func (s *stack) document(t testing.TB, owner string, others ...string) (id, title string) {
+	t.Helper()
+	err := s.db.QueryRow(`SELECT d.id, d.title FROM documents d JOIN members o ON o.id = d.owner_id WHERE o.external_id = $1 AND $2 = (
+		SELECT count(*) FROM grants g JOIN members m ON m.id = g.member_id WHERE g.document_id = d.id AND m.external_id = ANY ($3))
+		ORDER BY d.id LIMIT 1`, owner, len(others), pq.Array(others)).Scan(&id, &title)
+	require.NoError(t, err, "a document of %s with grants of %v", owner, others)
+	return id, title
+}
+
+// Somebody is asked who they are, and gets where they wanted to go; one click gives
+// them a document, with scripts and without.
+func TestAMakerClaims(t *testing.T) {
+	t.Parallel()
+	for name, scripts := range map[string]bool{"with scripts": true, "without scripts": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, site := sharedConsole.get(t)
+			leaver, maker := "m0007", "m0236"
+			if scripts {
+				leaver = "m0045"
+			}
+			document, title := s.document(t, leaver, maker)
+			s.offboard(t, leaver)
+			b := newBrowser(t, site, scripts)
+			b.signIn(address(maker), "/console/documents")
+			b.see("Documents without an owner")
+			b.see(title)
+			b.click("#document-" + document + " button.primary")
+			b.see("The document is yours now.")
+			require.Equal(t, s.id(t, maker), s.owner(t, document))
+		})
+	}
+}
