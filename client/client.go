@@ -89,6 +89,19 @@ func (c *Client) Status(ctx context.Context, workflowID string) (offboarding.Sta
 	return status, clean("ask the case for its status", err)
 }
 
+// Now is the case's own time where some of it was skipped, else the zero time: then it
+// goes by the machine's.
+func (c *Client) Now(ctx context.Context, workflowID string) (time.Time, error) {
+	d, err := c.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
+	if err != nil {
+		return time.Time{}, clean("ask for the time of the case", err)
+	}
+	if now := d.GetWorkflowExtendedInfo().GetTimeSkippingInfo().GetCurrentTime(); now != nil {
+		return now.AsTime(), nil
+	}
+	return time.Time{}, nil
+}
+
 // Result waits until the case has closed and answers with what became of it.
 func (c *Client) Result(ctx context.Context, workflowID string) (offboarding.Result, error) {
 	var result offboarding.Result

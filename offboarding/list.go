@@ -42,6 +42,10 @@ type CaseRow struct {
 	Overdue          bool       `db:"overdue" json:"overdue"` // the next step was due and has not been done
 	TroubleSince     *time.Time `db:"trouble_since" json:"trouble_since,omitempty"`
 	Failure          string     `db:"failure" json:"failure,omitempty"` // codes of a failed case
+	RequestedByName  string     `db:"requested_by_name" json:"requested_by_name"`
+	NewOwnerName     string     `db:"new_owner_name" json:"new_owner_name,omitempty"`
+	WorkspaceName    string     `db:"workspace_name" json:"workspace_name,omitempty"`
+	LastEventAt      *time.Time `db:"last_event_at" json:"last_event_at,omitempty"` // when something happened in it, by its own clock
 }
 
 // RequestFilter selects ownership requests; what is empty does not narrow, but
@@ -178,6 +182,26 @@ type MemberDetail struct {
 	DeactivatedAt    *time.Time `db:"deactivated_at" json:"deactivated_at,omitempty"` // nil of active members, and of some who were imported inactive
 }
 
+// Clock is the case's time as far as its events tell: that of the latest one where it
+// is later than now, because time was skipped.
+func (c CaseRow) Clock(now time.Time) time.Time {
+	if c.LastEventAt != nil && c.LastEventAt.After(now) {
+		return *c.LastEventAt
+	}
+	return now
+}
+
+// DocumentState is what became of a leaver's document in a case.
+type DocumentState string
+
+// The states of a case's documents.
+const (
+	DocumentWaiting  DocumentState = "waiting"   // still the leaver's, and not archived
+	DocumentReadOnly DocumentState = "read_only" // of those, what nobody can edit any more
+	DocumentMoved    DocumentState = "moved"     // given to somebody by the case, and moved by no other case since
+	DocumentArchived DocumentState = "archived"  // still the leaver's, archived by the case
+)
+
 // DocumentFilter selects documents; what is empty does not narrow. They come in the
 // order in which they arrived.
 type DocumentFilter struct {
@@ -188,6 +212,8 @@ type DocumentFilter struct {
 	ViewerID       string // whose grants are shown
 	ViewerOnly     bool   // only what the viewer owns or has a grant on
 	Claimable      bool   // only what waits for an owner in an open case, and the viewer has a grant on (rules C1, C2)
+	Case           *Case  // only documents of this case that are in State
+	State          DocumentState
 	Cursor         string
 	Limit          int
 }

@@ -45,6 +45,9 @@ func (s *Store) Documents(ctx context.Context, f offboarding.DocumentFilter) (of
 	if f.Claimable {
 		c.add("c.id IS NOT NULL")
 	}
+	if f.Case != nil {
+		c.ofCase(*f.Case, f.State)
+	}
 	if err := c.after("d.id", f.Cursor); err != nil {
 		return offboarding.Page[offboarding.DocumentRow]{}, err
 	}
@@ -63,6 +66,24 @@ func (s *Store) Documents(ctx context.Context, f offboarding.DocumentFilter) (of
 	return page(ctx, s, "list documents", query, c, limit,
 		func(row *offboarding.DocumentRow) []*time.Time { return []*time.Time{row.GraceEndsAt} },
 		func(row offboarding.DocumentRow) string { return row.ID })
+}
+
+// ofCase narrows documents d to those of a case that are in a state.
+func (c *conditions) ofCase(of offboarding.Case, state offboarding.DocumentState) {
+	if state == offboarding.DocumentMoved {
+		c.id("d.moved_by_case_id", of.ID)
+		return
+	}
+	c.id("d.owner_id", of.MemberID)
+	c.id("d.workspace_id", of.WorkspaceID) // rule W1
+	switch state {
+	case offboarding.DocumentReadOnly:
+		c.add("d.access = 'read_only'")
+	case offboarding.DocumentArchived:
+		c.add("d.access = 'archived' AND d.access_case_id = ?::uuid", of.ID)
+	default:
+		c.add("d.access <> 'archived'")
+	}
 }
 
 // ReadDocument finds a document as a member sees it: only where they own it or

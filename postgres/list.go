@@ -19,6 +19,10 @@ const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, coalesce(c.w
 	c.sessions_end_at, c.deactivated_at, c.grace_ends_at,
 	c.closed_at, c.created_at, c.failure, c.trouble_step, c.trouble_attempt, c.trouble_error, c.trouble_since,
 	o.slug AS organization_slug, m.display_name AS member_name, m.email AS member_email,
+	(SELECT b.display_name FROM members b WHERE b.id = c.requested_by) AS requested_by_name,
+	coalesce((SELECT n.display_name FROM members n WHERE n.id = c.new_owner_id), '') AS new_owner_name,
+	coalesce((SELECT w.name FROM workspaces w WHERE w.id = c.workspace_id), '') AS workspace_name,
+	(SELECT a.at FROM audit_events a WHERE a.case_id = c.id ORDER BY a.id DESC LIMIT 1) AS last_event_at,
 	CASE WHEN c.closed_at IS NOT NULL THEN 0
 		WHEN c.workspace_id IS NOT NULL AND c.deactivated_at IS NOT NULL THEN
 		(SELECT count(*) FROM documents d WHERE d.workspace_id = c.workspace_id AND d.owner_id = c.member_id AND d.access <> 'archived')
@@ -58,7 +62,7 @@ func (s *Store) Cases(ctx context.Context, f offboarding.CaseFilter) (offboardin
 }
 
 func caseTimes(row *offboarding.CaseRow) []*time.Time {
-	return []*time.Time{&row.CreatedAt, &row.EffectiveAt, row.SessionsEndAt, row.DeactivatedAt, row.GraceEndsAt, row.ClosedAt, row.TroubleSince}
+	return []*time.Time{&row.CreatedAt, &row.EffectiveAt, row.SessionsEndAt, row.DeactivatedAt, row.GraceEndsAt, row.ClosedAt, row.TroubleSince, row.LastEventAt}
 }
 
 const selectCaseOf = selectCases + ` WHERE c.id = $2::uuid OR c.member_id = $2::uuid

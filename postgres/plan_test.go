@@ -58,6 +58,7 @@ func TestNoStepReadsWholeTables(t *testing.T) {
 		l.Exec(`ANALYZE`) // as the database does by itself at any time: the next step is planned anew
 	}
 
+	of := offboarding.Case{ID: l.id, MemberID: l.member}
 	for range 8 { // the later ones with a plan made for any member
 		for _, f := range []offboarding.DocumentFilter{
 			{ViewerID: l.Manager, ViewerOnly: true, Limit: 10},
@@ -69,6 +70,11 @@ func TestNoStepReadsWholeTables(t *testing.T) {
 			{ViewerID: l.Admin, Reach: []string{l.ID}, Limit: 10},
 			{ViewerID: l.Admin, Unowned: true, Reach: []string{l.ID}, Limit: 10},
 			{ViewerID: l.Admin, OwnerID: l.member, Reach: []string{l.ID}, Limit: 10},
+			{ViewerID: l.Admin, Reach: []string{l.ID}, Case: &of, State: offboarding.DocumentWaiting, Limit: 10},
+			{ViewerID: l.Admin, Reach: []string{l.ID}, Case: &of, State: offboarding.DocumentReadOnly, Limit: 10},
+			{ViewerID: l.Admin, Reach: []string{l.ID}, Case: &of, State: offboarding.DocumentMoved, Limit: 10},
+			{ViewerID: l.Admin, Reach: []string{l.ID}, Case: &of, State: offboarding.DocumentArchived, Limit: 10},
+			{ViewerID: l.Manager, ViewerOnly: true, Case: &of, State: offboarding.DocumentMoved, Limit: 10},
 		} {
 			_, err := l.store.Documents(t.Context(), f)
 			require.NoError(t, err)

@@ -73,7 +73,20 @@ func New(t *testing.T) client.Client {
 	c, err := shared.server.Client(t.Context(), client.Options{Namespace: namespace, Logger: quiet})
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
+	namespaces.Store(c, namespace)
 	return c
+}
+
+// namespaces are those of the connections that New has returned.
+var namespaces sync.Map
+
+// FastForward moves the clock of one workflow on a connection of New, and returns when
+// it is there.
+func FastForward(t *testing.T, c client.Client, workflowID string, by time.Duration) {
+	t.Helper()
+	namespace, ok := namespaces.Load(c)
+	require.True(t, ok, "New has made the connection")
+	require.NoError(t, temporalserver.FastForward(t.Context(), c, namespace.(string), workflowID, by))
 }
 
 // Work runs a worker on a namespace and a database until the test's end.

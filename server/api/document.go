@@ -21,6 +21,8 @@ type DocumentsInput struct {
 	OrganizationInput
 	Owner     string `query:"owner" maxLength:"400" doc:"Only documents of this member: ID, email:<address>, external:<external id>, or me" example:"external:emp-1041"`
 	Unowned   bool   `query:"unowned" doc:"Only documents whose owner is not active; archived ones wait for nobody"`
+	Case      string `query:"case" maxLength:"100" doc:"Only documents of the leaver of this case, those in state" example:"b3c04a61-c585-5040-b763-01d6fae1a107"`
+	State     string `query:"state" enum:"waiting,read_only,moved,archived" doc:"With case, what became of them in it. waiting (unless given): still the leaver's and not archived; read_only: of those, what is locked; moved: given to somebody by the case, and moved by no other case since; archived: still the leaver's, archived by the case" example:"moved"`
 	Claimable bool   `query:"claimable" doc:"Only documents that wait for an owner and that the caller has a grant on: what may I claim or ask for?"`
 }
 
@@ -65,6 +67,7 @@ func (a *API) listDocuments(ctx context.Context, c *auth.Caller, in *DocumentsIn
 		Reach: n.organizations(in.Organization), ViewerID: c.Member.ID, ViewerOnly: !c.Admin(), Unowned: in.Unowned, Claimable: in.Claimable,
 		Cursor: in.Cursor, Limit: in.Limit,
 	}
+	n.caseOf(in, &f)
 	if err := n.err(); err != nil {
 		return nil, err
 	}
@@ -94,6 +97,20 @@ func (a *API) listDocuments(ctx context.Context, c *auth.Caller, in *DocumentsIn
 		out.Body.Items = append(out.Body.Items, seen)
 	}
 	return out, nil
+}
+
+// caseOf narrows a list of documents to those of a case that the caller may see.
+func (n *naming) caseOf(in *DocumentsInput, f *offboarding.DocumentFilter) {
+	switch {
+	case in.Case != "":
+		row, err := n.a.findCase(n.ctx, n.caller, in.Case)
+		if err != nil {
+			n.keep(err, "case")
+		}
+		f.Case, f.State = &row.Case, offboarding.DocumentState(in.State)
+	case in.State != "":
+		n.add(offboarding.Violation{Code: offboarding.CodeInvalidArgument, Field: "state", Message: "state goes with case"})
+	}
 }
 
 // own reads "me".

@@ -52,6 +52,8 @@ type CaseDetail struct {
 	offboarding.CaseRow
 	Source string `json:"source" enum:"workflow,database" doc:"workflow: the case itself was asked too, and live is what it says; database: it has closed, or could not answer"`
 	Live   *Live  `json:"live,omitempty"`
+	// Now is what its times are to be compared with.
+	Now time.Time `json:"now" doc:"The case's own clock, which is ahead of others where its time was skipped"`
 }
 
 // CaseOutput is a case.
@@ -133,7 +135,7 @@ func (a *API) findCase(ctx context.Context, c *auth.Caller, id string) (offboard
 // detail asks an open case for what only it knows; where it does not answer, what
 // the database has must do.
 func (a *API) detail(ctx context.Context, row offboarding.CaseRow) CaseDetail {
-	d := CaseDetail{CaseRow: row, Source: "database"}
+	d := CaseDetail{CaseRow: row, Source: "database", Now: row.Clock(a.now().UTC())}
 	if row.ClosedAt != nil {
 		return d
 	}
@@ -142,6 +144,9 @@ func (a *API) detail(ctx context.Context, row offboarding.CaseRow) CaseDetail {
 	status, err := a.cases.Status(ctx, row.WorkflowID)
 	if err != nil || status.CaseID != row.ID {
 		return d
+	}
+	if now, err := a.cases.Now(ctx, row.WorkflowID); err == nil && now.After(d.Now) {
+		d.Now = now
 	}
 	d.Source = "workflow"
 	d.Live = &Live{
