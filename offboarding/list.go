@@ -21,6 +21,7 @@ type CaseFilter struct {
 	OrganizationID string
 	Reach          []string // IDs of the organizations that may be seen at all; none for all
 	MemberID       string
+	Search         string // beginnings of words of the member's name, email or external ID
 	Phase          Phase
 	OpenOnly       bool
 	Troubled       bool      // only cases that cannot go on
@@ -160,6 +161,7 @@ type MemberFilter struct {
 	Reach          []string // IDs of the organizations that may be seen at all; none for all
 	Status         MemberStatus
 	AnyStatus      bool
+	Search         string // beginnings of words of name, email or external ID
 	Cursor         string
 	Limit          int
 }

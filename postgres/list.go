@@ -32,6 +32,10 @@ const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, coalesce(c.w
 	` + overdue + ` AS overdue
 	FROM cases c JOIN members m ON m.id = c.member_id JOIN organizations o ON o.id = c.organization_id`
 
+// ofMembers are the cases of some members, found before they are put in order: of a few
+// members there may be none along the order.
+const ofMembers = `c.id = ANY (ARRAY(SELECT x.id FROM cases x WHERE x.member_id = ANY (?::uuid[])))`
+
 // Cases lists cases, the newest first.
 func (s *Store) Cases(ctx context.Context, f offboarding.CaseFilter) (offboarding.Page[offboarding.CaseRow], error) {
 	c := &conditions{args: []any{f.Now}}
@@ -39,6 +43,9 @@ func (s *Store) Cases(ctx context.Context, f offboarding.CaseFilter) (offboardin
 	c.within("c.organization_id", f.Reach)
 	c.id("c.member_id", f.MemberID)
 	c.equal("c.phase", string(f.Phase))
+	if err := s.search(ctx, c, f.Search, ofMembers, f.Reach); err != nil {
+		return offboarding.Page[offboarding.CaseRow]{}, err
+	}
 	if f.OpenOnly {
 		c.add("c.closed_at IS NULL")
 	}
@@ -46,7 +53,7 @@ func (s *Store) Cases(ctx context.Context, f offboarding.CaseFilter) (offboardin
 		c.add("c.trouble_step <> '' AND (c.closed_at IS NULL OR c.trouble_step = '" + offboarding.StepArchiveMember + "')") // the leaver's archival outlives the case
 	}
 	if f.Overdue {
-		c.add(overdue)
+		c.add("c.closed_at IS NULL AND " + overdue)
 	}
 	if f.Cursor != "" {
 		at, id, err := readTimeCursor(f.Cursor)
@@ -204,7 +211,8 @@ func (s *Store) MemberDetail(ctx context.Context, memberID string) (offboarding.
 	return out, err
 }
 
-// Members lists members, active ones unless told otherwise, and counts them all.
+// Members lists members, active ones unless told otherwise, and counts them all; those
+// whom a search finds are not counted.
 func (s *Store) Members(ctx context.Context, f offboarding.MemberFilter) (offboarding.Page[offboarding.MemberRow], error) {
 	c := &conditions{}
 	if !f.AnyStatus {
@@ -215,6 +223,9 @@ func (s *Store) Members(ctx context.Context, f offboarding.MemberFilter) (offboa
 	}
 	c.id("m.organization_id", f.OrganizationID)
 	c.within("m.organization_id", f.Reach)
+	if err := s.search(ctx, c, f.Search, "m.id = ANY (?::uuid[])", f.Reach); err != nil {
+		return offboarding.Page[offboarding.MemberRow]{}, err
+	}
 	countAll, args := "SELECT count(*) FROM members m"+c.clause(), c.args
 	if err := c.after("m.id", f.Cursor); err != nil {
 		return offboarding.Page[offboarding.MemberRow]{}, err
@@ -223,7 +234,7 @@ func (s *Store) Members(ctx context.Context, f offboarding.MemberFilter) (offboa
 	out, err := page(ctx, s, "list members", listMembers+c.where("m.id", limit+1), c, limit,
 		func(*offboarding.MemberRow) []*time.Time { return nil },
 		func(row offboarding.MemberRow) string { return row.ID })
-	if err != nil {
+	if err != nil || f.Search != "" {
 		return out, err
 	}
 	out.Total = new(int)

@@ -17,8 +17,9 @@ import (
 // parameter. The combinations that are really used are few, so each becomes a
 // prepared statement of its own that the planner sees without dead branches.
 type conditions struct {
-	text []string
-	args []any
+	text   []string
+	args   []any
+	before []string // statements that set how the list is planned
 }
 
 // add appends a fragment in which each ? stands for the next value.
@@ -75,7 +76,7 @@ func (c *conditions) after(column, cursor string) error {
 
 // also is the same with one more fragment, which has no value of its own.
 func (c *conditions) also(fragment string) *conditions {
-	return &conditions{text: append([]string{fragment}, c.text...), args: c.args}
+	return &conditions{text: append([]string{fragment}, c.text...), args: c.args, before: c.before}
 }
 
 // clause is the WHERE alone, "" where nothing narrows.
@@ -110,7 +111,12 @@ func page[T any](
 	ctx context.Context, s *Store, op, query string, c *conditions, limit int, times func(*T) []*time.Time, cursor func(T) string,
 ) (offboarding.Page[T], error) {
 	out := offboarding.Page[T]{Items: []T{}}
-	err := s.inTx(ctx, op, func(t *tx) error { return t.list(&out.Items, query, c.args...) })
+	err := s.inTx(ctx, op, func(t *tx) error {
+		if err := t.set(c.before); err != nil {
+			return err
+		}
+		return t.list(&out.Items, query, c.args...)
+	})
 	if err != nil {
 		return offboarding.Page[T]{}, err
 	}
@@ -122,6 +128,16 @@ func page[T any](
 		out.Next = cursor(out.Items[limit-1])
 	}
 	return out, nil
+}
+
+// set runs statements that set how the transaction is planned.
+func (t *tx) set(statements []string) error {
+	for _, s := range statements {
+		if _, err := t.exec(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func utc(times []*time.Time) {

@@ -208,6 +208,7 @@ var table = map[string]routeRow{
 	"GET /v1/members/{id}": {thing: (*authWorld).member, who: adminsThere},
 
 	"GET /v1/members":                        {who: ofAdmins},
+	"POST /v1/members/search":                {body: body{"q": "m"}, who: ofAdmins},
 	"GET /v1/members/{id}/documents":         {thing: (*authWorld).member, who: adminsThere},
 	"PATCH /v1/members/{id}":                 {body: body{"isArchived": true}, thing: (*authWorld).member, who: adminsThere},
 	"POST /v1/members/{id}/deactivate":       {thing: (*authWorld).member, who: adminsThere},
@@ -231,6 +232,7 @@ var table = map[string]routeRow{
 	"POST /v1/offboardings/preview":           {body: body{"member_id": "{id}"}, thing: (*authWorld).member, who: adminsThere},
 	"GET /v1/members/{id}/starts/{run}":       {path: "/v1/members/{id}", thing: (*authWorld).run, who: nothingThere},
 	"GET /v1/offboardings":                    {who: ofAdmins},
+	"POST /v1/offboardings/search":            {body: body{"q": "m"}, who: ofAdmins},
 	"GET /v1/offboardings/{id}/events":        {stream: true, thing: (*authWorld).openCase, who: nothingThere},
 	"GET /v1/offboardings/{id}":               {thing: (*authWorld).openCase, who: nothingThere},
 	"POST /v1/offboardings/{id}/cancel":       {thing: (*authWorld).openCase, who: nothingThere},

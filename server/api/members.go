@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -46,6 +47,12 @@ func (a *API) members() {
 		Method: http.MethodGet, Path: "/v1/members", OperationID: "list-members", Summary: "List members", Tags: []string{"Members"},
 		Description: "Members within reach, active ones unless others are asked for, in the order in which they arrived, and how many there are in all.",
 	}, a.listMembers)
+	register(a, AccessAdmin, huma.Operation{
+		Method: http.MethodPost, Path: "/v1/members/search", OperationID: "search-members", Summary: "Search members", Tags: []string{"Members"},
+		Description: "As the list, but only members of whom every word of q is the beginning of a word of their name, email address or external ID; " +
+			"they are not counted. Changes nothing; it is a POST because what is searched for is in no URL.",
+		Metadata: maps.Clone(changesNothing),
+	}, a.searchMembers)
 	register(a, AccessMember, huma.Operation{
 		Method: http.MethodGet, Path: "/v1/members/{id}", OperationID: "get-member", Summary: "Read a member", Tags: []string{"Members"},
 		Description: "A member within reach, with how many documents they own and the case that is open. Owners and admins read every member, others themselves.",
@@ -77,11 +84,30 @@ func (a *API) members() {
 	a.deletions()
 }
 
+// MemberSearchInput selects members by their names too, which are in no URL.
+type MemberSearchInput struct {
+	Body struct {
+		SearchBody
+		Status string `json:"status,omitempty" enum:"active,inactive,archived,deleted,all" default:"active" doc:"Active members unless others are asked for (seed 000)"`
+	}
+}
+
+func (a *API) searchMembers(ctx context.Context, c *auth.Caller, in *MemberSearchInput) (*MemberListOutput, error) {
+	b := in.Body
+	return a.membersOf(ctx, c, b.Organization, b.Status, offboarding.MemberFilter{Search: b.Query, Cursor: b.Cursor, Limit: b.Limit})
+}
+
 func (a *API) listMembers(ctx context.Context, c *auth.Caller, in *MemberListInput) (*MemberListOutput, error) {
+	return a.membersOf(ctx, c, in.Organization, in.Status, offboarding.MemberFilter{Cursor: in.Cursor, Limit: in.Limit})
+}
+
+// membersOf lists members of an organization, "" for all within reach, with a status or
+// "all".
+func (a *API) membersOf(ctx context.Context, c *auth.Caller, organization, status string, f offboarding.MemberFilter) (*MemberListOutput, error) {
 	n := a.naming(ctx, c)
-	f := offboarding.MemberFilter{Reach: n.organizations(in.Organization), AnyStatus: in.Status == "all", Cursor: in.Cursor, Limit: in.Limit}
+	f.Reach, f.AnyStatus = n.organizations(organization), status == "all"
 	if !f.AnyStatus {
-		f.Status = offboarding.MemberStatus(in.Status)
+		f.Status = offboarding.MemberStatus(status)
 	}
 	if err := n.err(); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -29,6 +30,17 @@ type CaseListInput struct {
 	Open         bool              `query:"open" doc:"Only cases that have not closed"`
 	Troubled     bool              `query:"troubled" doc:"Only cases that cannot go on"`
 	Overdue      bool              `query:"overdue" doc:"Only cases whose next step was due and has not been done"`
+}
+
+// CaseSearchInput selects cases by the names of members too, which are in no URL.
+type CaseSearchInput struct {
+	Body struct {
+		SearchBody
+		Phase    offboarding.Phase `json:"phase,omitempty" enum:"scheduled,revoking,deactivated,transferring,grace,read_only,completed,canceled,reactivated,failed" doc:"Only in this phase"`
+		Open     bool              `json:"open,omitempty" doc:"Only cases that have not closed"`
+		Troubled bool              `json:"troubled,omitempty" doc:"Only cases that cannot go on"`
+		Overdue  bool              `json:"overdue,omitempty" doc:"Only cases whose next step was due and has not been done"`
+	}
 }
 
 // CaseListOutput is a page of cases.
@@ -69,6 +81,12 @@ func (a *API) offboardings() {
 		Method: http.MethodGet, Path: "/v1/offboardings", OperationID: "list-offboardings", Summary: "List cases", Tags: []string{"Offboardings"},
 		Description: "Cases within reach, the newest first.",
 	}, a.listCases)
+	register(a, AccessAdmin, huma.Operation{
+		Method: http.MethodPost, Path: "/v1/offboardings/search", OperationID: "search-offboardings", Summary: "Search cases", Tags: []string{"Offboardings"},
+		Description: "As the list, but only cases of members of whom every word of q is the beginning of a word of their name, email address or external ID. " +
+			"Changes nothing; it is a POST because what is searched for is in no URL.",
+		Metadata: maps.Clone(changesNothing),
+	}, a.searchCases)
 	register(a, AccessMember, huma.Operation{
 		Method: http.MethodGet, Path: "/v1/offboardings/{id}", OperationID: "get-offboarding", Summary: "Read a case", Tags: []string{"Offboardings"},
 		Description: "A case within reach, as it is now. Admins of a workspace read the removals from it.",
@@ -92,6 +110,19 @@ func (a *API) listCases(ctx context.Context, c *auth.Caller, in *CaseListInput) 
 	}
 	if in.MemberID != "" {
 		f.MemberID = n.member(in.MemberID, "member").ID
+	}
+	if err := n.err(); err != nil {
+		return nil, err
+	}
+	page, err := a.store.Cases(ctx, f)
+	return &CaseListOutput{page}, err
+}
+
+func (a *API) searchCases(ctx context.Context, c *auth.Caller, in *CaseSearchInput) (*CaseListOutput, error) {
+	n, b := a.naming(ctx, c), in.Body
+	f := offboarding.CaseFilter{
+		Reach: n.organizations(b.Organization), Search: b.Query, Phase: b.Phase, OpenOnly: b.Open, Troubled: b.Troubled, Overdue: b.Overdue,
+		Now: a.now().UTC(), Cursor: b.Cursor, Limit: b.Limit,
 	}
 	if err := n.err(); err != nil {
 		return nil, err

@@ -75,14 +75,19 @@ func (v *visit) follow() error {
 }
 
 // show answers with a page.
-func (v *visit) show(name string, data any) error {
+func (v *visit) show(name string, data any) error { return v.write(name, "layout.html", data) }
+
+// fragment answers with what goes into a page: the template "fragment" of a file.
+func (v *visit) fragment(name string, data any) error { return v.write(name, "fragment", data) }
+
+func (v *visit) write(name, template string, data any) error {
 	t, ok := v.templates[name]
 	if !ok {
 		return fmt.Errorf("there is no page %q", name)
 	}
 	v.Name, v.Data = name, data
 	var page bytes.Buffer // a page that cannot be made is not half sent
-	if err := t.Execute(&page, v); err != nil {
+	if err := t.ExecuteTemplate(&page, template, v); err != nil {
 		return err
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
