@@ -14,6 +14,7 @@ import (
 func (c *Console) members(mux *http.ServeMux) {
 	c.route(mux, "GET "+Path+"members", AccessAdmin, (*visit).memberList)
 	c.route(mux, "GET "+Path+"members/{id}", AccessAdmin, (*visit).memberPage)
+	c.leaving(mux)
 }
 
 // memberList is what the list of members shows.
