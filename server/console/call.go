@@ -44,6 +44,7 @@ func (v *visit) callWith(header http.Header, method, path string, query url.Valu
 			return nil, fmt.Errorf("what the API is asked: %w", err)
 		}
 	}
+	asked := sent.String()
 	r, err := http.NewRequestWithContext(v.r.Context(), method, target, &sent)
 	if err != nil {
 		return nil, fmt.Errorf("a request of the API: %w", err)
@@ -55,8 +56,9 @@ func (v *visit) callWith(header http.Header, method, path string, query url.Valu
 		r.Body = http.NoBody
 	}
 	if key := v.Value("key"); method != http.MethodGet && key != "" {
-		// One form may do several things, each once.
-		r.Header.Set("Idempotency-Key", uuid.NewSHA1(uuid.NameSpaceURL, []byte(key+" "+method+" "+path)).String())
+		// One form may do several things, each once; and who goes back in the browser and
+		// sends it again with something else typed has something else done.
+		r.Header.Set("Idempotency-Key", uuid.NewSHA1(uuid.NameSpaceURL, []byte(key+" "+method+" "+path+" "+asked)).String())
 	}
 	r.RemoteAddr = v.r.RemoteAddr
 	a := &answer{header: http.Header{}}

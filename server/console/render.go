@@ -74,6 +74,15 @@ func (v *visit) follow() error {
 	return nil
 }
 
+// followOpened makes the page live, unless it answers a form: to send that again is not
+// to look again.
+func (v *visit) followOpened() error {
+	if v.Posted() {
+		return nil
+	}
+	return v.follow()
+}
+
 // show answers with a page.
 func (v *visit) show(name string, data any) error { return v.write(name, "layout.html", data) }
 

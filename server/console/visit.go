@@ -46,6 +46,13 @@ func (v *visit) redirect(to string) error {
 	return nil
 }
 
+// opens makes the answer to an action a page of ours, as if it had been opened: its
+// links lead on from there, and it can be live. What was typed is not on it.
+func (v *visit) opens(path string) {
+	v.r = v.r.WithContext(v.r.Context())
+	v.r.Method, v.r.URL = http.MethodGet, &url.URL{Path: path}
+}
+
 // done ends an action: the browser goes to a page, which says what was done. notice is
 // the part after "notice." of the words' ID.
 func (v *visit) done(to, notice string) error {
