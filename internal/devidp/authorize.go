@@ -36,8 +36,22 @@ func local(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+const style = `:root { color-scheme: light dark; }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem; }
+button, input { font: inherit; padding: .4rem .7rem; border-radius: .4rem; border: 1px solid; }
+ul { list-style: none; padding: 0; }
+li { display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: center; padding: .3rem 0; border-top: 1px solid color-mix(in srgb, currentcolor 20%, transparent); }
+li button { min-width: 9rem; text-align: start; }`
+
+// policy lets the page have its style and nothing else.
+var policy = func() string {
+	sum := sha256.Sum256([]byte(style))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; frame-ancestors 'none'; base-uri 'none'"
+}()
+
 var page = template.Must(template.New("page").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Sign in, locally</title>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Sign in, locally</title><style>` + style + `</style></head>
+<body><main>
 <h1>Sign in as</h1>
 <p>This is the local identity provider of the devstack. It asks for no password.</p>
 <form method="post" action="/authorize">
@@ -46,8 +60,10 @@ var page = template.Must(template.New("page").Parse(`<!doctype html>
 <input type="hidden" name="state" value="{{.State}}"><input type="hidden" name="nonce" value="{{.Nonce}}">
 <input type="hidden" name="code_challenge" value="{{.Challenge}}">
 <p><label>Email <input name="email" type="email" autofocus></label> <button>Sign in</button></p>
-{{range .People}}<p><button name="choice" value="{{.Email}}">{{.Name}}</button> {{.Email}} · {{.About}}</p>
-{{end}}</form>
+<ul>{{range .People}}<li><button name="choice" value="{{.Email}}">{{.Name}}</button> {{.Email}} · {{.About}}</li>
+{{end}}</ul>
+</form>
+</main></body></html>
 `))
 
 func (s *Server) page(w http.ResponseWriter, r *http.Request) {
@@ -62,7 +78,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
+	w.Header().Set("Content-Security-Policy", policy)
 	_ = page.Execute(w, struct { // the browser has gone; nobody is left to tell
 		asked
 		People []Person

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"net/http"
 	"net/url"
 	"strings"
@@ -29,6 +28,7 @@ type Provider struct{ Issuer, ClientID, ClientSecret string }
 type people struct {
 	url      string
 	provider Provider
+	pages    Pages // nil for none
 
 	mu         sync.Mutex
 	discovered *oidc.Provider // nil until the provider has answered once
@@ -111,7 +111,7 @@ func (a *Auth) login(w http.ResponseWriter, r *http.Request) {
 		err = offboarding.Refuse("", offboarding.CodeInvalidArgument, "return_to", "return_to must be a path on this server")
 	}
 	if err != nil {
-		problem.Write(w, r, a.log, err)
+		a.failed(w, r, err)
 		return
 	}
 	b := begun{
@@ -120,7 +120,7 @@ func (a *Auth) login(w http.ResponseWriter, r *http.Request) {
 	}
 	text, err := json.Marshal(b)
 	if err != nil {
-		problem.Write(w, r, a.log, err)
+		a.failed(w, r, err)
 		return
 	}
 	a.setCookie(w, signInCookie, base64.RawURLEncoding.EncodeToString(text), signInTime)
@@ -157,7 +157,7 @@ func (a *Auth) callback(w http.ResponseWriter, r *http.Request) {
 		err = a.signIn(w, r, b)
 	}
 	if err != nil {
-		problem.Write(w, r, a.log, err)
+		a.failed(w, r, err)
 	}
 }
 
@@ -204,7 +204,7 @@ func (a *Auth) signIn(w http.ResponseWriter, r *http.Request, b begun) error {
 	case len(meant) == 0:
 		return problem.New(r.Context(), offboarding.CodeNotAuthorized, "no active member has the address that the identity provider vouches for")
 	case len(meant) > 1:
-		return choose(w, meant, returnTo)
+		return a.choose(w, r, meant, returnTo)
 	}
 	if err := a.end(r.Context(), r); err != nil { // the browser's former session; its cookie is written over
 		return err
@@ -258,25 +258,4 @@ func (a *Auth) vouched(ctx context.Context, code string, b begun) (string, error
 		return "", problem.New(ctx, offboarding.CodeNotAuthorized, "the identity provider has not verified the address")
 	}
 	return claims.Email, nil
-}
-
-var choice = template.Must(template.New("choice").Parse(`<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Choose an organization</title>
-<h1>Choose an organization</h1>
-<ul>{{range .}}<li><a href="{{.URL}}">{{.Name}}</a></li>{{end}}</ul>
-`))
-
-// choose lets somebody who is a member of several organizations say which is meant,
-// by signing in to it: the provider knows them already.
-func choose(w http.ResponseWriter, members []offboarding.SignInMember, returnTo string) error {
-	type link struct{ URL, Name string }
-	links := make([]link, len(members))
-	for i, m := range members {
-		query := url.Values{"organization": {m.OrganizationSlug}, "return_to": {returnTo}}
-		links[i] = link{"/auth/login?" + query.Encode(), m.OrganizationName}
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	return choice.Execute(w, links)
 }

@@ -62,6 +62,7 @@ func New(mux *http.ServeMux, o Options) *Console {
 	c.changes = live.NewFeeds(c.look, func(_ string, err error) {
 		c.log.Warn("what has changed was not read", "error", err)
 	})
+	c.auth.Show(c)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, Path, http.StatusSeeOther) })
 	mux.Handle("GET "+Path+"static/{file}", static())
 	c.route(mux, "GET "+Path+"{$}", AccessMember, func(v *visit) error {

@@ -120,13 +120,16 @@ func (v *visit) signIn() error {
 }
 
 // failed tells somebody what went wrong.
-func (v *visit) failed(err error) {
+func (v *visit) failed(err error) { v.fail(err, "failed") }
+
+// fail is failed on a page of its own.
+func (v *visit) fail(err error, page string) {
 	p := problem.From(v.r.Context(), v.log, err)
 	v.status = p.Status
 	for name, values := range p.GetHeaders() {
 		v.w.Header()[name] = values
 	}
-	if err := v.show("failed", p); err != nil {
+	if err := v.show(page, p); err != nil {
 		v.log.ErrorContext(v.r.Context(), "a page that says what went wrong was not made", "error", err, "ref_id", problem.RefID(v.r.Context()))
 		http.Error(v.w, v.T("error.internal"), http.StatusInternalServerError)
 	}
