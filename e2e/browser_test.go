@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -112,7 +113,7 @@ func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	if err := chromedp.Do(ctx, actions...); err != nil {
-		require.NoError(b.t, err, "at %s", b.page())
+		require.NoError(b.t, err, "at %s", b.text())
 	}
 }
 
@@ -171,8 +172,8 @@ func (b *browser) press(keys string) {
 	b.do(chromedp.KeyEvent(keys))
 }
 
-// page is the text that the page shows, in one line.
-func (b *browser) page() string {
+// text is the text that the page shows, in one line.
+func (b *browser) text() string {
 	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location.pathname + ": " + (document.body ? document.body.innerText : "")`))
 	if err != nil {
 		return err.Error()
@@ -186,7 +187,7 @@ func (b *browser) until(what, expression string) {
 	waitFor(b.t, what, func() error {
 		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression))
 		if err != nil || !ok {
-			return fmt.Errorf("the page is at %s (%w)", b.page(), err)
+			return fmt.Errorf("the page is at %s (%w)", b.text(), err)
 		}
 		return nil
 	})
@@ -204,12 +205,15 @@ func (b *browser) show(name string) {
 	if dir == "" {
 		return
 	}
-	picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	size := value[[2]float64](b, `[document.documentElement.clientWidth, Math.min(document.documentElement.scrollHeight, 1400)]`)
+	taken, err := chromedp.Call(b.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{
+		CaptureBeyondViewport: new(true), Clip: &page.Viewport{Width: size[0], Height: size[1], Scale: 1},
+	})
 	if err == nil {
 		err = os.MkdirAll(dir, 0o755) //nolint:gosec // pictures, for everybody
 	}
 	if err == nil {
-		err = os.WriteFile(path.Join(dir, name+".png"), picture, 0o644) //nolint:gosec // likewise
+		err = os.WriteFile(path.Join(dir, name+".png"), taken.Data, 0o644) //nolint:gosec // likewise
 	}
 	if err != nil {
 		b.t.Errorf("the picture %s: %v", name, err)

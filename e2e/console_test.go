@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/lib/pq"
 	"github.com/stretchr/testify/require"
@@ -48,8 +49,8 @@ func (c *consoles) end() error {
 	return c.stack.down()
 }
 
-// The owner of devdocs.
-const theOwner = "m0010"
+// Some of devdocs: its owner, who sees all, and a maker who may edit much.
+const theOwner, theMaker = "m0010", "m0236"
 
 func address(member string) string { return member + "@devdocs.example" }
 
@@ -79,6 +80,14 @@ func (s *stack) offboard(t testing.TB, member string) (id string) {
 	return id
 }
 
+// furnish sees to it that there is something on every page.
+func (s *stack) furnish(t testing.TB) {
+	t.Helper()
+	s.offboard(t, "m0300")
+	succeed(t, s.dir, nil, "starter", "start", "m0190", "--as", theOwner, "--effective-at", time.Now().AddDate(0, 0, 30).Format(time.DateOnly))
+	succeed(t, s.dir, nil, "starter", "hold", "place", "--member", "m0161", "--reason", "matter 12", "--as", theOwner)
+}
+
 // owner is who owns a document.
 func (s *stack) owner(t testing.TB, document string) (member string) {
 	t.Helper()
@@ -104,7 +113,7 @@ func TestAMakerClaims(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, site := sharedConsole.get(t)
-			leaver, maker := "m0007", "m0236"
+			leaver, maker := "m0007", theMaker
 			if scripts {
 				leaver = "m0045"
 			}

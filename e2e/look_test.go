@@ -1,0 +1,118 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"handover/server/auth"
+	"handover/server/console"
+)
+
+// TestEveryPage follows every link of the console, as an owner and as a maker, and
+// holds each page against axe-core in light and dark, on a desk and on a phone. No
+// page may be wider than the narrowest phone, which is also a window at 400 %.
+func TestEveryPage(t *testing.T) {
+	t.Parallel()
+	s, site := sharedConsole.get(t)
+	s.furnish(t)
+	seen := map[string]bool{} // paths, with {id} for IDs
+	for _, who := range []string{theOwner, theMaker} {
+		b := newBrowser(t, site, true)
+		b.signIn(address(who), "/console/signed-in")
+		for todo, known := []string{"/console/signed-in", "/console/"}, map[string]bool{}; len(todo) > 0; todo = todo[1:] {
+			b.open(todo[0])
+			at := kind(value[string](b, `location.pathname + location.search`))
+			path, _, _ := strings.Cut(at, "?")
+			if seen[at] && who != theOwner {
+				at += " of a maker"
+			}
+			seen[path] = true
+			b.look(at)
+			for _, link := range b.links() {
+				if k := kind(link); !known[k] && strings.Count(k, "=") < 2 {
+					known[k] = true
+					todo = append(todo, link)
+				}
+			}
+		}
+	}
+	nothing := console.New(http.NewServeMux(), console.Options{Auth: auth.New(auth.Options{})})
+	var missing []string
+	for _, route := range nothing.Routes {
+		path, page := strings.CutPrefix(route.Pattern, "GET ")
+		path = regexp.MustCompile(`\{(id|member|case|document|request|webhook|credential|run)\}`).ReplaceAllLiteralString(path, "{id}")
+		if page && !seen[path] && !slices.Contains([]string{"/console/{$}", "/console/{rest...}", "/console/changes"}, path) {
+			missing = append(missing, path)
+		}
+	}
+	require.Empty(t, missing, "no link leads there")
+}
+
+var ids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+
+// kind is an address without what tells pages of one kind apart.
+func kind(address string) string {
+	address, _, _ = strings.Cut(address, "#")
+	address = ids.ReplaceAllLiteralString(address, "{id}")
+	return regexp.MustCompile(`\b(cursor|from|to|since|until|after|before|notice)=[^&]*`).ReplaceAllString(address, "$1=x")
+}
+
+// links are the pages that a page leads to.
+func (b *browser) links() []string {
+	b.t.Helper()
+	return value[[]string](b, `[...document.querySelectorAll('a[href^="/console/"]:not([download])')].map((a) => a.getAttribute("href"))`)
+}
+
+// look judges a page in all its looks, and keeps pictures where somebody wants them.
+func (b *browser) look(name string) {
+	b.t.Helper()
+	picture := strings.Trim(regexp.MustCompile(`[^a-z0-9_]+`).ReplaceAllString(strings.TrimPrefix(strings.ReplaceAll(name, "{id}", "one"), "/console/"), "-"), "-")
+	for _, l := range []struct {
+		suffix, colours string
+		width, height   int64
+	}{{"", "light", 1280, 900}, {"-dark", "dark", 1280, 900}, {"-phone", "light", 390, 844}} {
+		b.resize(l.width, l.height)
+		b.colours(l.colours)
+		b.axe(name + l.suffix)
+		b.show(picture + l.suffix)
+	}
+	b.resize(320, 640)
+	if width := value[int](b, `document.documentElement.scrollWidth`); width > 320 {
+		wide := value[[]string](b, `[...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > 321 && !e.closest(".hidden, .skip")).map((e) => e.outerHTML.slice(0, 120)).slice(0, 5)`)
+		b.t.Errorf("%s is %d wide on a phone of 320: %s", name, width, strings.Join(wide, "\n"))
+	}
+	b.resize(1280, 900)
+	b.colours("light")
+}
+
+var axeCore = func() string {
+	text, err := os.ReadFile("testdata/axe-core/axe.min.js")
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}()
+
+// axe reports what axe-core finds on the page.
+func (b *browser) axe(name string) {
+	b.t.Helper()
+	b.do(chromedp.Evaluate[chromedp.Void](axeCore))
+	found := value[string](b, `axe.run(document, {resultTypes: ["violations"]}).then((r) => JSON.stringify(r.violations.map((v) =>
+		({id: v.id, help: v.help, nodes: v.nodes.slice(0, 5).map((n) => n.html.slice(0, 200) + " " + n.any.map((c) => c.message).join("; "))}))))`)
+	var violations []struct {
+		ID, Help string
+		Nodes    []string
+	}
+	require.NoError(b.t, json.Unmarshal([]byte(found), &violations))
+	for _, v := range violations {
+		b.t.Errorf("%s: axe: %s: %s\n  %s", name, v.ID, v.Help, strings.Join(v.Nodes, "\n  "))
+	}
+}
