@@ -28,8 +28,10 @@ type HoldRow struct {
 	DocumentTitle  string     `db:"document_title" json:"document_title,omitempty"`
 	Reason         string     `db:"reason" json:"reason"`
 	PlacedBy       string     `db:"placed_by" json:"placed_by"`
+	PlacedByName   string     `db:"placed_by_name" json:"placed_by_name,omitempty"`
 	PlacedAt       time.Time  `db:"placed_at" json:"placed_at"`
 	LiftedBy       string     `db:"lifted_by" json:"lifted_by,omitempty"`
+	LiftedByName   string     `db:"lifted_by_name" json:"lifted_by_name,omitempty"`
 	LiftedAt       *time.Time `db:"lifted_at" json:"lifted_at,omitempty"`
 }
 

@@ -93,6 +93,7 @@ var words = map[string]string{
 	"legal_holds":          "How many legal holds",
 	"lifted_at":            "When it was lifted",
 	"lifted_by":            "Who lifted it",
+	"lifted_by_name":       "Who lifted it, by name",
 	"managed_by":           "The identity provider that manages the account",
 	"manager":              "Whether this is the leaver's manager",
 	"manager_id":           "The member's manager",
@@ -138,6 +139,7 @@ var words = map[string]string{
 	"phase":                "How far the case is",
 	"placed_at":            "When it was placed",
 	"placed_by":            "Who placed it",
+	"placed_by_name":       "Who placed it, by name",
 	"position":             "Place in the list, from 1",
 	"provider":             "The identity provider on whose behalf it was done",
 	"rate":                 "Cases started a second",
@@ -221,7 +223,7 @@ var tags = []struct{ name, description string }{
 // samples are examples of values by the field's name, for fields without their own.
 var samples = map[string]any{
 	"email": "ada@acme.example", "member_email": "ada@acme.example", "new_owner_email": "grace@acme.example",
-	"display_name": "Ada Lovelace", "member_name": "Ada Lovelace", "owner_name": "Ada Lovelace", "actor_name": "Grace Hopper", "new_owner_name": "Grace Hopper",
+	"display_name": "Ada Lovelace", "member_name": "Ada Lovelace", "owner_name": "Ada Lovelace", "actor_name": "Grace Hopper", "placed_by_name": "Grace Hopper", "lifted_by_name": "Grace Hopper", "new_owner_name": "Grace Hopper",
 	"document_title": "Release plan", "title": "Release plan", "organization": "acme", "external_id": "emp-1041", "document_external_id": "d01914",
 	"time_zone": "Europe/Vienna", "event": "TransferDocs", "origin": "SCRIPT,Acme,hr-sync", "subject_kind": "document", "phase": "grace", "case_phase": "grace",
 	"workflow_id": "offboarding/01a1ffde-c038-72a2-abd3-2ee046c7cc2d", "role": "contributor", "account_type": "maker", "access": "editable", "grant": "edit",
