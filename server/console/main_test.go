@@ -29,6 +29,7 @@ import (
 	"handover/server/auth"
 	"handover/server/console"
 	"handover/server/problem"
+	"handover/webhook"
 )
 
 func TestMain(m *testing.M) { os.Exit(testengine.Main(m)) }
@@ -60,7 +61,9 @@ func newDesk(t *testing.T) *desk {
 	log := slog.New(slog.NewJSONHandler(d.log, nil))
 	mux := http.NewServeMux()
 	callers := auth.New(auth.Options{Store: d.store, Log: log})
-	api.New(mux, api.Options{Store: d.store, Cases: d.cases, Auth: callers, Log: log})
+	keys, err := webhook.NewKeys([]byte("a key for tests, of 32 bytes at least"))
+	require.NoError(t, err)
+	api.New(mux, api.Options{Store: d.store, Cases: d.cases, Auth: callers, Webhooks: api.Webhooks{Keys: keys, AllowPrivate: true}, Log: log})
 	stopping := make(chan struct{})
 	d.console = console.New(mux, console.Options{API: mux, Store: d.store, Auth: callers, Log: log, Stopping: stopping})
 	server := httptest.NewServer(problem.Track(log, callers.Authenticate(mux)))
