@@ -26,6 +26,7 @@ type CaseFilter struct {
 	OpenOnly       bool
 	Troubled       bool      // only cases that cannot go on
 	Overdue        bool      // only cases whose next step was due and has not been done
+	Waiting        bool      // only cases in which documents wait for an owner, in the grace or after it
 	Now            time.Time // what Overdue is judged by
 	Cursor         string
 	Limit          int // 0 means DefaultLimit
@@ -92,6 +93,7 @@ type RequestRow struct {
 	Held              bool         `db:"held" json:"held,omitempty"` // the document, as in DocumentRow
 	CasePhase         Phase        `db:"case_phase" json:"case_phase"`
 	GraceEndsAt       *time.Time   `db:"grace_ends_at" json:"grace_ends_at,omitempty"` // of the case
+	LastEventAt       *time.Time   `db:"last_event_at" json:"last_event_at,omitempty"` // of the case, as in CaseRow
 	MemberStatus      MemberStatus `db:"member_status" json:"member_status"`           // of who asks
 	MemberAccountType AccountType  `db:"member_account_type" json:"member_account_type"`
 	DecidedByName     string       `db:"decided_by_name" json:"decided_by_name,omitempty"`
@@ -119,6 +121,7 @@ type DocumentRow struct {
 	CaseID         string       `db:"case_id" json:"case_id,omitempty"`             // the open case in which it waits for an owner
 	CasePhase      Phase        `db:"case_phase" json:"case_phase,omitempty"`       //
 	GraceEndsAt    *time.Time   `db:"grace_ends_at" json:"grace_ends_at,omitempty"` // of that case
+	LastEventAt    *time.Time   `db:"last_event_at" json:"last_event_at,omitempty"` // of that case, as in CaseRow
 	Grant          GrantLevel   `db:"viewer_level" json:"grant,omitempty"`          // of whoever looks
 	RequestID      string       `db:"viewer_request" json:"request_id,omitempty"`   // their pending request
 }
@@ -186,9 +189,17 @@ type MemberDetail struct {
 
 // Clock is the case's time as far as its events tell: that of the latest one where it
 // is later than now, because time was skipped.
-func (c CaseRow) Clock(now time.Time) time.Time {
-	if c.LastEventAt != nil && c.LastEventAt.After(now) {
-		return *c.LastEventAt
+func (c CaseRow) Clock(now time.Time) time.Time { return clock(c.LastEventAt, now) }
+
+// Clock is the time of the case in which the document waits, as in CaseRow.
+func (d DocumentRow) Clock(now time.Time) time.Time { return clock(d.LastEventAt, now) }
+
+// Clock is the time of the request's case, as in CaseRow.
+func (r RequestRow) Clock(now time.Time) time.Time { return clock(r.LastEventAt, now) }
+
+func clock(last *time.Time, now time.Time) time.Time {
+	if last != nil && last.After(now) {
+		return *last
 	}
 	return now
 }

@@ -12,7 +12,7 @@ const (
 	// g and the open cases c in which they wait. $1 is the viewer, NULL for nobody.
 	documentColumns = `SELECT d.id, d.organization_id, d.external_id, d.title, d.kind, d.access, coalesce(d.workspace_id::text, '') AS workspace_id,
 	d.owner_id, m.display_name AS owner_name, m.status AS owner_status, d.held OR ` + ownerHeld + ` AS held,
-	coalesce(c.id::text, '') AS case_id, coalesce(c.phase, '') AS case_phase, c.grace_ends_at, coalesce(g.level, '') AS viewer_level,
+	coalesce(c.id::text, '') AS case_id, coalesce(c.phase, '') AS case_phase, c.grace_ends_at, ` + lastEvent + ` AS last_event_at, coalesce(g.level, '') AS viewer_level,
 	coalesce((SELECT r.id::text FROM ownership_requests r WHERE r.document_id = d.id AND r.member_id = $1 AND r.status = 'pending'), '') AS viewer_request`
 
 	// documentCase is the case in which d waits for an owner, as FindCaseOfDocument has it.
@@ -64,7 +64,7 @@ func (s *Store) Documents(ctx context.Context, f offboarding.DocumentFilter) (of
 		}
 	}
 	return page(ctx, s, "list documents", query, c, limit,
-		func(row *offboarding.DocumentRow) []*time.Time { return []*time.Time{row.GraceEndsAt} },
+		func(row *offboarding.DocumentRow) []*time.Time { return []*time.Time{row.GraceEndsAt, row.LastEventAt} },
 		func(row offboarding.DocumentRow) string { return row.ID })
 }
 
@@ -102,7 +102,7 @@ func (s *Store) ReadDocument(ctx context.Context, ref, viewerID string, all bool
 	if err == nil && !all && row.OwnerID != viewerID && row.Grant == offboarding.GrantNone {
 		return offboarding.DocumentRow{}, noDocument()
 	}
-	utc([]*time.Time{row.GraceEndsAt})
+	utc([]*time.Time{row.GraceEndsAt, row.LastEventAt})
 	return row, err
 }
 

@@ -12,6 +12,9 @@ import (
 const overdue = `(c.phase = 'scheduled' AND c.effective_at <= $1 OR c.phase = 'grace' AND c.grace_ends_at <= $1
 	OR c.phase IN ('revoking', 'deactivated') AND greatest(c.effective_at, c.sessions_end_at) <= $1::timestamptz - interval '5 minutes')`
 
+// lastEvent is when something happened in a case c, by its own clock.
+const lastEvent = `(SELECT a.at FROM audit_events a WHERE a.case_id = c.id ORDER BY a.id DESC LIMIT 1)`
+
 // selectCases counts, for each case of a page, what waits for an owner: what an
 // inactive leaver still owns, archived documents aside.
 const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, coalesce(c.workspace_id::text, '') AS workspace_id, c.member_id, c.requested_by, c.origin, c.phase, c.disposition,
@@ -22,7 +25,7 @@ const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, coalesce(c.w
 	(SELECT b.display_name FROM members b WHERE b.id = c.requested_by) AS requested_by_name,
 	coalesce((SELECT n.display_name FROM members n WHERE n.id = c.new_owner_id), '') AS new_owner_name,
 	coalesce((SELECT w.name FROM workspaces w WHERE w.id = c.workspace_id), '') AS workspace_name,
-	(SELECT a.at FROM audit_events a WHERE a.case_id = c.id ORDER BY a.id DESC LIMIT 1) AS last_event_at,
+	` + lastEvent + ` AS last_event_at,
 	CASE WHEN c.closed_at IS NOT NULL THEN 0
 		WHEN c.workspace_id IS NOT NULL AND c.deactivated_at IS NOT NULL THEN
 		(SELECT count(*) FROM documents d WHERE d.workspace_id = c.workspace_id AND d.owner_id = c.member_id AND d.access <> 'archived')
@@ -51,6 +54,9 @@ func (s *Store) Cases(ctx context.Context, f offboarding.CaseFilter) (offboardin
 	}
 	if f.Troubled {
 		c.add("c.trouble_step <> '' AND (c.closed_at IS NULL OR c.trouble_step = '" + offboarding.StepArchiveMember + "')") // the leaver's archival outlives the case
+	}
+	if f.Waiting {
+		c.add("c.closed_at IS NULL AND c.phase IN ('grace', 'read_only')")
 	}
 	if f.Overdue {
 		c.add("c.closed_at IS NULL AND " + overdue)
@@ -114,7 +120,7 @@ func (s *Store) FindCaseOfDocument(ctx context.Context, documentID string, now t
 // read all documents or members.
 const selectRequests = `SELECT r.id, r.organization_id, r.case_id, c.workflow_id, r.document_id, d.external_id AS document_external_id,
 	d.title AS document_title, d.kind AS document_kind, d.owner_id, d.held OR ` + ownerHeld + ` AS held,
-	(SELECT display_name FROM members WHERE id = d.owner_id) AS owner_name, c.phase AS case_phase, c.grace_ends_at,
+	(SELECT display_name FROM members WHERE id = d.owner_id) AS owner_name, c.phase AS case_phase, c.grace_ends_at, ` + lastEvent + ` AS last_event_at,
 	r.member_id, m.display_name AS member_name, m.email AS member_email, m.status AS member_status, m.account_type AS member_account_type,
 	r.note, r.status, r.created_at, r.escalated_at, r.decided_at, coalesce(r.decided_by::text, '') AS decided_by, r.decision_note,
 	coalesce((SELECT display_name FROM members WHERE id = r.decided_by), '') AS decided_by_name,
@@ -161,7 +167,7 @@ func (s *Store) Requests(ctx context.Context, f offboarding.RequestFilter) (offb
 }
 
 func requestTimes(row *offboarding.RequestRow) []*time.Time {
-	return []*time.Time{&row.CreatedAt, row.EscalatedAt, row.DecidedAt, row.GraceEndsAt}
+	return []*time.Time{&row.CreatedAt, row.EscalatedAt, row.DecidedAt, row.GraceEndsAt, row.LastEventAt}
 }
 
 // FindRequest finds one ownership request by ID, whatever its status.

@@ -154,7 +154,7 @@ func TestSearchReadsWhatItFinds(t *testing.T) {
 		}
 	}
 	for _, f := range []offboarding.CaseFilter{
-		{Phase: offboarding.PhaseCompleted}, {Phase: offboarding.PhaseGrace}, {Phase: offboarding.PhaseFailed}, {OpenOnly: true}, {Troubled: true}, {Overdue: true},
+		{Phase: offboarding.PhaseCompleted}, {Phase: offboarding.PhaseGrace}, {Phase: offboarding.PhaseFailed}, {OpenOnly: true}, {Troubled: true}, {Overdue: true}, {Waiting: true},
 	} {
 		f.Reach, f.Now, f.Limit = reach, time.Now(), 50
 		for range 8 {

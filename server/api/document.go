@@ -145,7 +145,7 @@ func (a *API) seenBy(ctx context.Context, c *auth.Caller, row offboarding.Docume
 	d := Document{DocumentRow: row}
 	if row.GraceEndsAt != nil {
 		const day = 24 * 60 * 60
-		left := int(row.GraceEndsAt.Sub(a.now()).Seconds())
+		left := int(row.GraceEndsAt.Sub(row.Clock(a.now())).Seconds())
 		days := max(0, (left+day-1)/day)
 		d.GraceDaysLeft = &days
 	}

@@ -82,6 +82,12 @@ func TestDocuments(t *testing.T) {
 	s.as(s.Admin).get(t, "/v1/documents?cursor=x").want(t, 400, offboarding.CodeInvalidArgument)
 	s.as(s.Admin).get(t, "/v1/documents?unownd=true").want(t, 400, offboarding.CodeInvalidArgument)
 
+	var cases offboarding.Page[offboarding.CaseRow]
+	s.as(s.Admin).get(t, "/v1/offboardings?waiting=true").into(t, 200, &cases)
+	require.Len(t, cases.Items, 1)
+	s.as(s.Admin).post(t, "/v1/offboardings/search", body{"q": "m4", "waiting": true}).into(t, 200, &cases)
+	require.Equal(t, 2, cases.Items[0].Unowned)
+
 	var one api.Document
 	s.as(viewer).get(t, "/v1/documents/"+document).into(t, 200, &one)
 	require.Equal(t, offboarding.GrantView, one.Grant)

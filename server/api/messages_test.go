@@ -57,7 +57,7 @@ func TestMessagesOfACase(t *testing.T) {
 	require.Equal(t, 1, detail.Unowned)
 	var page offboarding.Page[offboarding.CaseRow]
 	for query, want := range map[string]int{
-		"": 2, "?open=true": 1, "?phase=canceled": 1, "?member=external:m4": 2, "?troubled=true": 0, "?overdue=true": 0, "?organization=" + s.ID: 2, "?limit=1": 1,
+		"": 2, "?open=true": 1, "?phase=canceled": 1, "?member=external:m4": 2, "?troubled=true": 0, "?overdue=true": 0, "?waiting=true": 1, "?organization=" + s.ID: 2, "?limit=1": 1,
 	} {
 		admin.get(t, "/v1/offboardings"+query).into(t, 200, &page)
 		require.Len(t, page.Items, want, query)

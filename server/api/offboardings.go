@@ -30,6 +30,7 @@ type CaseListInput struct {
 	Open         bool              `query:"open" doc:"Only cases that have not closed"`
 	Troubled     bool              `query:"troubled" doc:"Only cases that cannot go on"`
 	Overdue      bool              `query:"overdue" doc:"Only cases whose next step was due and has not been done"`
+	Waiting      bool              `query:"waiting" doc:"Only cases in which documents wait for an owner, in the grace or after it"`
 }
 
 // CaseSearchInput selects cases by the names of members too, which are in no URL.
@@ -40,6 +41,7 @@ type CaseSearchInput struct {
 		Open     bool              `json:"open,omitempty" doc:"Only cases that have not closed"`
 		Troubled bool              `json:"troubled,omitempty" doc:"Only cases that cannot go on"`
 		Overdue  bool              `json:"overdue,omitempty" doc:"Only cases whose next step was due and has not been done"`
+		Waiting  bool              `json:"waiting,omitempty" doc:"Only cases in which documents wait for an owner, in the grace or after it"`
 	}
 }
 
@@ -105,7 +107,7 @@ func (a *API) offboardings() {
 func (a *API) listCases(ctx context.Context, c *auth.Caller, in *CaseListInput) (*CaseListOutput, error) {
 	n := a.naming(ctx, c)
 	f := offboarding.CaseFilter{
-		Reach: n.organizations(in.Organization), Phase: in.Phase, OpenOnly: in.Open, Troubled: in.Troubled, Overdue: in.Overdue,
+		Reach: n.organizations(in.Organization), Phase: in.Phase, OpenOnly: in.Open, Troubled: in.Troubled, Overdue: in.Overdue, Waiting: in.Waiting,
 		Now: a.now().UTC(), Cursor: in.Cursor, Limit: in.Limit,
 	}
 	if in.MemberID != "" {
@@ -121,7 +123,7 @@ func (a *API) listCases(ctx context.Context, c *auth.Caller, in *CaseListInput) 
 func (a *API) searchCases(ctx context.Context, c *auth.Caller, in *CaseSearchInput) (*CaseListOutput, error) {
 	n, b := a.naming(ctx, c), in.Body
 	f := offboarding.CaseFilter{
-		Reach: n.organizations(b.Organization), Search: b.Query, Phase: b.Phase, OpenOnly: b.Open, Troubled: b.Troubled, Overdue: b.Overdue,
+		Reach: n.organizations(b.Organization), Search: b.Query, Phase: b.Phase, OpenOnly: b.Open, Troubled: b.Troubled, Overdue: b.Overdue, Waiting: b.Waiting,
 		Now: a.now().UTC(), Cursor: b.Cursor, Limit: b.Limit,
 	}
 	if err := n.err(); err != nil {
