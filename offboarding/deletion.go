@@ -72,6 +72,14 @@ func JudgeDeletion(r DeletionRequest, f DeletionFacts, now time.Time) error {
 	return RefusalOf(violations)
 }
 
+// DeletionPreview is what a deletion would do, judged by the rules as they stand now;
+// nothing is changed. Plan is that of the offboarding that would come first.
+type DeletionPreview struct {
+	Preview
+	OffboardFirst bool        `json:"offboard_first"` // the member is active
+	Attribution   Attribution `json:"attribution"`    // whose name content would keep
+}
+
 // BeginDeletionInput asks where a deletion goes on.
 type BeginDeletionInput struct {
 	Step                    // CaseID is the deletion's own ID

@@ -21,6 +21,14 @@ type Preview struct {
 	Successors     *Successors      `json:"successors,omitempty"`
 }
 
+// ActiveCredentials is how many credentials there are of all kinds.
+func (p Preview) ActiveCredentials() (n int) {
+	for _, some := range p.Credentials {
+		n += some
+	}
+	return n
+}
+
 // PlannedCase is the plan of a start that the rules allow.
 type PlannedCase struct {
 	Disposition        Disposition `json:"disposition"`

@@ -11,28 +11,59 @@ import (
 // Preview says what a start would do now: every rule that it breaks, or its
 // plan, and what the leaver owns and can do. It changes nothing.
 func (s *Store) Preview(ctx context.Context, r offboarding.Request, now time.Time) (offboarding.Preview, error) {
-	out := offboarding.Preview{
-		Violations: []offboarding.Violation{}, Credentials: map[string]int{},
-		Documents: offboarding.PreviewDocuments{ByKind: map[string]int{}},
-	}
+	out := noPreview()
 	err := s.inTx(ctx, "preview", func(t *tx) error {
 		facts, err := t.admissionFacts(r, now)
 		if err == nil {
 			err = t.judge(&out, r, facts, now)
 		}
-		var refusal *offboarding.Refusal
-		if errors.As(err, &refusal) {
-			out.Violations, err = refusal.Violations, nil
-		}
-		if err != nil || facts.Leaver == nil {
-			return err
-		}
-		out.MemberID, out.OrganizationID = facts.Leaver.ID, facts.Leaver.OrganizationID
-		out.MemberName, out.MemberEmail = facts.Leaver.DisplayName, facts.Leaver.Email
-		return t.count(&out)
+		return t.previewed(&out, facts, err)
 	})
 	out.Allowed = err == nil && len(out.Violations) == 0
 	return out, err
+}
+
+// PreviewDeletion says what a deletion would do now: every rule that it breaks, or the
+// plan of the offboarding that comes first, and what the member owns and can do. It
+// changes nothing.
+func (s *Store) PreviewDeletion(ctx context.Context, r offboarding.DeletionRequest, now time.Time) (offboarding.DeletionPreview, error) {
+	out := offboarding.DeletionPreview{Preview: noPreview()}
+	err := s.inTx(ctx, "preview a deletion", func(t *tx) error {
+		f, err := t.deletionFacts(r, now)
+		if err == nil {
+			err = offboarding.JudgeDeletion(r, f, now)
+		}
+		if err == nil && f.Leaver.Active() {
+			out.OffboardFirst = true
+			err = t.judge(&out.Preview, r.Offboarding(), f.AdmissionFacts, now)
+		}
+		out.Attribution = f.Organization.Attribution
+		return t.previewed(&out.Preview, f.AdmissionFacts, err)
+	})
+	out.Allowed = err == nil && len(out.Violations) == 0
+	return out, err
+}
+
+// noPreview is a preview that says nothing yet.
+func noPreview() offboarding.Preview {
+	return offboarding.Preview{
+		Violations: []offboarding.Violation{}, Credentials: map[string]int{},
+		Documents: offboarding.PreviewDocuments{ByKind: map[string]int{}},
+	}
+}
+
+// previewed says whom a preview is about, with the rules that were found broken.
+func (t *tx) previewed(out *offboarding.Preview, f offboarding.AdmissionFacts, err error) error {
+	var refusal *offboarding.Refusal
+	if errors.As(err, &refusal) {
+		out.Violations, err = refusal.Violations, nil
+	}
+	if err != nil || f.Leaver == nil {
+		return err
+	}
+	out.MemberID, out.OrganizationID = f.Leaver.ID, f.Leaver.OrganizationID
+	out.MemberName, out.MemberEmail = f.Leaver.DisplayName, f.Leaver.Email
+	return t.count(out)
 }
 
 const selectOpenCaseID = `SELECT id FROM cases WHERE member_id = $1 AND workspace_id IS NOT DISTINCT FROM nullif($2, '')::uuid AND closed_at IS NULL`

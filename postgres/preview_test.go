@@ -66,3 +66,33 @@ func TestPreviewOfAnOpenCaseAnswersWithIt(t *testing.T) {
 	require.Equal(t, readID("case", 1), preview.OpenCaseID)
 	require.Nil(t, preview.Plan)
 }
+
+func TestPreviewOfADeletion(t *testing.T) {
+	t.Parallel()
+	store := readStore(t)
+	r := offboarding.DeletionRequest{MemberID: readID("member", 3), RequestedBy: readID("member", 2)}
+	active, err := store.PreviewDeletion(t.Context(), r, readTime)
+	require.NoError(t, err)
+	require.True(t, active.Allowed, "%v", active.Violations)
+	require.True(t, active.OffboardFirst)
+	require.Equal(t, offboarding.DispositionRetain, active.Plan.Disposition, "as the organization's settings say")
+	require.Equal(t, offboarding.AttributionName, active.Attribution)
+	require.Equal(t, 5, active.Documents.Total)
+	require.Equal(t, 1, active.Sessions)
+
+	of := func(member int) offboarding.DeletionPreview {
+		r.MemberID = readID("member", member)
+		preview, err := store.PreviewDeletion(t.Context(), r, readTime)
+		require.NoError(t, err)
+		require.Nil(t, preview.Plan)
+		return preview
+	}
+	require.Equal(t, offboarding.CodeSelfOffboarding, of(2).Violations[0].Code)
+	require.Equal(t, "A2", of(1).Violations[0].Rule)
+	require.Equal(t, offboarding.CodeMemberNotFound, of(6).Violations[0].Code, "another tenant's member is not found")
+	openCase(t, store, 1, 3, "2026-04-01")
+	require.Equal(t, offboarding.CodeWrongPhase, of(3).Violations[0].Code)
+	events, err := store.AuditEvents(t.Context(), offboarding.AuditFilter{})
+	require.NoError(t, err)
+	require.Len(t, events.Items, 1, "a preview changes nothing: %v", events.Items)
+}

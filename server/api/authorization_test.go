@@ -216,6 +216,7 @@ var table = map[string]routeRow{
 	"POST /v1/members/{id}/reactivate":       {thing: (*authWorld).member, who: adminsThere},
 	"POST /v1/members/reactivate":            {body: body{"member_ids": []string{"{id}"}}, thing: (*authWorld).member, who: adminsThere},
 	"DELETE /v1/members/{id}":                {thing: (*authWorld).member, who: adminsThere},
+	"GET /v1/members/{id}/deletion-preview":  {thing: (*authWorld).member, who: adminsThere},
 	"GET /v1/members/{id}/deletions/{run}":   {path: "/v1/members/{id}", thing: (*authWorld).deletion, who: adminsThere},
 	"POST /v1/bulk-offboardings":             {body: body{"members": []body{{"member_id": "external:nobody"}}}, who: ofAdmins},
 	"POST /v1/bulk-offboardings/csv":         {csv: "email,last_day,reason\nnobody@acme.example,2099-01-01,x\n", who: ofAdmins},

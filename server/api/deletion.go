@@ -39,6 +39,12 @@ type DeleteOutput struct {
 	Body     Deletion
 }
 
+// DeletionPreviewInput asks what a deletion would do.
+type DeletionPreviewInput struct{ MemberPath }
+
+// DeletionPreviewOutput says what a deletion would do.
+type DeletionPreviewOutput struct{ Body offboarding.DeletionPreview }
+
 // DeletionPath names a deletion.
 type DeletionPath struct {
 	MemberPath
@@ -55,6 +61,12 @@ func (a *API) deletions() {
 			"is offboarded first, as the organization's settings say. Without it, it is seed 000's endpoint of that name, which deactivates: the documents go to the caller, and the member can come back.",
 		Metadata: alsoAnswers(http.StatusAccepted), Errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, a.delete)
+	register(a, AccessAdmin, huma.Operation{
+		Method: http.MethodGet, Path: "/v1/members/{id}/deletion-preview", OperationID: "preview-deletion", Summary: "Preview a deletion for good", Tags: []string{"Members"},
+		Description: "What a deletion for good (rule X1) would do, without doing it: every rule that it would break, the plan of the offboarding that comes first " +
+			"where the member is active, and what the member owns and can do.",
+		Errors: []int{http.StatusNotFound},
+	}, a.previewDeletion)
 	register(a, AccessAdmin, huma.Operation{
 		Method: http.MethodGet, Path: "/v1/members/{id}/deletions/{run}", OperationID: "get-deletion", Summary: "See what has become of a deletion", Tags: []string{"Members"},
 		Description: "For who has asked for it with `Prefer: respond-async`, at the Location of the answer.",
@@ -107,6 +119,22 @@ func (a *API) deleteAsSeed(ctx context.Context, c *auth.Caller, in *DeleteInput)
 	return &DeleteOutput{Status: statusOf(start), Location: start.URL, Body: Deletion{
 		Outcome: "deactivated", MemberID: start.MemberID, CaseID: start.CaseID,
 	}}, nil
+}
+
+func (a *API) previewDeletion(ctx context.Context, c *auth.Caller, in *DeletionPreviewInput) (*DeletionPreviewOutput, error) {
+	m, err := a.member(ctx, c, in.ID, "id")
+	if err != nil {
+		return nil, err
+	}
+	preview, err := a.store.PreviewDeletion(ctx, offboarding.DeletionRequest{MemberID: m.ID, RequestedBy: c.Member.ID}, a.now().UTC())
+	if err != nil {
+		return nil, err
+	}
+	refusal := &offboarding.Refusal{Violations: preview.Violations}
+	if refusal.Has(offboarding.CodeNotAuthorized) { // what somebody owns is not for everybody
+		return nil, refusal
+	}
+	return &DeletionPreviewOutput{preview}, nil
 }
 
 func (a *API) deletionState(ctx context.Context, c *auth.Caller, in *DeletionPath) (*DeletionOutput, error) {

@@ -55,19 +55,28 @@ type leavingPage struct {
 func (v *visit) leavingForm(m offboarding.MemberDetail) error {
 	p := leavingPage{Member: m, Choices: options(v, "disposition", offboarding.Dispositions...)}
 	err := v.post("/v1/offboardings/preview", map[string]any{"member_id": m.ID}, &p.Preview)
+	if p.Why, err = v.whyNot(err, p.Preview.Violations); err != nil {
+		return err
+	}
+	return v.show("leaving", p)
+}
+
+// whyNot is why a preview says that something cannot be done; an error that says
+// anything else is handed back.
+func (v *visit) whyNot(err error, violations []offboarding.Violation) (why []string, _ error) {
 	var refusal *problem.Problem
 	switch {
 	case errors.As(err, &refusal) && refusal.Status == http.StatusForbidden:
 		for _, f := range refusal.Errors {
-			p.Why = append(p.Why, v.Why(f))
+			why = append(why, v.Why(f))
 		}
 	case err != nil:
-		return err
+		return nil, err
 	}
-	for _, violation := range p.Preview.Violations {
-		p.Why = append(p.Why, v.why(violation))
+	for _, violation := range violations {
+		why = append(why, v.why(violation))
 	}
-	return v.show("leaving", p)
+	return why, nil
 }
 
 // why is a broken rule in the reader's words.
@@ -149,11 +158,3 @@ func (p leavingPage) Grace() time.Duration {
 
 // ReadOnlyAt is when documents that nobody owns become read-only.
 func (p leavingPage) ReadOnlyAt() time.Time { return p.Preview.Plan.EffectiveAt.Add(p.Grace()) }
-
-// Credentials is how many credentials will be revoked.
-func (p leavingPage) Credentials() (n int) {
-	for _, some := range p.Preview.Credentials {
-		n += some
-	}
-	return n
-}

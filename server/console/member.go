@@ -15,6 +15,7 @@ func (c *Console) members(mux *http.ServeMux) {
 	c.route(mux, "GET "+Path+"members", AccessAdmin, (*visit).memberList)
 	c.route(mux, "GET "+Path+"members/{id}", AccessAdmin, (*visit).memberPage)
 	c.leaving(mux)
+	c.deletion(mux)
 }
 
 // memberList is what the list of members shows.
