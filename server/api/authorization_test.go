@@ -220,6 +220,8 @@ var table = map[string]routeRow{
 	"GET /v1/members/{id}/deletions/{run}":   {path: "/v1/members/{id}", thing: (*authWorld).deletion, who: adminsThere},
 	"POST /v1/bulk-offboardings":             {body: body{"members": []body{{"member_id": "external:nobody"}}}, who: ofAdmins},
 	"POST /v1/bulk-offboardings/csv":         {csv: "email,last_day,reason\nnobody@acme.example,2099-01-01,x\n", who: ofAdmins},
+	"POST /v1/bulk-offboardings/preview":     {body: body{"members": []body{{"member_id": "external:nobody"}}}, who: ofAdmins},
+	"POST /v1/bulk-offboardings/csv/preview": {csv: "email,last_day,reason\nnobody@acme.example,2099-01-01,x\n", who: ofAdmins},
 	"GET /v1/bulk-offboardings":              {who: ofAdmins},
 	"GET /v1/bulk-offboardings/{id}":         {thing: (*authWorld).bulk, who: adminsThere},
 	"GET /v1/bulk-offboardings/{id}/members": {thing: (*authWorld).bulk, who: adminsThere},

@@ -33,11 +33,14 @@ type BulkOptions struct {
 type BulkInput struct {
 	OriginInput
 	PreferInput
-	Body struct {
-		Members []BulkMemberBody `json:"members" minItems:"1" maxItems:"10000" doc:"Who leaves; what one leaves out is said for all below"`
-		PlanBody
-		BulkOptions
-	}
+	Body BulkBody
+}
+
+// BulkBody is a list.
+type BulkBody struct {
+	Members []BulkMemberBody `json:"members" minItems:"1" maxItems:"10000" doc:"Who leaves; what one leaves out is said for all below"`
+	PlanBody
+	BulkOptions
 }
 
 // BulkCSVInput offboards the members of a CSV file.
@@ -134,6 +137,7 @@ func (a *API) bulk() {
 		Description:   "As the list in JSON; a file in which a row is malformed is refused whole.",
 		DefaultStatus: http.StatusAccepted, MaxBodyBytes: maxBulkBody, Errors: []int{http.StatusConflict},
 	}, a.startBulkCSV)
+	a.bulkPreviews()
 	register(a, AccessAdmin, huma.Operation{
 		Method: http.MethodGet, Path: bulkPath, OperationID: "list-bulk", Summary: "List bulk runs", Tags: tags, Description: "Runs within reach, the newest first.",
 	}, func(ctx context.Context, c *auth.Caller, in *BulkListInput) (*BulkListOutput, error) {
@@ -182,12 +186,24 @@ func (a *API) startBulk(ctx context.Context, c *auth.Caller, in *BulkInput) (*Bu
 func (a *API) startBulkCSV(ctx context.Context, c *auth.Caller, in *BulkCSVInput) (*BulkStartOutput, error) {
 	leavers, wrong := offboarding.ReadLeavers(bytes.NewReader(in.RawBody))
 	n := a.naming(ctx, c)
-	for _, row := range wrong {
-		n.add(contradiction("B1", fmt.Sprintf("line %d, %s", row.Line, row.Field), row.Reason))
-	}
+	n.add(malformed(wrong)...)
 	if err := n.err(); err != nil {
 		return nil, err
 	}
+	return a.runBulk(ctx, c, membersOfFile(leavers), PlanBody{}, in.BulkOptions, in.OriginInput, in.async())
+}
+
+// malformed is what is wrong with the rows of a file, a violation each.
+func malformed(rows []offboarding.RowError) []offboarding.Violation {
+	out := make([]offboarding.Violation, len(rows))
+	for i, row := range rows {
+		out[i] = contradiction("B1", fmt.Sprintf("line %d, %s", row.Line, row.Field), row.Reason)
+	}
+	return out
+}
+
+// membersOfFile are the rows of a file as a list in JSON has them.
+func membersOfFile(leavers []offboarding.Leaver) []BulkMemberBody {
 	members := make([]BulkMemberBody, len(leavers))
 	for i, l := range leavers {
 		owner := l.NewOwnerEmail
@@ -198,7 +214,7 @@ func (a *API) startBulkCSV(ctx context.Context, c *auth.Caller, in *BulkCSVInput
 			Reason: l.Reason, EffectiveAt: l.LastDay, Disposition: l.Disposition, NewOwnerID: owner,
 		}}
 	}
-	return a.runBulk(ctx, c, members, PlanBody{}, in.BulkOptions, in.OriginInput, in.async())
+	return members
 }
 
 // runBulk starts a run and answers when it is admitted. What is wrong with a member

@@ -94,6 +94,7 @@ var words = map[string]string{
 	"lifted_at":            "When it was lifted",
 	"lifted_by":            "Who lifted it",
 	"lifted_by_name":       "Who lifted it, by name",
+	"line":                 "Its line, of a file",
 	"managed_by":           "The identity provider that manages the account",
 	"manager":              "Whether this is the leaver's manager",
 	"manager_id":           "The member's manager",
