@@ -253,4 +253,5 @@ type AuditRow struct {
 	ActorName     string `db:"actor_name" json:"actor_name,omitempty"`
 	MemberName    string `db:"member_name" json:"member_name,omitempty"`
 	DocumentTitle string `db:"document_title" json:"document_title,omitempty"`
+	NewOwnerName  string `db:"new_owner_name" json:"new_owner_name,omitempty"` // of an event of a document: who owned it afterwards
 }

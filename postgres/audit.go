@@ -14,7 +14,9 @@ const selectAudit = `SELECT a.id, a.organization_id, a.event, coalesce(a.actor_i
 	coalesce(a.member_id::text, '') AS member_id, coalesce(a.document_id::text, '') AS document_id,
 	coalesce(a.case_id::text, '') AS case_id, a.subject_kind, a.subject_id, a.before, a.after, a.at,
 	coalesce(actor.display_name, '') AS actor_name, coalesce(m.display_name, '') AS member_name,
-	coalesce(d.title, '') AS document_title
+	coalesce(d.title, '') AS document_title,
+	coalesce((SELECT n.display_name FROM members n
+		WHERE n.id = CASE WHEN a.subject_kind = 'document' THEN (a.after ->> 'owner_id')::uuid END), '') AS new_owner_name
 	FROM audit_events a LEFT JOIN members actor ON actor.id = a.actor_id LEFT JOIN members m ON m.id = a.member_id
 	LEFT JOIN documents d ON d.id = a.document_id`
 

@@ -108,6 +108,7 @@ func vocabulary() map[string][]string {
 		"role":        text(offboarding.RoleOwner, offboarding.RoleAdmin, offboarding.RoleContributor, offboarding.RoleReviewer, offboarding.RoleReader),
 		"disposition": text(offboarding.DispositionTransfer, offboarding.DispositionArchive, offboarding.DispositionRetain),
 		"kind":        offboarding.DocumentKinds,
+		"happened":    offboarding.AuditEvents,
 	}
 	for _, phase := range offboarding.Phases {
 		all["phase"] = append(all["phase"], string(phase))
