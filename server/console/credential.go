@@ -24,10 +24,8 @@ type credentialList struct {
 
 // listCredentials shows the credentials of a member, "" for the reader's own.
 func (v *visit) listCredentials(member string) error {
-	if !v.Posted() {
-		if err := v.follow(); err != nil {
-			return err
-		}
+	if err := v.followOpened(); err != nil {
+		return err
 	}
 	if member == "" {
 		member = v.Me()

@@ -26,10 +26,8 @@ type holdList struct {
 }
 
 func (v *visit) listHolds() error {
-	if !v.Posted() {
-		if err := v.follow(); err != nil {
-			return err
-		}
+	if err := v.followOpened(); err != nil {
+		return err
 	}
 	list := holdList{Statuses: []Option{{Label: v.T("holds.live")}, {Value: "true", Label: v.T("holds.all")}}}
 	var err error

@@ -44,10 +44,8 @@ type webhookList struct {
 func (webhookList) Wants(string) bool { return false }
 
 func (v *visit) listWebhooks(organization string) error {
-	if !v.Posted() {
-		if err := v.follow(); err != nil {
-			return err
-		}
+	if err := v.followOpened(); err != nil {
+		return err
 	}
 	list := webhookList{Organization: organization, Choices: eventOptions(offboarding.WebhookEvents)}
 	var err error
