@@ -21,12 +21,6 @@ const auditPath = Path + "audit"
 func (c *Console) audit(mux *http.ServeMux) {
 	c.route(mux, "GET "+auditPath, AccessAdmin, (*visit).auditList)
 	c.route(mux, "POST "+auditPath, AccessAdmin, (*visit).narrowAudit)
-	// The link leads by here so that who has to sign in first does so.
-	c.route(mux, "GET "+auditPath+"/export", AccessAdmin, func(v *visit) error {
-		query := v.auditQuery()
-		query.Set("format", v.Query("format"))
-		return v.redirect("/v1/audit-events/export?" + query.Encode())
-	})
 }
 
 // auditNarrows are what narrows the audit, in the page's address: IDs, names of events
@@ -176,13 +170,9 @@ func (v *visit) narrowAudit() error {
 
 // ExportTo is where the events that the page is narrowed to are exported from.
 func (v *visit) ExportTo(format string) string {
-	query := url.Values{"format": {format}}
-	for _, name := range auditNarrows {
-		if value := v.Query(name); value != "" {
-			query.Set(name, value)
-		}
-	}
-	return auditPath + "/export?" + query.Encode()
+	query := v.auditQuery()
+	query.Set("format", format)
+	return "/v1/audit-events/export?" + query.Encode()
 }
 
 // change is one thing that an event has changed.
@@ -202,17 +192,20 @@ type fact struct {
 // any of the events has.
 func (v *visit) auditLines(rows []offboarding.AuditRow) []auditLine {
 	names := map[string]string{}
-	for _, row := range rows {
+	before, after := make([]map[string]any, len(rows)), make([]map[string]any, len(rows))
+	for i, row := range rows {
+		_ = json.Unmarshal(row.Before, &before[i]) // an object as we have written it, or null
+		_ = json.Unmarshal(row.After, &after[i])
 		names[row.ActorID], names[row.MemberID] = row.ActorName, row.MemberName
+		if owner, ok := after[i]["owner_id"].(string); ok && row.NewOwnerName != "" {
+			names[owner] = row.NewOwnerName
+		}
 	}
 	out := make([]auditLine, len(rows))
 	for i, row := range rows {
-		var before, after map[string]any
-		_ = json.Unmarshal(row.Before, &before) // an object as we have written it, or null
-		_ = json.Unmarshal(row.After, &after)
 		out[i].AuditRow = row
-		for _, key := range keysOf(before, after) {
-			was, is := v.facts(key, before[key], names), v.facts(key, after[key], names)
+		for _, key := range keysOf(before[i], after[i]) {
+			was, is := v.facts(key, before[i][key], names), v.facts(key, after[i][key], names)
 			if len(was)+len(is) > 0 && !reflect.DeepEqual(was, is) {
 				out[i].Changes = append(out[i].Changes, change{v.changed(key), was, is})
 			}

@@ -37,7 +37,7 @@ func TestAudit(t *testing.T) {
 	claims := page.submit(t, "form#narrow", url.Values{"event": {"ClaimDocOwnership"}})
 	require.Equal(t, "event=ClaimDocOwnership", claims.url.RawQuery)
 	require.Equal(t, 1, claims.Find("tbody tr").Length())
-	require.Contains(t, claims.text("tbody tr"), "ClaimDocOwnership")
+	require.Contains(t, claims.text("tbody tr"), "Member 3 claimed “The plan” ClaimDocOwnership")
 	require.Contains(t, claims.text("tbody tr"), "Member 3 Member 4 The plan The case")
 	require.Contains(t, claims.text("tbody tr"), "Owner from Member 4 → to Member 3")
 	require.Equal(t, "ClaimDocOwnership", claims.Find("[name=event] option[selected]").AttrOr("value", ""))
