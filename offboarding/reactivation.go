@@ -29,3 +29,27 @@ func JudgeReactivation(f ReactivationFacts) error {
 	}
 	return RefusalOf(violations)
 }
+
+// ReactivationPreview is what a reactivation would come to, judged by the rules as they
+// stand now; nothing is changed.
+type ReactivationPreview struct {
+	Allowed    int                     `json:"allowed"`    // members who would be active again
+	Refused    int                     `json:"refused"`    // members who would not
+	Violations []Violation             `json:"violations"` // rules that the request breaks as a whole: nobody would be (rule R2)
+	Members    []PreviewedReactivation `json:"members"`    // in the order of the request
+}
+
+// PreviewedReactivation is what a reactivation would come to for one member.
+type PreviewedReactivation struct {
+	Position   int          `json:"position"` // place in the request, from 1
+	MemberID   string       `json:"member_id"`
+	MemberName string       `json:"member_name,omitempty"`
+	Email      string       `json:"member_email,omitempty"`
+	Status     MemberStatus `json:"status,omitempty"`
+	CaseID     string       `json:"case_id,omitempty"`    // the case whose documents would be settled
+	Documents  int          `json:"documents"`            // still theirs: editable again, with their schedules
+	Moved      int          `json:"moved"`                // found a new owner by the case: they stay there, and the member may edit them
+	Returnable int          `json:"returnable"`           // of those, what return_documents would give back
+	Requests   int          `json:"requests"`             // that wait, and would be withdrawn
+	Violations []Violation  `json:"violations,omitempty"` // why the member would be refused
+}

@@ -207,17 +207,21 @@ func (x *authWorld) provisioned(o *fixture.Organization) string {
 var table = map[string]routeRow{
 	"GET /v1/members/{id}": {thing: (*authWorld).member, who: adminsThere},
 
-	"GET /v1/members":                        {who: ofAdmins},
-	"POST /v1/members/search":                {body: body{"q": "m"}, who: ofAdmins},
-	"GET /v1/members/{id}/documents":         {thing: (*authWorld).member, who: adminsThere},
-	"PATCH /v1/members/{id}":                 {body: body{"isArchived": true}, thing: (*authWorld).member, who: adminsThere},
-	"POST /v1/members/{id}/deactivate":       {thing: (*authWorld).member, who: adminsThere},
-	"POST /v1/members/deactivate":            {body: body{"memberIds": []string{"{id}"}, "confirmed": true}, thing: (*authWorld).member, who: adminsThere},
-	"POST /v1/members/{id}/reactivate":       {thing: (*authWorld).member, who: adminsThere},
-	"POST /v1/members/reactivate":            {body: body{"member_ids": []string{"{id}"}}, thing: (*authWorld).member, who: adminsThere},
-	"DELETE /v1/members/{id}":                {thing: (*authWorld).member, who: adminsThere},
-	"GET /v1/members/{id}/deletion-preview":  {thing: (*authWorld).member, who: adminsThere},
-	"GET /v1/members/{id}/deletions/{run}":   {path: "/v1/members/{id}", thing: (*authWorld).deletion, who: adminsThere},
+	"GET /v1/members":                       {who: ofAdmins},
+	"POST /v1/members/search":               {body: body{"q": "m"}, who: ofAdmins},
+	"GET /v1/members/{id}/documents":        {thing: (*authWorld).member, who: adminsThere},
+	"PATCH /v1/members/{id}":                {body: body{"isArchived": true}, thing: (*authWorld).member, who: adminsThere},
+	"POST /v1/members/{id}/deactivate":      {thing: (*authWorld).member, who: adminsThere},
+	"POST /v1/members/deactivate":           {body: body{"memberIds": []string{"{id}"}, "confirmed": true}, thing: (*authWorld).member, who: adminsThere},
+	"POST /v1/members/{id}/reactivate":      {thing: (*authWorld).member, who: adminsThere},
+	"POST /v1/members/reactivate":           {body: body{"member_ids": []string{"{id}"}}, thing: (*authWorld).member, who: adminsThere},
+	"DELETE /v1/members/{id}":               {thing: (*authWorld).member, who: adminsThere},
+	"GET /v1/members/{id}/deletion-preview": {thing: (*authWorld).member, who: adminsThere},
+	"GET /v1/members/{id}/deletions/{run}":  {path: "/v1/members/{id}", thing: (*authWorld).deletion, who: adminsThere},
+
+	"GET /v1/members/{id}/reactivation-preview": {thing: (*authWorld).member, who: adminsThere},
+	"POST /v1/members/reactivate/preview":       {body: body{"member_ids": []string{"nobody"}}, who: ofAdmins}, // of each it says that there is nobody
+
 	"POST /v1/bulk-offboardings":             {body: body{"members": []body{{"member_id": "external:nobody"}}}, who: ofAdmins},
 	"POST /v1/bulk-offboardings/csv":         {csv: "email,last_day,reason\nnobody@acme.example,2099-01-01,x\n", who: ofAdmins},
 	"POST /v1/bulk-offboardings/preview":     {body: body{"members": []body{{"member_id": "external:nobody"}}}, who: ofAdmins},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,6 +27,26 @@ type ReactivateManyInput struct {
 		MemberIDs []string `json:"member_ids" minItems:"1" maxItems:"1000" doc:"IDs, email:<address> or external:<external id>"`
 		ReturnBody
 	}
+}
+
+// ReactivationPreviewInput asks what the reactivation of a member would come to.
+type ReactivationPreviewInput struct{ MemberPath }
+
+// ReactivationPreviewOutput says what the reactivation of a member would come to.
+type ReactivationPreviewOutput struct {
+	Body offboarding.PreviewedReactivation
+}
+
+// ReactivationsPreviewInput asks what the reactivation of many members would come to.
+type ReactivationsPreviewInput struct {
+	Body struct {
+		MemberIDs []string `json:"member_ids" minItems:"1" maxItems:"1000" doc:"The members' IDs" example:"[\"01a1ffde-c038-72a2-abd3-2ee046c7cc2d\"]"`
+	}
+}
+
+// ReactivationsPreviewOutput says what the reactivation of many members would come to.
+type ReactivationsPreviewOutput struct {
+	Body offboarding.ReactivationPreview
 }
 
 // ManyAnswer is what became of many members.
@@ -78,6 +99,35 @@ func (a *API) reactivations() {
 			"of each why. Only where no identity provider authenticates the organization (rule R2).",
 		Errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, a.reactivateMany)
+	register(a, AccessAdmin, huma.Operation{
+		Method: http.MethodGet, Path: "/v1/members/{id}/reactivation-preview", OperationID: "preview-reactivation", Summary: "Preview a reactivation",
+		Tags: []string{"Members"}, Errors: []int{http.StatusNotFound},
+		Description: "What the reactivation of a member would come to, without doing it: every rule that it would break, and what becomes of the documents.",
+	}, a.previewReactivation)
+	register(a, AccessAdmin, huma.Operation{
+		Method: http.MethodPost, Path: "/v1/members/reactivate/preview", OperationID: "preview-reactivations", Summary: "Preview the reactivation of many members",
+		Tags: []string{"Members"}, Metadata: maps.Clone(changesNothing),
+		Description: "What the reactivation of many members would come to, without doing it: each is judged alone, and who comes back takes a seat from those after them.",
+	}, func(ctx context.Context, c *auth.Caller, in *ReactivationsPreviewInput) (*ReactivationsPreviewOutput, error) {
+		preview, err := a.store.PreviewReactivation(ctx, offboarding.ReactivationRequest{MemberIDs: in.Body.MemberIDs, RequestedBy: c.Member.ID})
+		return &ReactivationsPreviewOutput{preview}, err
+	})
+}
+
+func (a *API) previewReactivation(ctx context.Context, c *auth.Caller, in *ReactivationPreviewInput) (*ReactivationPreviewOutput, error) {
+	m, err := a.member(ctx, c, in.ID, "id")
+	if err != nil {
+		return nil, err
+	}
+	preview, err := a.store.PreviewReactivation(ctx, offboarding.ReactivationRequest{MemberID: m.ID, RequestedBy: c.Member.ID})
+	if err != nil {
+		return nil, err
+	}
+	refusal := &offboarding.Refusal{Violations: preview.Members[0].Violations}
+	if refusal.Has(offboarding.CodeNotAuthorized) { // as of other previews
+		return nil, refusal
+	}
+	return &ReactivationPreviewOutput{preview.Members[0]}, nil
 }
 
 // reactivate makes one member active again, and waits until it is done.

@@ -52,7 +52,7 @@ func TestOffboardAMember(t *testing.T) {
 	}
 	require.Equal(t, "inactive", status())
 	require.Eventually(t, func() bool { return d.DocumentState(document) == d.Manager+" editable" }, 30*time.Second, 20*time.Millisecond)
-	require.Contains(t, admin.get(t, "/console/members/"+d.Leaver+"/deactivate").text(".callout"), "the member is not active")
+	admin.await(t, "/console/members/"+d.Leaver+"/deactivate", "the member is not active and has no open case")
 }
 
 // What the numbers say is what the choice comes to.

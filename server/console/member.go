@@ -13,31 +13,90 @@ import (
 // members registers members, and what admins do with them.
 func (c *Console) members(mux *http.ServeMux) {
 	c.route(mux, "GET "+Path+"members", AccessAdmin, (*visit).memberList)
+	c.route(mux, "POST "+Path+"members", AccessAdmin, (*visit).memberSearch)
 	c.route(mux, "GET "+Path+"members/{id}", AccessAdmin, (*visit).memberPage)
 	c.leaving(mux)
+	c.reactivation(mux)
 	c.deletion(mux)
 }
 
 // memberList is what the list of members shows.
 type memberList struct {
 	offboarding.Page[offboarding.MemberRow]
-	Tabs []Option
+	Rows          []memberRow
+	Status        string // of the members, "" for active ones
+	Tabs          []Option
+	Organizations []Option
+	MayReturn     bool // somebody is there who can be ticked to come back
 }
 
-// Count is how many members there are on all pages.
+// memberRow is a member in the list.
+type memberRow struct {
+	offboarding.MemberRow
+	MayReturn bool
+}
+
+// Count is how many members there are on all pages; a search does not count.
 func (l memberList) Count() int { return *l.Total }
 
 func (v *visit) memberList() error {
-	if err := v.follow(); err != nil {
-		return err
-	}
 	query := url.Values{"limit": {pageSize}, "cursor": v.r.URL.Query()["cursor"]}
-	if status := v.Query("status"); status != "" {
-		query.Set("status", status)
+	for _, name := range []string{"status", "organization"} {
+		if value := v.Query(name); value != "" {
+			query.Set(name, value)
+		}
 	}
-	list := memberList{Tabs: v.memberTabs()}
-	if err := v.get("/v1/members", query, &list.Page); err != nil {
+	return v.showMembers(v.Query("status"), func(page *memberList) error { return v.get("/v1/members", query, &page.Page) })
+}
+
+// memberSearch narrows the list by what is typed, which no address has. The tabs are
+// buttons of its form then.
+func (v *visit) memberSearch() error {
+	status := v.Value("status")
+	if tab := v.Value("tab"); tab != "" {
+		status = tab
+		v.r.PostForm.Set("status", tab)
+	}
+	if v.Value("q") == "" {
+		query := url.Values{}
+		for name, value := range map[string]string{"status": status, "organization": v.Value("organization")} {
+			if value != "" {
+				query.Set(name, value)
+			}
+		}
+		return v.redirect(Path + "members?" + query.Encode())
+	}
+	body := map[string]any{"q": v.Value("q"), "limit": 50, "cursor": v.Value("cursor"), "organization": v.Value("organization")}
+	if status != "" {
+		body["status"] = status
+	}
+	return v.showMembers(status, func(page *memberList) error {
+		err := v.post("/v1/members/search", body, &page.Page)
+		if v.refused(err) {
+			return nil
+		}
 		return err
+	})
+}
+
+func (v *visit) showMembers(status string, read func(*memberList) error) error {
+	if v.narrowing("cursor") == "" { // a later page is not made anew under the reader
+		if err := v.follow(); err != nil {
+			return err
+		}
+	}
+	list := memberList{Status: status, Tabs: v.memberTabs()}
+	var err error
+	if list.Organizations, err = v.organizations(); err != nil {
+		return err
+	}
+	if err := read(&list); err != nil {
+		return err
+	}
+	for _, m := range list.Items {
+		inactive := m.Status == offboarding.MemberInactive || m.Status == offboarding.MemberArchived
+		list.Rows = append(list.Rows, memberRow{m, inactive})
+		list.MayReturn = list.MayReturn || inactive
 	}
 	return v.show("members", list)
 }

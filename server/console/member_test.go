@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -89,4 +90,34 @@ func TestMemberOfAProvider(t *testing.T) {
 	d := newDesk(t)
 	d.Provisioned("okta", d.Leaver)
 	require.Contains(t, d.as(d.Admin).get(t, "/console/members/"+d.Leaver).text(".callout"), "managed by okta")
+}
+
+// What is searched for is in no address, and the tabs keep it.
+func TestSearchMembers(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	fixture.New(t, d.DB) // another tenant
+	d.inactive(d.Leaver)
+	admin := d.as(d.Admin)
+	list := admin.get(t, "/console/members")
+	found := list.submit(t, "form#search", url.Values{"q": {"m2@acme"}})
+	require.Equal(t, []string{"Member 2"}, found.rows())
+	require.Equal(t, "/console/members", found.url.RequestURI())
+	require.Equal(t, "m2@acme", found.Find("#search [name=q]").AttrOr("value", ""))
+	leaver := list.submit(t, "form#search", url.Values{"q": {"m4"}})
+	require.Empty(t, leaver.rows(), "who is inactive is on a tab of their own")
+	require.Equal(t, "Active", leaver.text(".tabs [aria-current]"))
+	tab := leaver.Find(`.tabs button[form=search]:contains("Inactive")`)
+	sent := url.Values{"q": {leaver.Find("#search [name=q]").AttrOr("value", "")}, tab.AttrOr("name", ""): {tab.AttrOr("value", "")}}
+	inactive := admin.open(t, http.MethodPost, "/console/members", sent)
+	require.Equal(t, []string{"Member 4"}, inactive.rows())
+	require.Equal(t, "Inactive", inactive.text(".tabs [aria-current]"))
+	require.Equal(t, "inactive", inactive.Find("#search [name=status]").AttrOr("value", ""), "the page is made anew as it is")
+	require.Equal(t, "/console/members?status=inactive", inactive.submit(t, "form#search", url.Values{"q": {""}}).url.RequestURI())
+	for _, nonsense := range []url.Values{{"q": {"m"}, "tab": {"nobody"}}, {"q": {"m"}, "cursor": {"x"}}, {"q": {strings.Repeat("m", 5000)}}} {
+		got := admin.open(t, http.MethodPost, "/console/members", nonsense)
+		require.Equal(t, http.StatusBadRequest, got.status)
+		require.Equal(t, nonsense.Get("q"), got.Find("#search [name=q]").AttrOr("value", ""))
+	}
+	require.Empty(t, admin.open(t, http.MethodPost, "/console/members", url.Values{"q": {"<script>'%_"}}).rows())
 }
