@@ -50,14 +50,14 @@ func (c *Console) documents(mux *http.ServeMux) {
 }
 
 // late tells who has asked for a document that somebody else has got before who that
-// is, where they may know it.
+// is, where they may know it. The case may have ended with it, and says no more than that.
 func (v *visit) late(err error) bool {
 	var p *problem.Problem
-	if !errors.As(err, &p) || p.Code != offboarding.CodeAlreadyOwned {
+	if !errors.As(err, &p) || p.Status != http.StatusConflict {
 		return false
 	}
 	var d document
-	if v.get(at("/v1/documents/%s", v.r.PathValue("id")), nil, &d) != nil || d.OwnerID == v.Me() {
+	if v.get(at("/v1/documents/%s", v.r.PathValue("id")), nil, &d) != nil || d.OwnerID == v.Me() || d.OwnerStatus != offboarding.MemberActive {
 		return false
 	}
 	v.status = p.Status

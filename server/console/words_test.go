@@ -109,6 +109,9 @@ func vocabulary() map[string][]string {
 		"disposition": text(offboarding.DispositionTransfer, offboarding.DispositionArchive, offboarding.DispositionRetain),
 		"kind":        offboarding.DocumentKinds,
 		"happened":    offboarding.AuditEvents,
+		"request":     text(offboarding.RequestPending, offboarding.RequestApproved, offboarding.RequestRejected, offboarding.RequestSuperseded, offboarding.RequestWithdrawn),
+		"obstacle":    text(offboarding.ObstaclePolicy, offboarding.ObstacleAccount, offboarding.ObstacleGrant),
+		"grant":       text(offboarding.GrantEdit, offboarding.GrantView),
 	}
 	for _, phase := range offboarding.Phases {
 		all["phase"] = append(all["phase"], string(phase))
