@@ -65,9 +65,13 @@
     setInterval(tick, 1000);
     if (window.Idiomorph) { // what somebody has opened stays open
       Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.tagName === "DETAILS");
+      // What somebody's own click has come to stays until they do something else: what it changed makes the page anew at once.
+      Idiomorph.defaults.callbacks.beforeNodeRemoved = (node) => !(refreshing && node.matches?.(".notice, .faults"));
     }
     document.querySelector(".faults")?.focus();
   });
+  let refreshing = false;
+  document.addEventListener("htmx:beforeSwap", (e) => { refreshing = e.detail.requestConfig?.elt?.id === "refresh"; });
   document.addEventListener("htmx:beforeRequest", (e) => {
     if (e.target.id === "refresh" && dirty()) {
       e.preventDefault();
