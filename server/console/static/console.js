@@ -83,7 +83,7 @@
     if (e.detail.requestConfig?.verb !== "get" || e.target.id === "main") show("stale", false);
     if (e.detail.elt?.id !== "refresh") document.querySelector(".faults")?.focus();
   });
-  document.addEventListener("htmx:responseError", (e) => { if (e.detail.xhr.status === 401) show("ended", true); });
+  document.addEventListener("htmx:afterRequest", (e) => { if (e.detail.xhr.status === 401) show("ended", true); });
   document.addEventListener("click", (e) => {
     if (e.target.closest("[data-reload]")) location.reload();
     const all = e.target.closest("[data-check-all]");
