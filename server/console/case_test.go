@@ -70,7 +70,7 @@ func TestCase(t *testing.T) {
 	require.Equal(t, "Timeline Waiting for an owner 2 Read-only With a new owner Archived", page.text(".tabs"))
 	timeline := page.text(".timeline")
 	for _, phrase := range []string{
-		"Offboarding started", "A credential was revoked", d.name(d.Leaver) + " was deactivated", "was asked for", "The case went on Grace period",
+		"Offboarding started", "A credential was revoked", d.name(d.Leaver) + " was deactivated", "was asked for", "The case went on to Grace period",
 	} {
 		require.Contains(t, timeline, phrase)
 	}
@@ -221,6 +221,8 @@ func TestTransferSomeOfACase(t *testing.T) {
 	require.Contains(t, form.text(".callout"), "1 document goes:")
 	require.Contains(t, form.text(".callout"), "1 of the ticked documents does not wait for an owner any more")
 
+	both := form.submit(t, "form#transfer", url.Values{"new_owner": {"m3@acme.example"}})
+	require.NotEmpty(t, both.text("#fault-new_owner"), "one of them is chosen, and somebody else named")
 	unnamed := form.submit(t, "form#transfer", url.Values{"owner": {"other"}})
 	require.Equal(t, "Name the new owner.", unnamed.text("#fault-new_owner"))
 	nobody := unnamed.submit(t, "form#transfer", url.Values{"new_owner": {"nobody@acme.example"}})

@@ -117,7 +117,11 @@ func (v *visit) newOwner() string {
 // which the page says.
 func (v *visit) nameNewOwner() (*offboarding.Member, error) {
 	ref := v.newOwner()
-	if ref == "" {
+	switch {
+	case v.Value("owner") != ownerOther && v.Value("new_owner") != "":
+		v.fault("new_owner", v.T("case.owner_both"))
+		return nil, nil //nolint:nilnil // said above
+	case ref == "":
 		v.fault("new_owner", v.T("case.owner_missing"))
 		return nil, nil //nolint:nilnil // said above
 	}
