@@ -39,7 +39,11 @@ func (v *visit) callWith(header http.Header, method, path string, query url.Valu
 		target += "?" + query.Encode()
 	}
 	var sent bytes.Buffer
-	if body != nil {
+	kind := "application/json"
+	if raw, ok := body.(rawBody); ok {
+		kind = raw.kind
+		sent.WriteString(raw.text)
+	} else if body != nil {
 		if err := json.NewEncoder(&sent).Encode(body); err != nil {
 			return nil, fmt.Errorf("what the API is asked: %w", err)
 		}
@@ -51,7 +55,7 @@ func (v *visit) callWith(header http.Header, method, path string, query url.Valu
 	}
 	maps.Copy(r.Header, header)
 	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", kind)
 	} else {
 		r.Body = http.NoBody
 	}
@@ -65,6 +69,9 @@ func (v *visit) callWith(header http.Header, method, path string, query url.Valu
 	v.api.ServeHTTP(a, r)
 	return a.header, a.read(method+" "+path, out)
 }
+
+// rawBody is a body that is not JSON.
+type rawBody struct{ kind, text string }
 
 // at is a path of the API with IDs in it, in the places of %s.
 func at(format string, ids ...string) string {

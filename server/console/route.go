@@ -2,6 +2,8 @@ package console
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -101,6 +103,29 @@ func (v *visit) read() error {
 		return offboarding.Refuse("", problem.CodeTooLarge, "", v.T("error.too_large"))
 	case err != nil:
 		return offboarding.Refuse("", offboarding.CodeInvalidArgument, "", v.T("error.form"))
+	}
+	return v.readFiles()
+}
+
+// readFiles makes the text of each file a value of its field, so that it is kept as
+// what is typed is.
+func (v *visit) readFiles() error {
+	if v.r.MultipartForm == nil {
+		return nil
+	}
+	for field, files := range v.r.MultipartForm.File {
+		for _, file := range files {
+			f, err := file.Open()
+			if err != nil {
+				return fmt.Errorf("a file that was sent: %w", err)
+			}
+			text, err := io.ReadAll(f)
+			_ = f.Close() // it was only read
+			if err != nil {
+				return fmt.Errorf("a file that was sent: %w", err)
+			}
+			v.r.PostForm.Add(field, string(text))
+		}
 	}
 	return nil
 }

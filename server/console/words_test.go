@@ -113,6 +113,11 @@ func vocabulary() map[string][]string {
 		"obstacle":    text(offboarding.ObstaclePolicy, offboarding.ObstacleAccount, offboarding.ObstacleGrant),
 		"grant":       text(offboarding.GrantEdit, offboarding.GrantView),
 	}
+	for _, outcome := range offboarding.BulkOutcomes {
+		all["bulk_outcome"] = append(all["bulk_outcome"], string(outcome))
+	}
+	all["bulk_phase"] = text(offboarding.BulkJudging, offboarding.BulkRevoking, offboarding.BulkStarting, offboarding.BulkCompleted)
+	all["bulk_result"] = text(offboarding.BulkSuccess, offboarding.BulkPartialSuccess, offboarding.BulkRefused, offboarding.BulkFailed)
 	for _, phase := range offboarding.Phases {
 		all["phase"] = append(all["phase"], string(phase))
 	}
