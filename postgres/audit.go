@@ -27,7 +27,11 @@ func (s *Store) AuditEvents(ctx context.Context, f offboarding.AuditFilter) (off
 	c := &conditions{}
 	c.id("a.organization_id", f.OrganizationID)
 	c.within("a.organization_id", f.Reach)
-	if len(f.Events) > 0 {
+	switch len(f.Events) {
+	case 0:
+	case 1: // by far the usual case; along its index it is in order
+		c.equal("a.event", f.Events[0])
+	default:
 		c.add("a.event = ANY (?)", pq.Array(f.Events))
 	}
 	c.id("a.member_id", f.MemberID)
@@ -38,6 +42,9 @@ func (s *Store) AuditEvents(ctx context.Context, f offboarding.AuditFilter) (off
 	}
 	if !f.To.IsZero() {
 		c.add("a.at < ?", f.To)
+	}
+	if !f.From.IsZero() || !f.To.IsZero() {
+		c.before = []string{asAsked} // a few days are found by their time, most of all time by the order
 	}
 	beyond, order := "a.id < ?", "a.id DESC"
 	if f.OldestFirst {

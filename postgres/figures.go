@@ -14,6 +14,10 @@ const (
 	// and would rather read the table.
 	byIndex = `SET LOCAL enable_seqscan = off`
 
+	// What stops at a limit follows an index to there, and does not gather all that it
+	// has first.
+	alongIndex = `SET LOCAL enable_bitmapscan = off`
+
 	countOpen = `SELECT c.phase, count(*) AS cases, count(*) FILTER (WHERE ` + overdue + `) AS overdue
 		FROM cases c WHERE c.closed_at IS NULL GROUP BY c.phase`
 

@@ -15,6 +15,14 @@ const overdue = `(c.phase = 'scheduled' AND c.effective_at <= $1 OR c.phase = 'g
 // lastEvent is when something happened in a case c, by its own clock.
 const lastEvent = `(SELECT a.at FROM audit_events a WHERE a.case_id = c.id ORDER BY a.id DESC LIMIT 1)`
 
+// Counts of a list stop at offboarding.CountLimit, and go along an index to there:
+// somebody may have left a million documents.
+const (
+	countTo = ` LIMIT 10000) counted)`
+
+	unownedByMember = `(SELECT count(*) FROM (SELECT FROM documents d WHERE d.owner_id = m.id AND d.access <> 'archived' ORDER BY d.id` + countTo
+)
+
 // selectCases counts, for each case of a page, what waits for an owner: what an
 // inactive leaver still owns, archived documents aside.
 const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, coalesce(c.workspace_id::text, '') AS workspace_id, c.member_id, c.requested_by, c.origin, c.phase, c.disposition,
@@ -28,10 +36,10 @@ const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, coalesce(c.w
 	` + lastEvent + ` AS last_event_at,
 	CASE WHEN c.closed_at IS NOT NULL THEN 0
 		WHEN c.workspace_id IS NOT NULL AND c.deactivated_at IS NOT NULL THEN
-		(SELECT count(*) FROM documents d WHERE d.workspace_id = c.workspace_id AND d.owner_id = c.member_id AND d.access <> 'archived')
-		WHEN c.workspace_id IS NULL AND m.status <> 'active' THEN
-		(SELECT count(*) FROM documents d WHERE d.owner_id = c.member_id AND d.access <> 'archived') ELSE 0 END AS unowned,
-	(SELECT count(*) FROM ownership_requests r WHERE r.case_id = c.id AND r.status = 'pending') AS pending_requests,
+		(SELECT count(*) FROM (SELECT FROM documents d WHERE d.workspace_id = c.workspace_id AND d.owner_id = c.member_id AND d.access <> 'archived'
+			ORDER BY d.id` + countTo + `
+		WHEN c.workspace_id IS NULL AND m.status <> 'active' THEN ` + unownedByMember + ` ELSE 0 END AS unowned,
+	(SELECT count(*) FROM (SELECT FROM ownership_requests r WHERE r.case_id = c.id AND r.status = 'pending' ORDER BY r.created_at` + countTo + ` AS pending_requests,
 	` + overdue + ` AS overdue
 	FROM cases c JOIN members m ON m.id = c.member_id JOIN organizations o ON o.id = c.organization_id`
 
@@ -190,9 +198,8 @@ func (s *Store) FindRequest(ctx context.Context, id string, organizations ...str
 
 const (
 	memberRowColumns = memberColumns + `,
-	(SELECT count(*) FROM documents d WHERE d.owner_id = m.id) AS documents,
-	CASE WHEN m.status = 'active' THEN 0 ELSE
-		(SELECT count(*) FROM documents d WHERE d.owner_id = m.id AND d.access <> 'archived') END AS unowned,
+	(SELECT count(*) FROM (SELECT FROM documents d WHERE d.owner_id = m.id ORDER BY d.id` + countTo + ` AS documents,
+	CASE WHEN m.status = 'active' THEN 0 ELSE ` + unownedByMember + ` END AS unowned,
 	coalesce(c.id::text, '') AS open_case_id, coalesce(c.phase, '') AS case_phase`
 
 	fromMembers = ` FROM members m LEFT JOIN cases c ON c.member_id = m.id AND c.closed_at IS NULL AND c.workspace_id IS NULL`
@@ -217,8 +224,8 @@ func (s *Store) MemberDetail(ctx context.Context, memberID string) (offboarding.
 	return out, err
 }
 
-// Members lists members, active ones unless told otherwise, and counts them all; those
-// whom a search finds are not counted.
+// Members lists members, active ones unless told otherwise, and counts them up to
+// CountLimit; those whom a search finds are not counted.
 func (s *Store) Members(ctx context.Context, f offboarding.MemberFilter) (offboarding.Page[offboarding.MemberRow], error) {
 	c := &conditions{}
 	if !f.AnyStatus {
@@ -232,7 +239,7 @@ func (s *Store) Members(ctx context.Context, f offboarding.MemberFilter) (offboa
 	if err := s.search(ctx, c, f.Search, "m.id = ANY (?::uuid[])", f.Reach); err != nil {
 		return offboarding.Page[offboarding.MemberRow]{}, err
 	}
-	countAll, args := "SELECT count(*) FROM members m"+c.clause(), c.args
+	countAll, args := "SELECT (SELECT count(*) FROM (SELECT FROM members m"+c.clause()+countTo, c.args
 	if err := c.after("m.id", f.Cursor); err != nil {
 		return offboarding.Page[offboarding.MemberRow]{}, err
 	}
@@ -245,6 +252,9 @@ func (s *Store) Members(ctx context.Context, f offboarding.MemberFilter) (offboa
 	}
 	out.Total = new(int)
 	err = s.inTx(ctx, "count members", func(t *tx) error {
+		if err := t.set([]string{byIndex, alongIndex}); err != nil {
+			return err
+		}
 		_, err := t.find(out.Total, countAll, args...)
 		return err
 	})

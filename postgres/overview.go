@@ -28,8 +28,7 @@ const (
 	overviewWaiting = `SELECT (SELECT count(*) FROM (SELECT FROM cases c JOIN members m ON m.id = c.member_id CROSS JOIN LATERAL (
 			SELECT FROM documents d WHERE c.workspace_id IS NULL AND m.status <> 'active' AND d.owner_id = c.member_id AND d.access <> 'archived'
 			UNION ALL SELECT FROM documents d WHERE c.workspace_id IS NOT NULL AND m.status = 'active'
-				AND d.workspace_id = c.workspace_id AND d.owner_id = c.member_id AND d.access <> 'archived'
-			LIMIT $4) d
+				AND d.workspace_id = c.workspace_id AND d.owner_id = c.member_id AND d.access <> 'archived' LIMIT $4) d
 		WHERE c.organization_id = ANY ($1::uuid[]) AND c.phase IN ('deactivated', 'transferring', 'grace', 'read_only') AND c.closed_at IS NULL
 			AND c.deactivated_at > s.after AND c.deactivated_at <= s.until LIMIT $4) w)
 	FROM unnest($2::timestamptz[], $3::timestamptz[]) WITH ORDINALITY AS s (after, until, n) ORDER BY s.n`
@@ -38,11 +37,15 @@ const (
 		AND c.deactivated_at >= w.monday AND c.deactivated_at < w.monday + interval '7 days' LIMIT $3) c)
 	FROM unnest($2::timestamptz[]) WITH ORDINALITY AS w (monday, n) ORDER BY w.n`
 
+	// An order by the event too, which is one and not said to be, has one index only: the
+	// latest of all organizations' are not searched for those of one.
 	overviewNewOwners = `SELECT extract(epoch FROM a.at - c.deactivated_at)::bigint FROM (
 		SELECT a.case_id, a.at FROM unnest($1::uuid[]) AS o (id)
-		CROSS JOIN (VALUES ('` + offboarding.EventTransferDocs + `'), ('` + offboarding.EventClaimDocOwnership + `')) AS e (event)
-		CROSS JOIN LATERAL (SELECT id, case_id, at FROM audit_events
-			WHERE organization_id = o.id AND event = e.event ORDER BY organization_id, event, id DESC LIMIT $2) a
+		CROSS JOIN LATERAL (
+			(SELECT id, case_id, at FROM audit_events WHERE organization_id = o.id AND event BETWEEN '` + offboarding.EventTransferDocs + `' AND '` + offboarding.EventTransferDocs + `'
+				ORDER BY organization_id DESC, event DESC, id DESC LIMIT $2)
+			UNION ALL (SELECT id, case_id, at FROM audit_events WHERE organization_id = o.id AND event BETWEEN '` + offboarding.EventClaimDocOwnership + `' AND '` + offboarding.EventClaimDocOwnership + `'
+				ORDER BY organization_id DESC, event DESC, id DESC LIMIT $2)) a
 		ORDER BY a.id DESC LIMIT $2) a
 	JOIN cases c ON c.id = a.case_id AND c.deactivated_at IS NOT NULL`
 )
@@ -52,7 +55,7 @@ func (s *Store) Overview(ctx context.Context, organizations []string, now time.T
 	reach, limit := uuidArray(organizations), offboarding.CountLimit
 	o := offboarding.Overview{At: now, Open: []offboarding.PhaseCount{}, Weeks: offboarding.WeeksUntil(now), WaitingByAge: offboarding.DocumentsSpans()}
 	err := s.inTx(ctx, "make an overview", func(t *tx) error {
-		if _, err := t.exec(byIndex); err != nil {
+		if err := t.set([]string{byIndex, alongIndex}); err != nil {
 			return err
 		}
 		var phases []struct {

@@ -111,5 +111,13 @@ func TestOverviewStopsCounting(t *testing.T) {
 	o, err := l.store.Overview(t.Context(), []string{l.ID}, l.at.AddDate(0, 0, 1))
 	require.NoError(t, err)
 	require.Equal(t, offboarding.CountLimit, o.Waiting)
+	cases, err := l.store.Cases(t.Context(), offboarding.CaseFilter{MemberID: l.member, Now: l.at})
+	require.NoError(t, err)
+	require.Equal(t, offboarding.CountLimit, cases.Items[0].Unowned, "lists count as far")
+	members, err := l.store.Members(t.Context(), offboarding.MemberFilter{Status: offboarding.MemberInactive, Reach: []string{l.ID}})
+	require.NoError(t, err)
+	require.Equal(t, offboarding.CountLimit, members.Items[0].Documents)
+	require.Equal(t, offboarding.CountLimit, members.Items[0].Unowned)
+	require.Equal(t, 2, *members.Total)
 	require.Equal(t, offboarding.CountLimit, o.WaitingByAge[1].Documents+o.WaitingByAge[0].Documents-1, "each span by itself")
 }

@@ -13,6 +13,9 @@ import (
 func (s *Store) Preview(ctx context.Context, r offboarding.Request, now time.Time) (offboarding.Preview, error) {
 	out := noPreview()
 	err := s.inTx(ctx, "preview", func(t *tx) error {
+		if err := t.set([]string{byIndex}); err != nil { // what one member has, however much of all that is
+			return err
+		}
 		facts, err := t.admissionFacts(r, now)
 		if err == nil {
 			err = t.judge(&out, r, facts, now)
@@ -29,6 +32,9 @@ func (s *Store) Preview(ctx context.Context, r offboarding.Request, now time.Tim
 func (s *Store) PreviewDeletion(ctx context.Context, r offboarding.DeletionRequest, now time.Time) (offboarding.DeletionPreview, error) {
 	out := offboarding.DeletionPreview{Preview: noPreview()}
 	err := s.inTx(ctx, "preview a deletion", func(t *tx) error {
+		if err := t.set([]string{byIndex}); err != nil {
+			return err
+		}
 		f, err := t.deletionFacts(r, now)
 		if err == nil {
 			err = offboarding.JudgeDeletion(r, f, now)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
 
@@ -53,7 +54,11 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	db := testdb.New(t)
+	return newDeskOn(t, testdb.New(t))
+}
+
+func newDeskOn(t *testing.T, db *sqlx.DB) *desk {
+	t.Helper()
 	d := &desk{t: t, Organization: fixture.New(t, db), store: postgres.New(db), log: &testlog.Buffer{}}
 	d.temporal = testengine.New(t)
 	d.cases = cases.New(d.temporal)
