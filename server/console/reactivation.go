@@ -121,6 +121,7 @@ func (v *visit) reactivateMany() error {
 	var done struct {
 		Members []struct {
 			Position int                `json:"position"`
+			Outcome  string             `json:"outcome"`
 			Codes    []offboarding.Code `json:"codes"` // why not
 		} `json:"members"`
 	}
@@ -134,7 +135,10 @@ func (v *visit) reactivateMany() error {
 	} else if err != nil {
 		return err
 	}
-	for _, m := range done.Members {
+	for _, m := range done.Members { // in the order of the request, as those before
+		if len(m.Codes) == 0 && m.Outcome != offboarding.OutcomeReactivated {
+			m.Codes = []offboarding.Code{offboarding.CodeTryAgain}
+		}
 		for _, code := range m.Codes {
 			why[m.Position-1] = append(why[m.Position-1], v.whyCode(code))
 		}

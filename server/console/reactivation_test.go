@@ -133,4 +133,3 @@ func TestReactivateManyWithAProvider(t *testing.T) {
 	require.Contains(t, confirmed.text(".faults"), "only where no identity provider authenticates the organization")
 	require.Equal(t, "inactive", d.status(second))
 }
-
