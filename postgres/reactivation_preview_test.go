@@ -61,9 +61,13 @@ func TestPreviewOfManyReactivations(t *testing.T) {
 		codes = append(codes, (&offboarding.Refusal{Violations: m.Violations}).Codes())
 	}
 	require.Equal(t, [][]offboarding.Code{
-		nil, {offboarding.CodeSeatLimitExceeded}, {offboarding.CodeSeatLimitExceeded, offboarding.CodeExternallyManaged},
-		{offboarding.CodeNotAuthorized, offboarding.CodeAlreadyActive}, {offboarding.CodeMemberNotFound},
-		{offboarding.CodeMemberNotFound}, {offboarding.CodeMemberNotFound},
+		nil,
+		{offboarding.CodeSeatLimitExceeded},
+		{offboarding.CodeSeatLimitExceeded, offboarding.CodeExternallyManaged},
+		{offboarding.CodeNotAuthorized, offboarding.CodeAlreadyActive},
+		{offboarding.CodeMemberNotFound},
+		{offboarding.CodeMemberNotFound},
+		{offboarding.CodeMemberNotFound},
 	}, codes)
 	require.Empty(t, preview.Members[4].MemberName, "another tenant's member is nobody")
 	require.NotEmpty(t, preview.Members[1].MemberName)

@@ -33,7 +33,8 @@ type memberList struct {
 // memberRow is a member in the list.
 type memberRow struct {
 	offboarding.MemberRow
-	MayReturn bool
+	Organization string // by name, "" where there is only one
+	MayReturn    bool
 }
 
 // Count is how many members there are on all pages; a search does not count.
@@ -93,9 +94,13 @@ func (v *visit) showMembers(status string, read func(*memberList) error) error {
 	if err := read(&list); err != nil {
 		return err
 	}
+	names := map[string]string{}
+	for _, o := range list.Organizations {
+		names[o.Value] = o.Label
+	}
 	for _, m := range list.Items {
 		inactive := m.Status == offboarding.MemberInactive || m.Status == offboarding.MemberArchived
-		list.Rows = append(list.Rows, memberRow{m, inactive})
+		list.Rows = append(list.Rows, memberRow{m, names[m.OrganizationID], inactive})
 		list.MayReturn = list.MayReturn || inactive
 	}
 	return v.show("members", list)
@@ -145,7 +150,8 @@ func (v *visit) memberPage() error {
 	}
 	p := memberPage{MemberDetail: m, Tabs: []Option{
 		{Value: ofDocuments, Label: v.T("member.documents"), Count: m.Documents},
-		{Value: ofCases, Label: v.T("member.cases")}, {Value: ofCredentials, Label: v.T("member.credentials")},
+		{Value: ofCases, Label: v.T("member.cases")},
+		{Value: ofCredentials, Label: v.T("member.credentials")},
 	}}
 	query := url.Values{"limit": {pageSize}, "cursor": v.r.URL.Query()["cursor"]}
 	switch v.Query("of") {

@@ -121,3 +121,21 @@ func TestSearchMembers(t *testing.T) {
 	}
 	require.Empty(t, admin.open(t, http.MethodPost, "/console/members", url.Values{"q": {"<script>'%_"}}).rows())
 }
+
+// Who administers organizations below sees their members too, and chooses among them.
+func TestMembersOfOrganizationsBelow(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	below := fixture.New(t, d.DB)
+	d.Exec(`UPDATE organizations SET enterprise_plan_manager = true WHERE id = $1`, d.ID)
+	d.Exec(`UPDATE organizations SET parent_id = $2, name = 'Below' WHERE id = $1`, below.ID, d.ID)
+	list := d.as(d.Admin).get(t, "/console/members")
+	require.Len(t, list.rows(), 8)
+	require.Contains(t, list.text("#member-"+below.Leaver), "Below")
+	require.Contains(t, list.text("#member-"+d.Leaver), "Example")
+	chosen := list.submit(t, "form#search", url.Values{"organization": {below.ID}})
+	require.Equal(t, "/console/members?organization="+below.ID, chosen.url.RequestURI())
+	require.Len(t, chosen.rows(), 4)
+	require.Equal(t, []string{"Member 4"}, chosen.submit(t, "form#search", url.Values{"q": {"m4"}}).rows(), "the search keeps the organization")
+	require.Zero(t, d.as(below.Admin).get(t, "/console/members").Find("[name=organization]").Length())
+}
