@@ -86,6 +86,9 @@ func (s *stack) furnish(t testing.TB) {
 	s.offboard(t, "m0300")
 	succeed(t, s.dir, nil, "starter", "start", "m0190", "--as", theOwner, "--effective-at", time.Now().AddDate(0, 0, 30).Format(time.DateOnly))
 	succeed(t, s.dir, nil, "starter", "hold", "place", "--member", "m0161", "--reason", "matter 12", "--as", theOwner)
+	_, err := s.db.Exec(`INSERT INTO webhooks (id, organization_id, url, description, events, status, secret_ref, created_by, created_at)
+		SELECT gen_random_uuid(), organization_id, 'https://hooks.example.com/handover', 'HR', '{}', 'disabled', 'none', id, now() FROM members WHERE external_id = $1`, theOwner)
+	require.NoError(t, err, "a webhook that is sent nothing")
 }
 
 // owner is who owns a document.
