@@ -19,8 +19,11 @@ func TestBulkPreview(t *testing.T) {
 	s.Document(maker, "")
 	var p offboarding.BulkPreview
 	s.as(s.Admin).post(t, "/v1/bulk-offboardings/preview", body{"reason": "layoff", "new_owner_id": "email:m3@acme.example", "members": []body{
-		{"member_id": maker}, {"member_id": "email:m4@acme.example", "effective_at": nextYear, "disposition": "retain"},
-		{"member_id": other.Leaver}, {"member_id": "email:Nobody@acme.example"}, {"member_id": s.Admin},
+		{"member_id": maker},
+		{"member_id": "email:m4@acme.example", "effective_at": nextYear, "disposition": "retain"},
+		{"member_id": other.Leaver},
+		{"member_id": "email:Nobody@acme.example"},
+		{"member_id": s.Admin},
 	}}).into(t, 200, &p)
 	require.True(t, p.Allowed)
 	require.Equal(t, offboarding.BulkPreviewCounts{Total: 5, Started: 1, Scheduled: 1, Refused: 3}, p.Counts)

@@ -51,8 +51,10 @@ func (v *visit) leaverList() error {
 	show, phase, searched := v.narrowing("show"), v.narrowing("phase"), v.Value("q")
 	list := leaverList{
 		Show: []Option{
-			{Value: showOpen, Label: v.T("leavers.open")}, {Value: showOverdue, Label: v.T("leavers.overdue")},
-			{Value: showTroubled, Label: v.T("leavers.troubled")}, {Value: showAll, Label: v.T("leavers.all")},
+			{Value: showOpen, Label: v.T("leavers.open")},
+			{Value: showOverdue, Label: v.T("leavers.overdue")},
+			{Value: showTroubled, Label: v.T("leavers.troubled")},
+			{Value: showAll, Label: v.T("leavers.all")},
 		},
 		Phases:   append([]Option{{Label: v.T("leavers.any_phase")}}, options(v, "phase", offboarding.Phases...)...),
 		Narrowed: show != showOpen || phase != "" || searched != "" || v.narrowing("organization") != "",
