@@ -75,6 +75,7 @@ func up(cmd *cobra.Command, options app.StackOptions) error {
 		say("  web UI     http://%s", ui)
 	}
 	if address := stack.ServerAddress(); address != "" {
+		say("  console    http://%s/", address)
 		say("  HTTP API   http://%s   (its description: /openapi.json)", address)
 	}
 	if login, provider := stack.SignInURL(); login != "" {

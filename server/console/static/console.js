@@ -80,8 +80,9 @@
   });
   document.addEventListener("htmx:afterSettle", (e) => {
     times(document);
-    if (e.detail.requestConfig?.verb !== "get" || e.target.id === "main") show("stale", false);
-    if (e.detail.elt?.id !== "refresh") document.querySelector(".faults")?.focus();
+    if (e.detail.target?.id !== "main") return; // suggestions, while somebody types
+    show("stale", false);
+    if (e.detail.requestConfig?.elt?.id !== "refresh") document.querySelector(".faults")?.focus();
   });
   document.addEventListener("htmx:afterRequest", (e) => { if (e.detail.xhr.status === 401) show("ended", true); });
   document.addEventListener("click", (e) => {
