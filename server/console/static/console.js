@@ -72,8 +72,9 @@
   });
   let refreshing = false;
   document.addEventListener("htmx:beforeSwap", (e) => { refreshing = e.detail.requestConfig?.elt?.id === "refresh"; });
-  document.addEventListener("htmx:beforeRequest", (e) => {
-    if (e.target.id === "refresh" && dirty()) {
+  // Somebody may begin to type while the page is on its way.
+  for (const name of ["htmx:beforeRequest", "htmx:beforeSwap"]) document.addEventListener(name, (e) => {
+    if (e.detail.requestConfig?.elt?.id === "refresh" && dirty()) {
       e.preventDefault();
       show("stale", true);
     }
