@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -10,7 +11,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -54,11 +57,15 @@ func (c *chromium) end() {
 	}
 }
 
+// glance bounds what a page may take to show something.
+const glance = time.Minute
+
 // browser is somebody's own browser.
 type browser struct {
-	t    testing.TB
-	ctx  context.Context
-	site string
+	t       testing.TB
+	ctx     context.Context
+	site    string
+	scripts bool
 
 	mu        sync.Mutex
 	complains []string
@@ -69,7 +76,7 @@ type browser struct {
 func newBrowser(t testing.TB, site string, scripts bool) *browser {
 	t.Helper()
 	ctx, leave := chromedp.NewContext(sharedChromium.get(t), chromedp.WithNewBrowserContext())
-	b := &browser{t: t, ctx: ctx, site: site}
+	b := &browser{t: t, ctx: ctx, site: site, scripts: scripts}
 	messages, done := chromedp.Console(ctx), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -94,13 +101,15 @@ func newBrowser(t testing.TB, site string, scripts bool) *browser {
 	return b
 }
 
-// heard keeps what is wrong. That a form was refused is an answer, not a mistake.
+// heard keeps what is wrong. That a form was refused is an answer, not a mistake, nor is
+// that a stream has ended with its session, which htmx writes as an event.
 func (b *browser) heard(m chromedp.ConsoleMessage) {
 	refused := m.Source == "network" && strings.Contains(m.URL, "/console/") && !strings.Contains(m.URL, "/static/") &&
 		slices.ContainsFunc([]int{400, 401, 403, 404, 409, 422}, func(status int) bool {
 			return strings.Contains(m.Text, fmt.Sprintf("status of %d (%s)", status, http.StatusText(status)))
 		})
-	if m.Type == chromedp.ConsoleError && !refused || m.Type == chromedp.ConsoleWarning || m.IsException() {
+	ended := m.Text == "[object Event]" && strings.Contains(m.URL, "/static/htmx")
+	if m.Type == chromedp.ConsoleError && !refused && !ended || m.Type == chromedp.ConsoleWarning || m.IsException() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.complains = append(b.complains, fmt.Sprintf("%s %s", m, m.URL))
@@ -110,9 +119,13 @@ func (b *browser) heard(m chromedp.ConsoleMessage) {
 // do does something, which must work.
 func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	ctx, cancel := context.WithTimeout(b.ctx, glance)
 	defer cancel()
-	if err := chromedp.Do(ctx, actions...); err != nil {
+	err := chromedp.Do(ctx, actions...)
+	for ; err != nil && strings.Contains(err.Error(), "Could not find node"); err = chromedp.Do(ctx, actions...) {
+		continue // the page was made anew between finding it and reaching for it
+	}
+	if err != nil {
 		require.NoError(b.t, err, "at %s", b.text())
 	}
 }
@@ -149,9 +162,15 @@ func (b *browser) open(path string) {
 func (b *browser) signIn(address, path string) {
 	b.t.Helper()
 	b.open(path)
+	b.who(address)
+}
+
+// who tells the local identity provider who somebody is.
+func (b *browser) who(address string) {
+	b.t.Helper()
 	b.fill("input[name=email]", address)
 	b.click("form button")
-	b.until("a page of ours", `!!document.querySelector("#main")`)
+	b.until("a page of ours", `document.readyState === "complete" && !!document.querySelector("#main")`)
 }
 
 // click clicks what a CSS selector finds first.
@@ -163,7 +182,15 @@ func (b *browser) click(selector string) {
 // fill writes a text into a field, instead of what is in it.
 func (b *browser) fill(selector, text string) {
 	b.t.Helper()
-	b.do(chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector(%q).select()`, selector)))
+	b.do(chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// front goes back to this tab from another one, which takes no clicks then.
+func (b *browser) front() {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, page.BringToFront, cdp.Empty{})
+	require.NoError(b.t, err)
 }
 
 // press presses keys, wherever the focus is.
@@ -174,7 +201,9 @@ func (b *browser) press(keys string) {
 
 // text is the text that the page shows, in one line.
 func (b *browser) text() string {
-	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location.pathname + ": " + (document.body ? document.body.innerText : "")`))
+	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.pathname + ": " + (document.body ? document.body.innerText : "")`))
 	if err != nil {
 		return err.Error()
 	}
@@ -184,13 +213,18 @@ func (b *browser) text() string {
 // until waits until an expression of JavaScript holds on the page.
 func (b *browser) until(what, expression string) {
 	b.t.Helper()
-	waitFor(b.t, what, func() error {
-		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression))
-		if err != nil || !ok {
-			return fmt.Errorf("the page is at %s (%w)", b.text(), err)
+	require.NoError(b.t, awaitWithin(glance, func() error {
+		ctx, cancel := context.WithTimeout(b.ctx, glance)
+		defer cancel()
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w; the page is at %s", err, b.text())
+		case !ok:
+			return errors.New("the page is at " + b.text())
 		}
 		return nil
-	})
+	}), what)
 }
 
 // see waits until the main part of the page shows a text.

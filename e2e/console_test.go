@@ -67,6 +67,11 @@ func (s *stack) id(t testing.TB, member string) string {
 func (s *stack) offboard(t testing.TB, member string) (id string) {
 	t.Helper()
 	succeed(t, s.dir, nil, "starter", "start", member, "--as", theOwner, "--disposition", string(offboarding.DispositionRetain))
+	return s.awaitGrace(t, member)
+}
+
+func (s *stack) awaitGrace(t testing.TB, member string) (id string) {
+	t.Helper()
 	waitFor(t, member+" is in the grace period", func() error {
 		var phase string
 		if err := s.db.QueryRow(`SELECT c.id, c.phase FROM cases c JOIN members m ON m.id = c.member_id WHERE m.external_id = $1`, member).Scan(&id, &phase); err != nil {
@@ -80,15 +85,28 @@ func (s *stack) offboard(t testing.TB, member string) (id string) {
 	return id
 }
 
-// furnish sees to it that there is something on every page.
-func (s *stack) furnish(t testing.TB) {
+func (s *stack) count(t testing.TB, query string, args ...any) (n int) {
+	t.Helper()
+	require.NoError(t, s.db.Get(&n, query, args...))
+	return n
+}
+
+// furnish sees to it that there is something on every page. It returns pages that are
+// of one kind with others and have other links.
+func (s *stack) furnish(t testing.TB) (pages []string) {
 	t.Helper()
 	s.offboard(t, "m0300")
 	succeed(t, s.dir, nil, "starter", "start", "m0190", "--as", theOwner, "--effective-at", time.Now().AddDate(0, 0, 30).Format(time.DateOnly))
 	succeed(t, s.dir, nil, "starter", "hold", "place", "--member", "m0161", "--reason", "matter 12", "--as", theOwner)
-	_, err := s.db.Exec(`INSERT INTO webhooks (id, organization_id, url, description, events, status, secret_ref, created_by, created_at)
-		SELECT gen_random_uuid(), organization_id, 'https://hooks.example.com/handover', 'HR', '{}', 'disabled', 'none', id, now() FROM members WHERE external_id = $1`, theOwner)
-	require.NoError(t, err, "a webhook that is sent nothing")
+	list := "email,last_day,reason\n" + address("m0099") + ",2024-01-31,left\n" + address("m0363") + ",2024-01-31,left\n"
+	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "leavers.csv"), []byte(list), 0o600))
+	succeed(t, s.dir, nil, "starter", "bulk", "leavers.csv", "--requested-by", theOwner)
+	var cases []string
+	require.NoError(t, s.db.Select(&cases, `SELECT c.id FROM cases c JOIN members m ON m.id = c.member_id WHERE m.external_id IN ('m0300', 'm0190')`))
+	for _, id := range cases {
+		pages = append(pages, "/console/leavers/"+id)
+	}
+	return pages
 }
 
 // owner is who owns a document.
@@ -106,29 +124,4 @@ func (s *stack) document(t testing.TB, owner string, others ...string) (id, titl
 		ORDER BY d.id LIMIT 1`, owner, len(others), pq.Array(others)).Scan(&id, &title)
 	require.NoError(t, err, "a document of %s with grants of %v", owner, others)
 	return id, title
-}
-
-// Somebody is asked who they are, and gets where they wanted to go; one click gives
-// them a document, with scripts and without.
-func TestAMakerClaims(t *testing.T) {
-	t.Parallel()
-	for name, scripts := range map[string]bool{"with scripts": true, "without scripts": false} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, site := sharedConsole.get(t)
-			leaver, maker := "m0007", theMaker
-			if scripts {
-				leaver = "m0045"
-			}
-			document, title := s.document(t, leaver, maker)
-			s.offboard(t, leaver)
-			b := newBrowser(t, site, scripts)
-			b.signIn(address(maker), "/console/documents")
-			b.see("Documents without an owner")
-			b.see(title)
-			b.click("#document-" + document + " button.primary")
-			b.see("The document is yours now.")
-			require.Equal(t, s.id(t, maker), s.owner(t, document))
-		})
-	}
 }

@@ -22,38 +22,90 @@ import (
 func TestEveryPage(t *testing.T) {
 	t.Parallel()
 	s, site := sharedConsole.get(t)
-	s.furnish(t)
-	seen := map[string]bool{} // paths, with {id} for IDs
+	more := s.furnish(t)
+	w := walk{seen: map[string]bool{}}
 	for _, who := range []string{theOwner, theMaker} {
 		b := newBrowser(t, site, true)
 		b.signIn(address(who), "/console/signed-in")
-		for todo, known := []string{"/console/signed-in", "/console/"}, map[string]bool{}; len(todo) > 0; todo = todo[1:] {
-			b.open(todo[0])
-			at := kind(value[string](b, `location.pathname + location.search`))
-			path, _, _ := strings.Cut(at, "?")
-			if seen[at] && who != theOwner {
-				at += " of a maker"
-			}
-			seen[path] = true
-			b.look(at)
-			for _, link := range b.links() {
-				if k := kind(link); !known[k] && strings.Count(k, "=") < 2 {
-					known[k] = true
-					todo = append(todo, link)
-				}
-			}
+		if who == theOwner {
+			w.forms(b, s)
+			w.links(b, "", append(more, "/console/signed-in", "/console/"))
+			continue
 		}
+		w.links(b, " of a maker", []string{"/console/"})
 	}
 	nothing := console.New(http.NewServeMux(), console.Options{Auth: auth.New(auth.Options{})})
 	var missing []string
 	for _, route := range nothing.Routes {
 		path, page := strings.CutPrefix(route.Pattern, "GET ")
-		path = regexp.MustCompile(`\{(id|member|case|document|request|webhook|credential|run)\}`).ReplaceAllLiteralString(path, "{id}")
-		if page && !seen[path] && !slices.Contains([]string{"/console/{$}", "/console/{rest...}", "/console/changes"}, path) {
+		path = regexp.MustCompile(`\{(id|member|case|document|request|webhook|credential|run|bulk)\}`).ReplaceAllLiteralString(path, "{id}")
+		if page && !w.seen[path] && !slices.Contains([]string{"/console/{$}", "/console/{rest...}", "/console/changes"}, path) {
 			missing = append(missing, path)
 		}
 	}
 	require.Empty(t, missing, "no link leads there")
+}
+
+// walk is a walk through the console.
+type walk struct {
+	seen map[string]bool // paths, with {id} for IDs
+}
+
+// look judges the page where the browser is; name tells it from others at its address.
+func (w *walk) look(b *browser, name string) {
+	b.t.Helper()
+	at := kind(value[string](b, `location.pathname + location.search`))
+	path, _, _ := strings.Cut(at, "?")
+	w.seen[path] = true
+	if text := value[string](b, `document.querySelector("h1")?.textContent ?? ""`); text == "" || text == "That did not work" {
+		b.t.Errorf("%s does not work: %s", at, b.text())
+		return
+	}
+	b.look(at + name)
+}
+
+// links follows all links, one to each kind of page.
+func (w *walk) links(b *browser, name string, todo []string) {
+	b.t.Helper()
+	for known := map[string]bool{}; len(todo) > 0; todo = todo[1:] {
+		b.open(todo[0])
+		w.look(b, name)
+		for _, link := range b.links() {
+			if k := kind(link); !known[k] && strings.Count(k, "=") < 2 {
+				known[k] = true
+				todo = append(todo, link)
+			}
+		}
+	}
+}
+
+// forms looks at pages that answer forms, and fills pages that are empty else.
+func (w *walk) forms(b *browser, s *stack) {
+	b.t.Helper()
+	b.open("/console/settings/webhooks")
+	b.fill("#create #field-url", "https://hooks.example/handover")
+	b.click("#create button.primary")
+	b.until("the secret", `!!document.querySelector("#secret")`)
+	w.look(b, " with a secret")
+
+	leaver := s.id(b.t, "m0101")
+	b.open("/console/members/" + leaver + "/deactivate")
+	b.click("#disposition-retain")
+	b.click(`button[value="review"]`)
+	b.until("the numbers", `!!document.querySelector("form#confirm")`)
+	w.look(b, " in numbers")
+	b.click(`button[value="confirm"]`)
+	s.awaitGrace(b.t, "m0101")
+	b.open("/console/members/" + leaver + "/delete")
+	b.fill("#field-email", "somebody@devdocs.example")
+	b.click("form#delete button.danger")
+	b.until("the mistake", `!!document.querySelector(".faults")`)
+	w.look(b, " with a mistake")
+	b.fill("#field-email", address("m0101"))
+	b.click("form#delete button.danger")
+	b.until("the deletion", `location.pathname.includes("/deletions/")`)
+	b.see("Back to the member")
+	w.look(b, "")
 }
 
 var ids = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
@@ -101,9 +153,12 @@ var axeCore = func() string {
 	return string(text)
 }()
 
-// axe reports what axe-core finds on the page.
+// axe reports what axe-core finds on the page; it is a script.
 func (b *browser) axe(name string) {
 	b.t.Helper()
+	if !b.scripts {
+		return
+	}
 	b.do(chromedp.Evaluate[chromedp.Void](axeCore))
 	found := value[string](b, `axe.run(document, {resultTypes: ["violations"]}).then((r) => JSON.stringify(r.violations.map((v) =>
 		({id: v.id, help: v.help, nodes: v.nodes.slice(0, 5).map((n) => n.html.slice(0, 200) + " " + n.any.map((c) => c.message).join("; "))}))))`)

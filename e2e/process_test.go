@@ -28,8 +28,10 @@ const (
 )
 
 // await waits until the condition holds. Its error says what is still missing.
-func await(condition func() error) error {
-	deadline := time.Now().Add(patience)
+func await(condition func() error) error { return awaitWithin(patience, condition) }
+
+func awaitWithin(limit time.Duration, condition func() error) error {
+	deadline := time.Now().Add(limit)
 	for {
 		err := condition()
 		if err == nil {
