@@ -264,6 +264,7 @@ func (s *Store) BulkRuns(ctx context.Context, f offboarding.BulkFilter) (offboar
 		c.add("(r.created_at, r.id) < (?::timestamptz, ?)", at, id)
 	}
 	limit := pageSize(f.Limit)
+	c.before = []string{byIndex} // the members of each run, and not all of all runs
 	query := selectBulkRuns + c.where("r.created_at DESC, r.id DESC", limit+1)
 	return page(ctx, s, "list bulk runs", query, c, limit,
 		func(row *offboarding.BulkRunRow) []*time.Time {
@@ -280,6 +281,9 @@ var selectBulkRuns = strings.Replace(selectBulkRun, "r.origin,", `o.slug AS orga
 func (s *Store) FindBulkRun(ctx context.Context, bulkID string, organizations ...string) (offboarding.BulkRunRow, error) {
 	var row offboarding.BulkRunRow
 	err := s.inTx(ctx, "look up a bulk run", func(t *tx) error {
+		if err := t.set([]string{byIndex}); err != nil {
+			return err
+		}
 		query, args := narrowed(selectBulkRuns+` WHERE r.id = $1`, "r.organization_id", bulkID, organizations)
 		found, err := t.find(&row, query, args...)
 		if err == nil && !found {

@@ -64,7 +64,7 @@ const (
 
 func (v *visit) charts(o offboarding.Overview, organizations []Option) charts {
 	leavers := func(pairs ...string) string { return Path + "leavers?" + v.within(pairs).Encode() }
-	transfers := func(pairs ...string) string { return Path + "transfers?" + v.within(pairs).Encode() }
+	transfers := Path + "transfers?" + v.within(nil).Encode()
 	out := charts{Organizations: organizations}
 	open := 0
 	for _, p := range o.Open {
@@ -74,9 +74,9 @@ func (v *visit) charts(o offboarding.Overview, organizations []Option) charts {
 	open = min(open, offboarding.CountLimit)
 	out.Figures = []figure{
 		{v.T("overview.open", "n", open), open, leavers("open", "true"), false},
-		{v.T("overview.waiting", "n", o.Waiting), o.Waiting, transfers("tab", "unowned"), false},
-		{v.T("overview.requests", "n", o.PendingRequests), o.PendingRequests, transfers(), false},
-		{v.T("overview.overdue_requests", "n", o.OverdueRequests), o.OverdueRequests, transfers(), o.OverdueRequests > 0},
+		{v.T("overview.waiting", "n", o.Waiting), o.Waiting, Path + "transfers/unowned?" + v.within(nil).Encode(), false},
+		{v.T("overview.requests", "n", o.PendingRequests), o.PendingRequests, transfers, false},
+		{v.T("overview.overdue_requests", "n", o.OverdueRequests), o.OverdueRequests, transfers, o.OverdueRequests > 0},
 		{v.T("overview.overdue", "n", o.Overdue), o.Overdue, leavers("overdue", "true"), o.Overdue > 0},
 		{v.T("overview.troubled", "n", o.Troubled), o.Troubled, leavers("troubled", "true"), o.Troubled > 0},
 	}

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"database/sql"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -71,10 +72,13 @@ func sights(t testing.TB, c *crowd, pattern string) (all []sight) {
 	if strings.Contains(path, "{") {
 		paths = nil
 		things := map[string][]string{
-			"/console/members/":           {c.id("MEMBER", 1), c.id("MEMBER", largest), c.id("MEMBER", 20)},
-			"/console/leavers/":           {c.id("CASE", largest), c.id("CASE", 200), c.id("CASE", 20), c.id("SCHEDULED", 105)},
-			"/console/documents/":         {c.id("DOCUMENT", 0), c.id("DOCUMENT", 50), c.id("DOCUMENT", 51)},
-			"/console/settings/webhooks/": {c.id("WEBHOOK", 1)},
+			"/console/members/":            {c.id("MEMBER", 1), c.id("MEMBER", largest), c.id("MEMBER", 20)},
+			"/console/leavers/":            {c.id("CASE", largest), c.id("CASE", 200), c.id("CASE", 20), c.id("SCHEDULED", 105)},
+			"/console/documents/":          {c.id("DOCUMENT", 0), c.id("DOCUMENT", 50), c.id("DOCUMENT", 51)},
+			"/console/bulk/":               {fmt.Sprintf("run-%d-1", c.number)},
+			"/console/transfers/unowned/":  {c.id("CASE", largest), c.id("CASE", 200)},
+			"/console/transfers/requests/": {c.id("REQUEST", 0), c.id("REQUEST", 50)},
+			"/console/settings/webhooks/":  {c.id("WEBHOOK", 1)},
 		}
 		prefix, rest, _ := strings.Cut(path, "{id}")
 		for _, id := range things[prefix] {
@@ -83,9 +87,10 @@ func sights(t testing.TB, c *crowd, pattern string) (all []sight) {
 		require.NotEmpty(t, paths, "what is %s? A line in scale_test.go opens it", pattern)
 	}
 	queries := map[string][]string{
-		"GET /console/members": {"status=inactive", "status=archived", "status=deleted", "status=all"},
-		"GET /console/leavers": {"open=true", "troubled=true", "overdue=true", "phase=scheduled", "phase=grace", "phase=read_only", "phase=completed", "phase=failed", "phase=canceled"},
-		"GET /console/audit":   {"event=ClaimDocOwnership", "event=DeleteMember", "case=" + c.id("CASE", largest), "from=2020-01-01&to=2020-02-01"},
+		"GET /console/members":   {"status=inactive", "status=archived", "status=deleted", "status=all"},
+		"GET /console/leavers":   {"open=true", "troubled=true", "overdue=true", "phase=scheduled", "phase=grace", "phase=read_only", "phase=completed", "phase=failed", "phase=canceled"},
+		"GET /console/transfers": {"tab=decided", "status=all"},
+		"GET /console/audit":     {"event=ClaimDocOwnership", "event=DeleteMember", "case=" + c.id("CASE", largest), "from=2020-01-01&to=2020-02-01"},
 	}
 	for _, path := range paths {
 		all = append(all, sight{path: path})
