@@ -143,8 +143,8 @@ func (b *browser) resize(width, height int64) {
 	b.do(chromedp.EmulateViewport(width, height))
 }
 
-// colours is the reader's choice of light or dark.
-func (b *browser) colours(scheme string) {
+// colors is the reader's choice of light or dark.
+func (b *browser) colors(scheme string) {
 	b.t.Helper()
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
@@ -244,10 +244,10 @@ func (b *browser) show(name string) {
 		CaptureBeyondViewport: new(true), Clip: &page.Viewport{Width: size[0], Height: size[1], Scale: 1},
 	})
 	if err == nil {
-		err = os.MkdirAll(dir, 0o755) //nolint:gosec // pictures, for everybody
+		err = os.MkdirAll(dir, 0o755)
 	}
 	if err == nil {
-		err = os.WriteFile(path.Join(dir, name+".png"), taken.Data, 0o644) //nolint:gosec // likewise
+		err = os.WriteFile(path.Join(dir, name+".png"), taken.Data, 0o644)
 	}
 	if err != nil {
 		b.t.Errorf("the picture %s: %v", name, err)

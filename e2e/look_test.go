@@ -128,11 +128,11 @@ func (b *browser) look(name string) {
 	b.t.Helper()
 	picture := strings.Trim(regexp.MustCompile(`[^a-z0-9_]+`).ReplaceAllString(strings.TrimPrefix(strings.ReplaceAll(name, "{id}", "one"), "/console/"), "-"), "-")
 	for _, l := range []struct {
-		suffix, colours string
+		suffix, colors string
 		width, height   int64
 	}{{"", "light", 1280, 900}, {"-dark", "dark", 1280, 900}, {"-phone", "light", 390, 844}} {
 		b.resize(l.width, l.height)
-		b.colours(l.colours)
+		b.colors(l.colors)
 		b.axe(name + l.suffix)
 		b.show(picture + l.suffix)
 	}
@@ -142,7 +142,7 @@ func (b *browser) look(name string) {
 		b.t.Errorf("%s is %d wide on a phone of 320: %s", name, width, strings.Join(wide, "\n"))
 	}
 	b.resize(1280, 900)
-	b.colours("light")
+	b.colors("light")
 }
 
 var axeCore = func() string {
