@@ -129,7 +129,7 @@ func (b *browser) look(name string) {
 	picture := strings.Trim(regexp.MustCompile(`[^a-z0-9_]+`).ReplaceAllString(strings.TrimPrefix(strings.ReplaceAll(name, "{id}", "one"), "/console/"), "-"), "-")
 	for _, l := range []struct {
 		suffix, colors string
-		width, height   int64
+		width, height  int64
 	}{{"", "light", 1280, 900}, {"-dark", "dark", 1280, 900}, {"-phone", "light", 390, 844}} {
 		b.resize(l.width, l.height)
 		b.colors(l.colors)
