@@ -31,8 +31,11 @@ func TestSpansOf(t *testing.T) {
 	require.Zero(t, median)
 	spans, median = offboarding.SpansOf([]time.Duration{400 * day, -1, 0, day - 1, day, 3 * day, 7*day - 1, 7 * day, 30 * day})
 	require.Equal(t, []offboarding.DocumentsSpan{
-		{FromDays: 0, ToDays: 1, Documents: 3}, {FromDays: 1, ToDays: 3, Documents: 1}, {FromDays: 3, ToDays: 7, Documents: 2},
-		{FromDays: 7, ToDays: 30, Documents: 1}, {FromDays: 30, Documents: 2},
+		{FromDays: 0, ToDays: 1, Documents: 3},
+		{FromDays: 1, ToDays: 3, Documents: 1},
+		{FromDays: 3, ToDays: 7, Documents: 2},
+		{FromDays: 7, ToDays: 30, Documents: 1},
+		{FromDays: 30, Documents: 2},
 	}, spans)
 	require.Equal(t, 3*day, median)
 }

@@ -40,13 +40,15 @@ func (c *crowd) id(kind string, n int) string {
 // was to leave and did not, and every hundredth is still to leave.
 func (c *crowd) fill(t testing.TB) {
 	t.Helper()
-	words := []string{"$organization", "'" + c.ID + "'::uuid", "$admin", "'" + c.Admin + "'::uuid", "$manager", "'" + c.Manager + "'::uuid",
-		"$maker", "'" + c.Leaver + "'::uuid", "$members", fmt.Sprint(c.members), "$documents", fmt.Sprint(c.documents), "$number", fmt.Sprint(c.number)}
+	words := []string{
+		"$organization", "'" + c.ID + "'::uuid", "$admin", "'" + c.Admin + "'::uuid", "$manager", "'" + c.Manager + "'::uuid",
+		"$maker", "'" + c.Leaver + "'::uuid", "$members", fmt.Sprint(c.members), "$documents", fmt.Sprint(c.documents), "$number", fmt.Sprint(c.number),
+	}
 	for i, kind := range kinds {
 		words = append(words, kind+"(", fmt.Sprintf("nth(%d, ", i*16+c.number))
 	}
 	for _, statement := range strings.Split(fillings, "\n\n") {
-		_, err := c.DB.Exec(strings.NewReplacer(words...).Replace(statement))
+		_, err := c.DB.ExecContext(t.Context(), strings.NewReplacer(words...).Replace(statement))
 		require.NoError(t, err, statement)
 	}
 }

@@ -19,8 +19,10 @@ import (
 )
 
 // great are the tables that grow with an organization.
-var great = []string{"members", "documents", "grants", "cases", "audit_events", "ownership_requests", "credentials", "sessions", "legal_holds",
-	"webhook_deliveries", "bulk_members", "workspace_members", "folders", "schedules", "notices", "case_steps"}
+var great = []string{
+	"members", "documents", "grants", "cases", "audit_events", "ownership_requests", "credentials", "sessions", "legal_holds",
+	"webhook_deliveries", "bulk_members", "workspace_members", "folders", "schedules", "notices", "case_steps",
+}
 
 // maxRead is how many rows of a table and of its indexes a page may read: each count
 // stops somewhere, and a list counts for each of its rows.
@@ -89,7 +91,7 @@ func sights(t testing.TB, c *crowd, pattern string) (all []sight) {
 	queries := map[string][]string{
 		"GET /console/members":   {"status=inactive", "status=archived", "status=deleted", "status=all"},
 		"GET /console/leavers":   {"open=true", "troubled=true", "overdue=true", "phase=scheduled", "phase=grace", "phase=read_only", "phase=completed", "phase=failed", "phase=canceled"},
-		"GET /console/transfers": {"tab=decided", "status=all"},
+		"GET /console/transfers": {"show=decided"},
 		"GET /console/audit":     {"event=ClaimDocOwnership", "event=DeleteMember", "case=" + c.id("CASE", largest), "from=2020-01-01&to=2020-02-01"},
 	}
 	for _, path := range paths {

@@ -140,16 +140,16 @@ func wholly(t testing.TB, db *sqlx.DB, asked []question, tables ...string) (foun
 					require.NoError(t, err)
 					q.text = "SET LOCAL plan_cache_mode = " + mode
 				}
-				_, err = tx.Exec(q.text)
+				_, err = tx.ExecContext(t.Context(), q.text)
 				require.NoError(t, err)
 				continue
 			}
 			name := fmt.Sprintf("asked_%d", i)
-			_, err = tx.Exec("PREPARE " + name + " AS " + q.text)
+			_, err = tx.ExecContext(t.Context(), "PREPARE "+name+" AS "+q.text)
 			require.NoError(t, err, q.text)
 			var plan []byte
 			require.NoError(t, tx.Get(&plan, "EXPLAIN (FORMAT JSON) EXECUTE "+name+literals(q.args)), q.text)
-			_, err = tx.Exec("DEALLOCATE " + name)
+			_, err = tx.ExecContext(t.Context(), "DEALLOCATE "+name)
 			require.NoError(t, err)
 			var nodes []map[string]any
 			require.NoError(t, json.Unmarshal(plan, &nodes))
@@ -214,7 +214,7 @@ func scanned(node any) (tables []string) {
 // places, all at once, and what is read there counts.
 func read(t testing.TB, db *sqlx.DB) map[string]int {
 	t.Helper()
-	_, err := db.Exec(`SELECT pg_stat_force_next_flush(), pg_stat_clear_snapshot()`)
+	_, err := db.ExecContext(t.Context(), `SELECT pg_stat_force_next_flush(), pg_stat_clear_snapshot()`)
 	require.NoError(t, err)
 	var rows []struct {
 		Table string `db:"relname"`
