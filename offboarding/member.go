@@ -78,6 +78,10 @@ func EmailDomain(email string) string {
 	return strings.ToLower(strings.TrimSpace(email[at+1:]))
 }
 
+// ErasedAddress reports whether an address is the one that a deleted member has (rule X1):
+// nobody's.
+func ErasedAddress(email string) bool { return EmailDomain(email) == "deleted.invalid" }
+
 // ispDomains are the common ISP domains of seed 003; members on them cannot be
 // offboarded (rule E3).
 var ispDomains = []string{

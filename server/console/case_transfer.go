@@ -78,7 +78,7 @@ func (v *visit) transferCase() error {
 	t.Owner = v.Value("owner")
 	if t.Owner == "" {
 		t.Owner = ownerMe
-		if t.Preview != nil && len(t.Preview.Successors.Suggestions) > 0 {
+		if t.Preview != nil && t.Preview.Successors != nil && len(t.Preview.Successors.Suggestions) > 0 {
 			t.Owner = t.Preview.Successors.Suggestions[0].MemberID
 		}
 	}

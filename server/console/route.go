@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 
 	"handover/offboarding"
 	"handover/server/auth"
@@ -47,6 +48,7 @@ func (c *Console) routeWithin(mux *http.ServeMux, pattern string, access Access,
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		defer problem.SetRoute(r.Context(), pattern) // calls of the API have said theirs
 		v := c.visit(w, r)
+		defer v.recovered()
 		if err := v.begin(access, limit); err != nil {
 			v.failed(err)
 			return
@@ -58,6 +60,20 @@ func (c *Console) routeWithin(mux *http.ServeMux, pattern string, access Access,
 			v.failed(err)
 		}
 	})
+}
+
+// recovered tells somebody on a page that it failed inside, where a handler or a
+// template panics.
+func (v *visit) recovered() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler { //nolint:errorlint // the very value is what net/http looks for
+		panic(p)
+	}
+	v.status = 0
+	v.failed(fmt.Errorf("a page panicked: %v\n%s", p, debug.Stack()))
 }
 
 // begin finds out who looks, and reads the form. Nobody is told more than to sign in

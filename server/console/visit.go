@@ -177,6 +177,14 @@ func (v *visit) SignedIn() string {
 	return v.caller.Member.DisplayName
 }
 
+// Address is an email address, "" where the member has been deleted and has none.
+func (v *visit) Address(email string) string {
+	if offboarding.ErasedAddress(email) {
+		return ""
+	}
+	return email
+}
+
 // Me is the ID of who has signed in.
 func (v *visit) Me() string { return v.caller.Member.ID }
 
