@@ -6,11 +6,14 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"handover/internal/fixture"
@@ -219,4 +222,52 @@ func TestBulkIsCanceled(t *testing.T) {
 	require.Equal(t, "Who had not been processed has been taken off the list.", canceled.text(".notice"))
 	require.Equal(t, "Canceled", canceled.text("#position-1 td[data-label=Outcome]"))
 	require.Equal(t, "active", d.Text(`SELECT status FROM members WHERE id = $1`, d.Leaver))
+}
+
+// Of a file that was sent nothing stays on the server's disk.
+func TestNoFileStaysOnTheDisk(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	marker := uuid.NewString()
+	for _, member := range []string{d.Admin, ""} {
+		var body bytes.Buffer
+		form := multipart.NewWriter(&body)
+		part, err := form.CreateFormFile("file", "leavers.csv")
+		require.NoError(t, err)
+		_, err = part.Write([]byte(marker + strings.Repeat("x", 1<<20)))
+		require.NoError(t, err)
+		require.NoError(t, form.Close())
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.url+"/console/bulk/new", &body)
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", form.FormDataContentType())
+		response, err := d.as(member).client.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+	}
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), "multipart-*"))
+	require.NoError(t, err)
+	for _, name := range left { // of others too
+		text, _ := os.ReadFile(name)
+		require.NotContains(t, string(text[:min(len(text), len(marker))]), marker, name)
+	}
+}
+
+// Who goes back and confirms what they had not confirmed has it done, though it is the
+// same form.
+func TestBulkIsConfirmedWithTheSameForm(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	var list strings.Builder
+	list.WriteString("email,last_day,reason\n")
+	for range 12 {
+		fmt.Fprintf(&list, "%s,%s,left\n", d.Text(`SELECT email FROM members WHERE id = $1`, d.Maker()), tomorrow())
+	}
+	d.Exec(`UPDATE organizations SET bulk_limit_percent = 1 WHERE id = $1`, d.ID)
+	admin := d.as(d.Admin)
+	form := url.Values{"key": {uuid.NewString()}, "step": {"start"}, "csv": {list.String()}}
+	require.NotEmpty(t, admin.open(t, http.MethodPost, "/console/bulk/new", form).text(".callout.warn"))
+	require.Zero(t, d.Count(`SELECT count(*) FROM bulk_runs`))
+	form.Set("confirmed", "true")
+	done := admin.open(t, http.MethodPost, "/console/bulk/new", form)
+	require.Equal(t, 1, d.Count(`SELECT count(*) FROM bulk_runs`), done.text("main"))
 }

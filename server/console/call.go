@@ -62,7 +62,7 @@ func (v *visit) callWith(header http.Header, method, path string, query url.Valu
 	if key := v.Value("key"); method != http.MethodGet && key != "" {
 		// One form may do several things, each once; and who goes back in the browser and
 		// sends it again with something else typed has something else done.
-		r.Header.Set("Idempotency-Key", uuid.NewSHA1(uuid.NameSpaceURL, []byte(fmt.Sprintln(key, method, path, header, asked))).String())
+		r.Header.Set("Idempotency-Key", uuid.NewSHA1(uuid.NameSpaceURL, []byte(fmt.Sprintln(key, method, target, header, asked))).String())
 	}
 	r.RemoteAddr = v.r.RemoteAddr
 	a := &answer{header: http.Header{}}

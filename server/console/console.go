@@ -40,6 +40,7 @@ type Console struct {
 	log       *slog.Logger
 	now       func() time.Time
 	stopping  <-chan struct{}
+	strangers chan struct{} // places for large forms of people who are not signed in
 	words     *i18n.Bundle
 	templates map[string]*template.Template
 	changes   *live.Feeds
@@ -55,7 +56,8 @@ func New(mux *http.ServeMux, o Options) *Console {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &Console{api: o.API, auth: o.Auth, log: o.Log, now: o.Now, stopping: o.Stopping, words: readWords(), templates: readTemplates()}
+	c := &Console{api: o.API, auth: o.Auth, log: o.Log, now: o.Now, stopping: o.Stopping, words: readWords(), templates: readTemplates(),
+		strangers: make(chan struct{}, maxStrangers)}
 	c.look = func(ctx context.Context, organizations string) (live.Seen, error) {
 		return look(ctx, o.Store, organizations)
 	}

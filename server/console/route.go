@@ -33,6 +33,10 @@ type Route struct {
 // maxForm bounds what a form may hold, in bytes.
 const maxForm = 256 << 10
 
+// maxStrangers is how many forms that may hold more are read at once of people who are
+// not signed in: they are kept whole until they are.
+const maxStrangers = 4
+
 // route adds a page or an action: a pattern with one method. handle answers, or
 // returns what went wrong, which people are told on a page.
 func (c *Console) route(mux *http.ServeMux, pattern string, access Access, handle func(*visit) error) {
@@ -80,16 +84,24 @@ func (v *visit) recovered() {
 // before that; what was typed is kept until they have.
 func (v *visit) begin(access Access, limit int64) error {
 	v.secure()
+	caller, err := auth.From(v.r.Context())
 	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, limit)
 	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
 		if err := v.auth.SameOrigin(v.r); err != nil {
 			return err
 		}
+		if caller == nil && limit > maxForm {
+			select {
+			case v.strangers <- struct{}{}:
+				defer func() { <-v.strangers }()
+			case <-v.r.Context().Done():
+				return v.r.Context().Err()
+			}
+		}
 		if err := v.read(); err != nil {
 			return err
 		}
 	}
-	caller, err := auth.From(v.r.Context())
 	var p *problem.Problem
 	switch {
 	case errors.As(err, &p) && p.Status != http.StatusUnauthorized:
@@ -112,6 +124,9 @@ func (v *visit) read() error {
 	err := v.r.ParseMultipartForm(maxForm) //nolint:gosec // begin has bounded the body
 	if errors.Is(err, http.ErrNotMultipart) {
 		err = nil // it has been read all the same
+	}
+	if v.r.MultipartForm != nil {
+		defer func() { _ = v.r.MultipartForm.RemoveAll() }() // net/http forgets the files of a request that was wrapped
 	}
 	var tooLarge *http.MaxBytesError
 	switch {
