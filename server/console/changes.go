@@ -7,22 +7,21 @@ import (
 	"strings"
 
 	"handover/postgres"
+	"handover/server/auth"
 	"handover/server/live"
 	"handover/server/problem"
 )
 
 // look is a look at what has changed in organizations. Every change has its audit
-// event, so the latest events tell.
+// event, so the latest events tell; of them nothing is sent but that they are others.
 func look(ctx context.Context, store *postgres.Store, organizations string) (live.Seen, error) {
 	stamp, err := store.LatestChanges(ctx, strings.Split(organizations, ","))
-	return live.See([]byte(stamp), false), err
+	return live.See([]byte(live.See([]byte(stamp), false).ID()), false), err
 }
 
-// reach names the organizations within reach.
-func (v *visit) reach() string {
-	all := slices.Clone(v.caller.Organizations)
-	slices.Sort(all)
-	return strings.Join(all, ",")
+// reach names the organizations within somebody's reach.
+func reach(c *auth.Caller) string {
+	return strings.Join(slices.Sorted(slices.Values(c.Organizations)), ",")
 }
 
 // changed registers the stream that pages follow: an event "changed" for every change
@@ -38,9 +37,9 @@ func (c *Console) changed(mux *http.ServeMux) {
 		if known == "" {
 			known = v.Query("since")
 		}
-		c.changes.Send(v.w, v.r, live.Stream{Key: v.reach(), Event: "changed", Known: known, Stopping: c.stopping, MaySee: func() bool {
+		c.changes.Send(v.w, v.r, live.Stream{Key: reach(v.caller), Event: "changed", Known: known, Stopping: c.stopping, MaySee: func() bool {
 			caller, err := c.auth.Again(v.r)
-			return err == nil && caller != nil && caller.SessionID == v.caller.SessionID
+			return err == nil && caller.SessionID == v.caller.SessionID && reach(caller) == reach(v.caller)
 		}})
 		return nil
 	})

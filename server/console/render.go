@@ -66,7 +66,7 @@ func (v *visit) secure() {
 // follow makes the page live: it is made anew whenever something in reach changes. To
 // be called before what it shows is read.
 func (v *visit) follow() error {
-	seen, err := v.look(v.r.Context(), v.reach())
+	seen, err := v.look(v.r.Context(), reach(v.caller))
 	if err != nil {
 		return err
 	}

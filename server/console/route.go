@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"strings"
 
 	"handover/offboarding"
 	"handover/server/auth"
@@ -165,7 +166,7 @@ func (v *visit) readFiles() error {
 // sends it again, for when they have signed in: nothing that was typed is lost.
 func (v *visit) signIn() error {
 	switch {
-	case v.r.Header.Get("HX-Request") != "": // console.js says that the session has ended
+	case v.r.Header.Get("HX-Request") != "", v.background(): // console.js says that the session has ended
 		v.w.WriteHeader(http.StatusUnauthorized)
 		return nil
 	case v.r.Method == http.MethodGet || v.r.Method == http.MethodHead:
@@ -173,6 +174,13 @@ func (v *visit) signIn() error {
 	}
 	v.status = http.StatusUnauthorized
 	return v.show("expired", v.r.PostForm)
+}
+
+// background reports whether a script asks, or a stream that opens itself again and
+// again: neither can sign in, and each try would spoil the one that somebody is at.
+func (v *visit) background() bool {
+	mode := v.r.Header.Get("Sec-Fetch-Mode")
+	return mode != "" && mode != "navigate" || strings.Contains(v.r.Header.Get("Accept"), "text/event-stream")
 }
 
 // failed tells somebody what went wrong.
