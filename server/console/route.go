@@ -117,6 +117,9 @@ func (v *visit) begin(access Access, limit int64) error {
 		return offboarding.Refuse("A1", offboarding.CodeNotAuthorized, "", v.T("error.admins_only"))
 	}
 	v.caller = caller
+	if !v.ownForm() {
+		return problem.New(v.r.Context(), offboarding.CodeNotAuthorized, v.T("error.of_another"))
+	}
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"handover/offboarding"
 	"handover/server/console"
 )
 
@@ -54,4 +55,27 @@ func TestWhoMayOpenWhat(t *testing.T) {
 	}
 	require.Equal(t, http.StatusNotFound, maker.open(t, http.MethodGet, "/console/nothing", nil).status)
 	require.Equal(t, http.StatusOK, key.open(t, http.MethodGet, "/console/static/console.css", nil).status)
+}
+
+// A form does nothing for somebody else than it was given to, who has signed in on the
+// same browser since; nor where it was kept over the end of a session.
+func TestAFormIsOfOnePerson(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	another := d.Member(offboarding.RoleAdmin, offboarding.AccountMaker)
+	review := d.as(d.Admin).get(t, "/console/members/"+d.Leaver+"/deactivate").submit(t, "form#leave", url.Values{"step": {"review"}})
+	require.Equal(t, 1, review.Find("form#confirm").Length())
+	own := review.person
+	kept := (&page{review.Document, d.as(""), review.status, review.url, review.header}).submit(t, "form#confirm", nil)
+	require.Equal(t, http.StatusUnauthorized, kept.status)
+	for name, form := range map[string]*page{"form#confirm": review, "main form": kept} {
+		form.person = d.as(another)
+		refused := form.submit(t, name, nil)
+		require.Equal(t, http.StatusForbidden, refused.status)
+		require.Contains(t, refused.text("main"), "Somebody else filled this in")
+	}
+	require.Equal(t, "active", d.Text(`SELECT status FROM members WHERE id = $1`, d.Leaver))
+	kept.person = own
+	require.Equal(t, http.StatusOK, kept.submit(t, "main form", nil).status)
+	require.Equal(t, 1, d.Count(`SELECT count(*) FROM cases WHERE member_id = $1`, d.Leaver))
 }

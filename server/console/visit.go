@@ -136,8 +136,16 @@ func (v *visit) Checked(field, value string) bool {
 	return false
 }
 
-// Key is what a form is sent with, so that it does once what it is sent for twice.
-func (v *visit) Key() string { return uuid.NewString() }
+// Key is what a form is sent with, so that it does once what it is sent for twice, and
+// for nobody but who has filled it in.
+func (v *visit) Key() string { return uuid.NewString() + "." + v.Me() }
+
+// ownForm reports whether who sends a form is who was given it: it may have outlived a
+// session, and somebody else has signed in on the same browser since.
+func (v *visit) ownForm() bool {
+	_, member, said := strings.Cut(v.Value("key"), ".")
+	return !said || member == v.Me()
+}
 
 // Self is the address of the page.
 func (v *visit) Self() string { return v.r.URL.RequestURI() }
