@@ -68,7 +68,7 @@ func listRun(ctx context.Context, opts *listOptions) error {
 	header := table.Row{"member", "phase", "effective", "grace ends", "unowned", "requests", "note", "case"}
 	return answerPage(opts.factory, page, "cases", header, func(c offboarding.CaseRow) table.Row {
 		return table.Row{
-			short(c.MemberEmail, 40), c.Phase, shortTime(c.EffectiveAt), shortTimeOf(c.GraceEndsAt), c.Unowned, c.PendingRequests,
+			short(c.MemberEmail, 40), c.Phase, shortTime(c.EffectiveAt), shortTimeOf(c.GraceEndsAt), upTo(c.Unowned), upTo(c.PendingRequests),
 			caseNote(c), c.ID,
 		}
 	})

@@ -67,7 +67,7 @@ func membersRun(ctx context.Context, opts *membersOptions) error {
 	header := table.Row{"member", "name", "role", "account", "status", "documents", "unowned", "open case in"}
 	return answerPage(opts.factory, page, "members", header, func(m offboarding.MemberRow) table.Row {
 		return table.Row{
-			short(m.Email, 40), short(m.DisplayName, 30), m.Role, m.AccountType, m.Status, m.Documents, m.Unowned, m.CasePhase,
+			short(m.Email, 40), short(m.DisplayName, 30), m.Role, m.AccountType, m.Status, upTo(m.Documents), upTo(m.Unowned), m.CasePhase,
 		}
 	})
 }

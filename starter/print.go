@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -102,11 +103,19 @@ func answerPage[T any](f *factory, page offboarding.Page[T], what string, header
 		}
 		t.Render()
 		if page.Total != nil {
-			fmt.Fprintf(w, "\n%d of %d %s.\n", len(page.Items), *page.Total, what)
+			fmt.Fprintf(w, "\n%d of %v %s.\n", len(page.Items), upTo(*page.Total), what)
 		}
 	})
 	f.nextPage(page.Next)
 	return err
+}
+
+// upTo is a count of a list, which stops at a limit.
+func upTo(n int) any {
+	if n < offboarding.CountLimit {
+		return n
+	}
+	return strconv.Itoa(offboarding.CountLimit) + "+"
 }
 
 // paging is which part of a list a command shows.

@@ -84,9 +84,10 @@ var namespaces sync.Map
 // it is there.
 func FastForward(t *testing.T, c client.Client, workflowID string, by time.Duration) {
 	t.Helper()
-	namespace, ok := namespaces.Load(c)
-	require.True(t, ok, "New has made the connection")
-	require.NoError(t, temporalserver.FastForward(t.Context(), c, namespace.(string), workflowID, by))
+	found, _ := namespaces.Load(c)
+	namespace, ok := found.(string)
+	require.True(t, ok, "New has not made the connection")
+	require.NoError(t, temporalserver.FastForward(t.Context(), c, namespace, workflowID, by))
 }
 
 // Work runs a worker on a namespace and a database until the test's end.
