@@ -102,7 +102,7 @@ type begun struct {
 // login answers GET /auth/login: it sends the browser to the provider.
 func (a *Auth) login(w http.ResponseWriter, r *http.Request) {
 	if public, err := url.Parse(a.people.url); err == nil && public.Host != "" && public.Host != r.Host { // the cookies would not come back
-		http.Redirect(w, r, a.people.url+"/auth/login?"+r.URL.RawQuery, http.StatusSeeOther) //nolint:gosec // to our own address; login judges the rest
+		http.Redirect(w, r, a.people.url+"/auth/login?"+r.URL.RawQuery, http.StatusSeeOther) // to our own address; login judges the rest
 		return
 	}
 	_, config, _, err := a.client(r.Context())

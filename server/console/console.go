@@ -56,8 +56,10 @@ func New(mux *http.ServeMux, o Options) *Console {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &Console{api: o.API, auth: o.Auth, log: o.Log, now: o.Now, stopping: o.Stopping, words: readWords(), templates: readTemplates(),
-		strangers: make(chan struct{}, maxStrangers)}
+	c := &Console{
+		api: o.API, auth: o.Auth, log: o.Log, now: o.Now, stopping: o.Stopping, words: readWords(), templates: readTemplates(),
+		strangers: make(chan struct{}, maxStrangers),
+	}
 	c.look = func(ctx context.Context, organizations string) (live.Seen, error) {
 		return look(ctx, o.Store, organizations)
 	}

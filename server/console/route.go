@@ -125,7 +125,7 @@ func (v *visit) begin(access Access, limit int64) error {
 
 // read reads the form, within its bounds.
 func (v *visit) read() error {
-	err := v.r.ParseMultipartForm(maxForm) //nolint:gosec // begin has bounded the body
+	err := v.r.ParseMultipartForm(maxForm) // begin has bounded the body
 	if errors.Is(err, http.ErrNotMultipart) {
 		err = nil // it has been read all the same
 	}
