@@ -101,15 +101,13 @@ func newBrowser(t testing.TB, site string, scripts bool) *browser {
 	return b
 }
 
-// heard keeps what is wrong. That a form was refused is an answer, not a mistake, nor is
-// that a stream has ended with its session, which htmx writes as an event.
+// heard keeps what is wrong. That a form was refused is an answer, not a mistake.
 func (b *browser) heard(m chromedp.ConsoleMessage) {
 	refused := m.Source == "network" && strings.Contains(m.URL, "/console/") && !strings.Contains(m.URL, "/static/") &&
 		slices.ContainsFunc([]int{400, 401, 403, 404, 409, 422}, func(status int) bool {
 			return strings.Contains(m.Text, fmt.Sprintf("status of %d (%s)", status, http.StatusText(status)))
 		})
-	ended := m.Text == "[object Event]" && strings.Contains(m.URL, "/static/htmx")
-	if m.Type == chromedp.ConsoleError && !refused && !ended || m.Type == chromedp.ConsoleWarning || m.IsException() {
+	if m.Type == chromedp.ConsoleError && !refused || m.Type == chromedp.ConsoleWarning || m.IsException() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.complains = append(b.complains, fmt.Sprintf("%s %s", m, m.URL))

@@ -285,3 +285,20 @@ func (b *browser) opens(what func()) *browser {
 		return nil
 	}
 }
+
+// TestManyTabs are open: a browser has six connections to a server, and what is live has
+// none while nobody looks at it. Who looks again sees what has happened meanwhile.
+func TestManyTabs(t *testing.T) {
+	t.Parallel()
+	s, site := sharedConsole.get(t)
+	b := newBrowser(t, site, true)
+	b.signIn(address("m0202"), "/console/leavers")
+	for range 7 {
+		tab := b.tab()
+		tab.open("/console/leavers")
+		tab.see("Leavers")
+	}
+	id := s.offboard(t, "m0041")
+	b.front()
+	b.until("the leaver", `!!document.querySelector('#main a[href="/console/leavers/`+id+`"]')`)
+}

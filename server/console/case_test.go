@@ -60,7 +60,7 @@ func TestCase(t *testing.T) {
 	admin := d.as(d.Admin)
 	page := admin.get(t, "/console/leavers/"+id)
 	require.Equal(t, d.name(d.Leaver)+" Grace period", page.text("h1"))
-	require.Equal(t, 1, page.Find(`[sse-connect]`).Length(), "it is live")
+	require.Equal(t, 1, page.Find(`#live[data-stamp]`).Length(), "it is live")
 	figures := page.text(".figures")
 	require.Contains(t, figures, "6 days 23 hours until documents become read-only")
 	require.Contains(t, figures, "2 documents wait for an owner")

@@ -15,7 +15,6 @@ import (
 func TestWhatIsShippedIsAsItsAuthorsMadeIt(t *testing.T) {
 	t.Parallel()
 	made := map[string]string{
-		"htmx-sse.min.js":      "98a46496de0c3605fbffdce9167ba427bdd9553184f83f149c261891a92c0136",
 		"htmx.min.js":          "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717",
 		"idiomorph-ext.min.js": "5811b9a7eda14878b7dab4378bf60432e1bb6f11fcfb970cc26540642650181e",
 	}

@@ -59,10 +59,34 @@
 
   const show = (id, on) => { const e = document.getElementById(id); if (e) e.hidden = !on; };
 
+  // follow asks for the page again whenever something has changed. The stream that says
+  // so is a connection, of which a browser has six to a server: while nobody looks at the
+  // page there is none, and who looks again sees what has happened meanwhile.
+  function follow(live) {
+    const changes = "/console/changes?since=";
+    let stamp = live.dataset.stamp, stream, again, wait = 1000;
+    const close = () => { clearTimeout(again); stream?.close(); };
+    const open = () => {
+      close();
+      stream = new EventSource(changes + encodeURIComponent(stamp));
+      stream.addEventListener("open", () => { wait = 1000; });
+      stream.addEventListener("changed", (e) => { stamp = e.lastEventId; htmx.trigger("#refresh", "refresh"); });
+      stream.addEventListener("error", () => {
+        if (stream.readyState !== EventSource.CLOSED) return; // it is opened again by itself
+        again = setTimeout(open, wait);
+        wait = Math.min(2 * wait, 60000);
+      });
+    };
+    document.addEventListener("visibilitychange", () => document.hidden ? close() : open());
+    if (!document.hidden) open();
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     root.dataset.scripts = "on";
     times(document);
     setInterval(tick, 1000);
+    const live = document.getElementById("live");
+    if (live) follow(live);
     if (window.Idiomorph) { // what somebody has opened stays open
       Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.tagName === "DETAILS");
       // What somebody's own click has come to stays until they do something else: what it changed makes the page anew at once.
@@ -72,6 +96,13 @@
   });
   let refreshing = false;
   document.addEventListener("htmx:beforeSwap", (e) => { refreshing = e.detail.requestConfig?.elt?.id === "refresh"; });
+  // What is no page takes the place of none: the server is starting, or has too much to do.
+  document.addEventListener("htmx:beforeSwap", (e) => {
+    const { xhr } = e.detail;
+    if (!e.detail.shouldSwap || xhr.getResponseHeader("Content-Type")?.startsWith("text/html") && !(refreshing && xhr.status >= 500)) return;
+    e.detail.shouldSwap = false;
+    show("failed", !refreshing);
+  });
   // Somebody may begin to type while the page is on its way.
   for (const name of ["htmx:beforeRequest", "htmx:beforeSwap"]) document.addEventListener(name, (e) => {
     if (e.detail.requestConfig?.elt?.id === "refresh" && dirty()) {
@@ -83,6 +114,7 @@
     times(document);
     if (e.detail.target?.id !== "main") return; // suggestions, while somebody types
     show("stale", false);
+    show("failed", false);
     if (e.detail.requestConfig?.elt?.id !== "refresh") document.querySelector(".faults")?.focus();
   });
   document.addEventListener("htmx:afterRequest", (e) => { if (e.detail.xhr.status === 401) show("ended", true); });
