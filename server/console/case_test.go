@@ -371,3 +371,21 @@ func TestRemovalFromAWorkspace(t *testing.T) {
 	require.Equal(t, http.StatusOK, back.submit(t, "form#reactivate", nil).status)
 	require.Equal(t, 1, d.Count(`SELECT count(*) FROM workspace_members WHERE member_id = $1`, d.Leaver))
 }
+
+// Who gets the documents is who was shown, whoever goes by the address since.
+func TestTransferToWhoWasShown(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	document, another := d.Document(d.Leaver, ""), d.Maker()
+	admin := d.as(d.Admin)
+	path := "/console/leavers/" + d.offboard(t, d.Leaver) + "/transfer"
+	review := admin.get(t, path).submit(t, "form#transfer", url.Values{"owner": {"other"}, "new_owner": {"m3@acme.example"}, "step": {"review"}})
+	d.Exec(`UPDATE members SET email = 'before@acme.example' WHERE id = $1`, d.Manager)
+	d.Exec(`UPDATE members SET email = 'm3@acme.example' WHERE id = $1`, another)
+	again := review.submit(t, "form#confirm", nil)
+	require.Equal(t, http.StatusConflict, again.status)
+	require.Contains(t, d.DocumentState(document), d.Leaver)
+	require.Contains(t, again.text(".callout.warn"), d.name(another))
+	require.Equal(t, http.StatusOK, again.submit(t, "form#confirm", nil).status)
+	require.Contains(t, d.DocumentState(document), another)
+}

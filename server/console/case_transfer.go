@@ -52,7 +52,18 @@ func (v *visit) transferCase() error {
 	case !t.All && len(ticked) == 0: // naming none means all
 		v.fault("", v.T("case.transfer.none"))
 	case v.Value("step") == stepDo:
-		body := map[string]any{"new_owner_id": v.newOwner(), "document_ids": ticked}
+		if t.NewOwner, err = v.nameNewOwner(); err != nil {
+			return err
+		}
+		if t.NewOwner == nil {
+			break // why is on the page
+		}
+		if t.Shown() != v.Value("shown") {
+			v.notAsShown()
+			t.Review = true
+			break
+		}
+		body := map[string]any{"new_owner_id": t.NewOwner.ID, "document_ids": ticked}
 		err := v.post(at("/v1/offboardings/%s/transfer", c.ID), body, nil)
 		if !v.refused(err, "new_owner_id", "new_owner", "document_ids", "") {
 			if err != nil {
@@ -84,6 +95,9 @@ func (v *visit) transferCase() error {
 	}
 	return v.show("case-transfer", t)
 }
+
+// Shown names what is confirmed: who gets the documents, which the form names.
+func (t caseTransfer) Shown() string { return shown(t.ID, t.NewOwner.ID) }
 
 // chosen finds those of the ticked documents that still wait, on the page of the list
 // on which they were ticked.

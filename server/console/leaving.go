@@ -35,7 +35,7 @@ func (c *Console) leaving(mux *http.ServeMux) {
 		case v.Value("step") == "review":
 			return v.reviewLeaving(m)
 		case v.Value("step") == "confirm":
-			return v.leave(m)
+			return v.confirmLeaving(m)
 		}
 		return v.leavingForm(m)
 	})
@@ -48,6 +48,16 @@ type leavingPage struct {
 	Why     []string // nobody may offboard the member, or not now
 	Choices []Option // what can happen to the documents
 	Sent    []Option // what was typed, to be sent again
+}
+
+// Shown names what is confirmed: what happens, to whom and when. How much the member
+// has is not in it, or they could keep it from ever being confirmed.
+func (p leavingPage) Shown(now time.Time) string {
+	plan := *p.Preview.Plan
+	if p.Now(now) {
+		plan.EffectiveAt = time.Time{}
+	}
+	return shown(p.Member.ID, plan)
 }
 
 // leavingForm asks what is to happen. What the API would do by itself is filled in; the
@@ -117,12 +127,28 @@ func (v *visit) reviewLeaving(m offboarding.MemberDetail) error {
 	if len(v.Faults) > 0 || p.Preview.Plan == nil {
 		return v.leavingForm(m)
 	}
+	return v.showLeaving(p)
+}
+
+func (v *visit) showLeaving(p leavingPage) error {
 	for _, name := range leavingFields {
 		if value := v.Value(name); value != "" {
 			p.Sent = append(p.Sent, Option{Value: value, Label: name})
 		}
 	}
 	return v.show("leaving-review", p)
+}
+
+// confirmLeaving does what was shown; where the plan is another one by now, it is shown
+// again. What is under way already, or is refused, is for the API to say.
+func (v *visit) confirmLeaving(m offboarding.MemberDetail) error {
+	p := leavingPage{Member: m}
+	err := v.post("/v1/offboardings/preview", v.plan(m.ID), &p.Preview)
+	if err == nil && p.Preview.Plan != nil && p.Preview.OpenCaseID == "" && p.Shown(v.Now()) != v.Value("shown") {
+		v.notAsShown()
+		return v.showLeaving(p)
+	}
+	return v.leave(m)
 }
 
 // leave starts the case.

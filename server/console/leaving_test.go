@@ -145,3 +145,25 @@ func TestNotToOffboard(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, admin.open(t, http.MethodPost, "/console/members/"+other.Leaver+"/deactivate", url.Values{"step": {"confirm"}}).status)
 	require.Zero(t, d.Count(`SELECT count(*) FROM cases`))
 }
+
+// What is confirmed is what was shown: where the plan is another one since, it is shown
+// again.
+func TestOffboardWhatWasShown(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.Document(d.Leaver, "")
+	admin := d.as(d.Admin)
+	review := admin.get(t, "/console/members/"+d.Leaver+"/deactivate").submit(t, "form#leave", url.Values{"step": {"review"}, "disposition": {"transfer"}, "new_owner_id": {"manager"}})
+	require.Contains(t, review.text(".steps"), "Member 3 (m3@acme.example)")
+	another := d.Maker()
+	d.Exec(`UPDATE members SET manager_id = $2 WHERE id = $1`, d.Leaver, another)
+	again := review.submit(t, "form#confirm", nil)
+	require.Equal(t, http.StatusConflict, again.status)
+	require.Contains(t, again.text(".faults"), "not what you were shown")
+	require.Zero(t, d.Count(`SELECT count(*) FROM cases`), "nothing has happened yet")
+	require.Contains(t, again.text(".steps"), "(m6@acme.example)")
+	d.Document(d.Leaver, "")
+	d.Session(d.Leaver)
+	require.Equal(t, http.StatusOK, again.submit(t, "form#confirm", nil).status, "the member cannot keep it from being done")
+	require.Equal(t, another, d.Text(`SELECT new_owner_id FROM cases WHERE member_id = $1`, d.Leaver))
+}

@@ -1,6 +1,9 @@
 package console
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -95,6 +98,22 @@ func (v *visit) refused(err error, fields ...string) bool {
 		v.fault(field, v.Why(e))
 	}
 	return true
+}
+
+// shown names what a review has shown, for the form that confirms it.
+func shown(what ...any) string {
+	text, err := json.Marshal(what)
+	if err != nil {
+		panic(err) // they are ours
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// notAsShown says that what somebody has confirmed is not what they were shown.
+func (v *visit) notAsShown() {
+	v.status = http.StatusConflict
+	v.fault("", v.T("review.changed"))
 }
 
 // fault notes a mistake.
