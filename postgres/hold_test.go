@@ -159,7 +159,7 @@ func TestRuleH1WhoMay(t *testing.T) {
 	page, err := l.store.Holds(t.Context(), offboarding.HoldFilter{OrganizationID: l.ID, Lifted: true})
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1)
-	require.Equal(t, []string{"Member 2", "Member 2"}, []string{page.Items[0].PlacedByName, page.Items[0].LiftedByName})
+	require.Equal(t, []string{"Member 2", "Member 1"}, []string{page.Items[0].PlacedByName, page.Items[0].LiftedByName})
 	page, err = l.store.Holds(t.Context(), offboarding.HoldFilter{OrganizationID: l.ID})
 	require.NoError(t, err)
 	require.Empty(t, page.Items)

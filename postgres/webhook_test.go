@@ -352,6 +352,7 @@ func TestTheOutboxIsReadByIndexes(t *testing.T) {
 	db := testdb.New(t)
 	db.SetMaxOpenConns(1)
 	l := newLeavingOn(t, fixture.New(t, db), postgres.New(db))
+	leaveAuditAlone(l.Organization)
 	hook, other := l.hook(), l.hook()
 	l.Exec(`INSERT INTO audit_events (organization_id, event, case_id, origin, subject_kind, subject_id, before, after, at)
 		SELECT $1, 'ExtendGrace', $1::uuid, '', 'case', 'x', '{}', '{}', $2 FROM generate_series(1, 60000)`, l.ID, l.at)
