@@ -101,6 +101,11 @@ func (s *stack) furnish(t testing.TB) (pages []string) {
 	list := "email,last_day,reason\n" + address("m0099") + ",2024-01-31,left\n" + address("m0363") + ",2024-01-31,left\n"
 	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "leavers.csv"), []byte(list), 0o600))
 	succeed(t, s.dir, nil, "starter", "bulk", "leavers.csv", "--requested-by", theOwner)
+	var document, editor string
+	require.NoError(t, s.db.QueryRow(`SELECT d.external_id, g.external_id FROM documents d JOIN members o ON o.id = d.owner_id AND o.external_id = 'm0300'
+		JOIN grants ON document_id = d.id JOIN members g ON g.id = grants.member_id AND g.account_type <> 'maker' AND g.status = 'active'
+		ORDER BY d.id, g.id LIMIT 1`).Scan(&document, &editor))
+	succeed(t, s.dir, nil, "starter", "claim", document, "--as", editor, "--note", "I use it every day")
 	var cases []string
 	require.NoError(t, s.db.Select(&cases, `SELECT c.id FROM cases c JOIN members m ON m.id = c.member_id WHERE m.external_id IN ('m0300', 'm0190')`))
 	for _, id := range cases {
