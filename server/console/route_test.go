@@ -34,6 +34,8 @@ func TestWhoMayOpenWhat(t *testing.T) {
 		if method == http.MethodGet {
 			require.Equal(t, http.StatusSeeOther, got.status, route.Pattern)
 			require.Equal(t, "/auth/login?return_to="+url.QueryEscape(path), got.header.Get("Location"), route.Pattern)
+		} else if path == "/console/sign-out" {
+			require.Equal(t, "You are signed out", got.text("h1"))
 		} else {
 			require.Equal(t, http.StatusUnauthorized, got.status, route.Pattern)
 			require.Equal(t, "text <b>", got.Find(`form[action="`+path+`"] input[name=typed]`).AttrOr("value", ""), "%s loses what was typed", route.Pattern)

@@ -24,6 +24,15 @@
       .filter(([, n]) => n > 0).map(([name, n]) => unit(n, name)).join(" ");
   }
 
+  // A phone shows the rows of a list as cards, and browsers then no longer say that they
+  // are a table.
+  const roles = { TABLE: "table", THEAD: "rowgroup", TBODY: "rowgroup", TR: "row", TD: "cell" };
+  function tables(within) {
+    for (const e of within.querySelectorAll("table.list, table.list :is(thead, tbody, tr, th, td)")) {
+      e.setAttribute("role", roles[e.tagName] ?? (e.scope === "row" ? "rowheader" : "columnheader"));
+    }
+  }
+
   function times(within) {
     for (const t of within.querySelectorAll("time[datetime]")) {
       const at = new Date(t.dateTime);
@@ -33,6 +42,12 @@
       if ("countdown" in t.dataset && !t.dataset.clock) t.dataset.clock = Date.parse(t.dataset.from) - Date.now();
     }
     tick();
+  }
+
+  // dress does for a page what scripts do for it.
+  function dress() {
+    tables(document);
+    times(document);
   }
 
   // tick moves the countdowns; each goes by the clock of what it counts.
@@ -83,7 +98,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     root.dataset.scripts = "on";
-    times(document);
+    dress();
     setInterval(tick, 1000);
     const live = document.getElementById("live");
     if (live) follow(live);
@@ -111,7 +126,7 @@
     }
   });
   document.addEventListener("htmx:afterSettle", (e) => {
-    times(document);
+    dress();
     if (e.detail.target?.id !== "main") return; // suggestions, while somebody types
     show("stale", false);
     show("failed", false);
