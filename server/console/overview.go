@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"handover/offboarding"
@@ -63,7 +64,7 @@ const (
 )
 
 func (v *visit) charts(o offboarding.Overview, organizations []Option) charts {
-	leavers := func(pairs ...string) string { return Path + "leavers?" + v.within(pairs).Encode() }
+	leavers := func(pairs ...string) string { return strings.TrimSuffix(Path+"leavers?"+v.within(pairs).Encode(), "?") }
 	transfers := Path + "transfers?" + v.within(nil).Encode()
 	out := charts{Organizations: organizations}
 	open := 0
@@ -73,12 +74,12 @@ func (v *visit) charts(o offboarding.Overview, organizations []Option) charts {
 	}
 	open = min(open, offboarding.CountLimit)
 	out.Figures = []figure{
-		{v.T("overview.open", "n", open), open, leavers("open", "true"), false},
+		{v.T("overview.open", "n", open), open, leavers(), false},
 		{v.T("overview.waiting", "n", o.Waiting), o.Waiting, Path + "transfers/unowned?" + v.within(nil).Encode(), false},
 		{v.T("overview.requests", "n", o.PendingRequests), o.PendingRequests, transfers, false},
 		{v.T("overview.overdue_requests", "n", o.OverdueRequests), o.OverdueRequests, transfers, o.OverdueRequests > 0},
-		{v.T("overview.overdue", "n", o.Overdue), o.Overdue, leavers("overdue", "true"), o.Overdue > 0},
-		{v.T("overview.troubled", "n", o.Troubled), o.Troubled, leavers("troubled", "true"), o.Troubled > 0},
+		{v.T("overview.overdue", "n", o.Overdue), o.Overdue, leavers("show", showOverdue), o.Overdue > 0},
+		{v.T("overview.troubled", "n", o.Troubled), o.Troubled, leavers("show", showTroubled), o.Troubled > 0},
 	}
 	for i, w := range o.Weeks {
 		out.Offboarded += w.Offboarded

@@ -28,7 +28,7 @@ func TestOverview(t *testing.T) {
 	d.Grant(document, d.Manager, offboarding.GrantEdit)
 	id := d.offboard(t, d.Leaver)
 	page := admin.get(t, "/console/overview")
-	require.Equal(t, "1 open case", page.text(`.figures a[href="/console/leavers?open=true"]`))
+	require.Equal(t, "1 open case", page.text(`.figures a[href="/console/leavers"]`))
 	require.Contains(t, page.text(".figures"), "2 documents wait for an owner")
 	require.Contains(t, page.text("main"), "1 member was offboarded in the last twelve weeks.")
 	require.Equal(t, offboarding.OverviewWeeks, page.Find("svg.chart g").Length())
@@ -44,7 +44,13 @@ func TestOverview(t *testing.T) {
 	page = admin.get(t, "/console/overview")
 	require.Contains(t, page.text("main"), "half had one within less than a minute")
 	require.Equal(t, "less than 1 day 1", page.text(`[aria-labelledby=owners] tbody tr:first-child`))
-	require.Equal(t, "1 case cannot go on", page.text(`.alarm a[href="/console/leavers?troubled=true"]`))
+	require.Equal(t, "1 case cannot go on", page.text(`.alarm a[href="/console/leavers?show=troubled"]`))
+	leads := page.Find(`.figures a[href^="/console/leavers"]`)
+	require.Equal(t, 3, leads.Length())
+	for i, want := range []int{1, 0, 1} { // open, overdue, troubled
+		list := admin.get(t, leads.Eq(i).AttrOr("href", ""))
+		require.Equal(t, want, list.Find("table.list tbody tr").Length(), leads.Eq(i).Text())
+	}
 	require.Equal(t, "/console/overview", page.Find("#refresh").AttrOr("hx-get", ""), "the page is live")
 }
 
@@ -65,7 +71,7 @@ func TestOverviewOfOneOrganization(t *testing.T) {
 	require.Equal(t, "0 open cases", open(d.as(d.Admin).get(t, "/console/overview?organization="+d.ID)))
 	one := d.as(d.Admin).get(t, "/console/overview?organization="+below.ID)
 	require.Equal(t, "1 open case", open(one))
-	require.Equal(t, 1, one.Find(`.figures a[href="/console/leavers?open=true&organization=`+below.ID+`"]`).Length())
+	require.Equal(t, 1, one.Find(`.figures a[href="/console/leavers?organization=`+below.ID+`"]`).Length())
 	require.Zero(t, d.as(below.Admin).get(t, "/console/overview").Find("select[name=organization]").Length())
 	require.Equal(t, http.StatusBadRequest, d.as(below.Admin).open(t, http.MethodGet, "/console/overview?organization="+d.ID, nil).status)
 	require.Equal(t, http.StatusBadRequest, d.as(d.Admin).open(t, http.MethodGet, "/console/overview?organization=%00nonsense", nil).status)

@@ -90,7 +90,7 @@ func sights(t testing.TB, c *crowd, pattern string) (all []sight) {
 	}
 	queries := map[string][]string{
 		"GET /console/members":   {"status=inactive", "status=archived", "status=deleted", "status=all"},
-		"GET /console/leavers":   {"open=true", "troubled=true", "overdue=true", "phase=scheduled", "phase=grace", "phase=read_only", "phase=completed", "phase=failed", "phase=canceled"},
+		"GET /console/leavers":   {"show=troubled", "show=overdue", "show=all", "phase=scheduled", "phase=grace", "phase=read_only", "phase=completed", "phase=failed", "phase=canceled"},
 		"GET /console/transfers": {"show=decided"},
 		"GET /console/audit":     {"event=ClaimDocOwnership", "event=DeleteMember", "case=" + c.id("CASE", largest), "from=2020-01-01&to=2020-02-01"},
 	}
