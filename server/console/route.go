@@ -169,7 +169,11 @@ func (v *visit) readFiles() error {
 // sends it again, for when they have signed in: nothing that was typed is lost.
 func (v *visit) signIn() error {
 	switch {
-	case v.r.Header.Get("HX-Request") != "", v.background(): // console.js says that the session has ended
+	case v.stream(): // so that console.js says it, and does not ask again and again
+		v.w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(v.w, "event: ended\ndata: the session\n\n") // nobody is left to tell
+		return nil
+	case v.r.Header.Get("HX-Request") != "", v.background(): // likewise
 		v.w.WriteHeader(http.StatusUnauthorized)
 		return nil
 	case v.r.Method == http.MethodGet || v.r.Method == http.MethodHead:
@@ -182,11 +186,16 @@ func (v *visit) signIn() error {
 	return v.show("expired", v.r.PostForm)
 }
 
-// background reports whether a script asks, or a stream that opens itself again and
-// again: neither can sign in, and each try would spoil the one that somebody is at.
+// background reports whether a script asks. Neither it nor a stream can sign in, and each
+// try would spoil the one that somebody is at.
 func (v *visit) background() bool {
 	mode := v.r.Header.Get("Sec-Fetch-Mode")
-	return mode != "" && mode != "navigate" || strings.Contains(v.r.Header.Get("Accept"), "text/event-stream")
+	return mode != "" && mode != "navigate"
+}
+
+// stream reports whether the browser follows what changes.
+func (v *visit) stream() bool {
+	return strings.Contains(v.r.Header.Get("Accept"), "text/event-stream")
 }
 
 // failed tells somebody what went wrong.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -142,6 +143,12 @@ func (v *visit) Fault(field string) string {
 	return ""
 }
 
+// Mendable reports whether something is wrong with what was typed, and not only with
+// what was asked for.
+func (v *visit) Mendable() bool {
+	return slices.ContainsFunc(v.Faults, func(f Fault) bool { return f.Field != "" })
+}
+
 // Value is what was typed into a field.
 func (v *visit) Value(field string) string { return v.r.PostFormValue(field) }
 
@@ -166,8 +173,16 @@ func (v *visit) ownForm() bool {
 	return !said || member == v.Me()
 }
 
-// Self is the address of the page.
-func (v *visit) Self() string { return v.r.URL.RequestURI() }
+// Self is the address of the page. To open that again does not say again what an action
+// has come to.
+func (v *visit) Self() string {
+	query := v.r.URL.Query()
+	if !query.Has("notice") {
+		return v.r.URL.RequestURI()
+	}
+	query.Del("notice")
+	return address(v.r.URL.Path, query)
+}
 
 // Path is the address without what narrows the page.
 func (v *visit) Path() string { return v.r.URL.Path }
@@ -187,10 +202,14 @@ func (v *visit) With(pairs ...string) string {
 			query.Set(pairs[i], pairs[i+1])
 		}
 	}
+	return address(v.r.URL.Path, query)
+}
+
+func address(path string, query url.Values) string {
 	if len(query) == 0 {
-		return v.r.URL.Path
+		return path
 	}
-	return v.r.URL.Path + "?" + query.Encode()
+	return path + "?" + query.Encode()
 }
 
 // Posted reports whether the page answers a form.

@@ -65,9 +65,8 @@
   // that has not been sent.
   function dirty() {
     return [...document.querySelectorAll("main :is(input, select, textarea)")].some((f) => {
-      if (f.closest("#search")) return false;
       if (f.type === "checkbox" || f.type === "radio") return f.checked !== f.defaultChecked;
-      if (f.tagName === "SELECT") return [...f.options].some((o) => o.selected !== o.defaultSelected) && f.selectedIndex > 0;
+      if (f.tagName === "SELECT") return f.selectedIndex !== Math.max(0, [...f.options].findIndex((o) => o.defaultSelected));
       return f.type !== "hidden" && f.value !== f.defaultValue;
     });
   }
@@ -80,12 +79,20 @@
   function follow(live) {
     const changes = "/console/changes?since=";
     let stamp = live.dataset.stamp, stream, again, wait = 1000;
+    let ended = false;
     const close = () => { clearTimeout(again); stream?.close(); };
     const open = () => {
       close();
+      ended = false;
       stream = new EventSource(changes + encodeURIComponent(stamp));
       stream.addEventListener("open", () => { wait = 1000; });
-      stream.addEventListener("changed", (e) => { stamp = e.lastEventId; htmx.trigger("#refresh", "refresh"); });
+      stream.addEventListener("changed", (e) => { stamp = e.lastEventId; show("ended", false); htmx.trigger("#refresh", "refresh"); });
+      stream.addEventListener("ended", () => { // until somebody has signed in and looks again
+        close();
+        ended = true;
+        stamp = "";
+        show("ended", true);
+      });
       stream.addEventListener("error", () => {
         if (stream.readyState !== EventSource.CLOSED) return; // it is opened again by itself
         again = setTimeout(open, wait);
@@ -93,6 +100,7 @@
       });
     };
     document.addEventListener("visibilitychange", () => document.hidden ? close() : open());
+    document.addEventListener("htmx:afterSettle", () => { if (ended) open(); });
     if (!document.hidden) open();
   }
 
@@ -108,9 +116,12 @@
       Idiomorph.defaults.callbacks.beforeNodeRemoved = (node) => !(refreshing && node.matches?.(".notice, .faults"));
     }
     document.querySelector(".faults")?.focus();
+    const here = new URL(location); // who loads the page again, or keeps its address, is not told again
+    here.searchParams.delete("notice");
+    if (here.href !== location.href) history.replaceState(history.state, "", here);
   });
   let refreshing = false;
-  document.addEventListener("htmx:beforeSwap", (e) => { refreshing = e.detail.requestConfig?.elt?.id === "refresh"; });
+  document.addEventListener("htmx:beforeSwap", (e) => { refreshing = !!e.detail.requestConfig?.elt?.matches('[hx-trigger="refresh"], [hx-trigger^="every"]'); });
   // What is no page takes the place of none: the server is starting, or has too much to do.
   document.addEventListener("htmx:beforeSwap", (e) => {
     const { xhr } = e.detail;
@@ -130,11 +141,19 @@
     if (e.detail.target?.id !== "main") return; // suggestions, while somebody types
     show("stale", false);
     show("failed", false);
-    if (e.detail.requestConfig?.elt?.id !== "refresh") document.querySelector(".faults")?.focus();
+    show("ended", false);
+    if (refreshing) return;
+    document.querySelector(".faults")?.focus();
+    // What had the focus may be gone with what was done about it.
+    if (document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
   });
   document.addEventListener("htmx:afterRequest", (e) => { if (e.detail.xhr.status === 401) show("ended", true); });
   document.addEventListener("click", (e) => {
-    if (e.target.closest("[data-reload]")) location.reload();
+    if (e.target.closest("[data-reload]")) { // as it was, and then anew; no form is sent again
+      for (const form of document.querySelectorAll("main form")) form.reset();
+      htmx.trigger("#refresh", "refresh");
+      document.getElementById("main").focus({ preventScroll: true });
+    }
     const all = e.target.closest("[data-check-all]");
     if (all) for (const box of document.querySelectorAll(`input[type=checkbox][name="${all.dataset.checkAll}"]`)) if (!box.disabled) box.checked = all.checked;
   });

@@ -1,0 +1,77 @@
+package e2e_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestASearchIsNotTakenAway from who is still writing it: they are told that something
+// has changed, and see it when they ask.
+func TestASearchIsNotTakenAway(t *testing.T) {
+	t.Parallel()
+	s, site := sharedConsole.get(t)
+	b := newBrowser(t, site, true)
+	b.signIn(address("m0169"), "/console/leavers")
+	b.fill("#field-q", "half a na")
+	id := s.offboard(t, "m0338")
+	b.until("it says so", `!document.querySelector("#stale").hidden`)
+	require.Equal(t, "half a na", value[string](b, `document.querySelector("#field-q").value`))
+	b.click("#stale button")
+	b.until("the leaver", `!!document.querySelector("#case-`+id+`")`)
+	b.until("it says so no more", `document.querySelector("#stale").hidden && document.activeElement.id === "main"`)
+	require.Empty(t, value[string](b, `document.querySelector("#field-q").value`))
+}
+
+// TestWhatAClickCameToIsSaidOnce: it stays while others change the page, and does not
+// come back over what came later; who uses the keyboard is not sent back to the top.
+func TestWhatAClickCameToIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	s, site := sharedConsole.get(t)
+	document, _ := s.document(t, "m0191", "m0236")
+	s.offboard(t, "m0191")
+	b := newBrowser(t, site, true)
+	b.signIn(address("m0236"), "/console/documents?notice=requested")
+	b.see("You have asked for the document.")
+	require.Empty(t, value[string](b, `location.search`), "who loads the page again is not told again")
+	b.click("#document-" + document + " button.primary")
+	b.see("The document is yours now.")
+	b.until("the button has gone, the focus has not", `document.activeElement.id === "main"`)
+	other, _ := s.document(t, "m0112", "m0236")
+	s.offboard(t, "m0112")
+	b.until("another change", `!!document.querySelector("#document-`+other+`")`)
+	b.see("The document is yours now.")
+	require.NotContains(t, b.text(), "You have asked for the document.")
+}
+
+// TestASessionEndsWhileSomebodyLooks: the page says it by itself, without a click, and
+// goes on where it was for who signs in again.
+func TestASessionEndsWhileSomebodyLooks(t *testing.T) {
+	t.Parallel()
+	s, site := sharedConsole.get(t)
+	b := newBrowser(t, site, true)
+	b.signIn(address("m0202"), "/console/leavers")
+	other := b.tab()
+	other.open("/console/documents")
+	other.click(".me button")
+	other.see("You are signed out")
+	b.front()
+	id := s.offboard(t, "m0358") // the server looks again who follows, when there is something to say
+	b.until("it says so", `!document.querySelector("#ended").hidden`)
+	again := b.opens(func() { b.click(`#ended a`) })
+	again.who(address("m0202"))
+	again.see("You are signed in")
+	b.front()
+	b.looked(true)
+	b.until("the page goes on", `document.querySelector("#ended").hidden && !!document.querySelector("#case-`+id+`")`)
+}
+
+// TestALeaverIsToldWhenTheyLook that their session has ended, as soon as it has.
+func TestALeaverIsToldWhenTheyLook(t *testing.T) {
+	t.Parallel()
+	s, site := sharedConsole.get(t)
+	b := newBrowser(t, site, true)
+	b.signIn(address("m0262"), "/console/documents?show=mine")
+	s.offboard(t, "m0262")
+	b.until("it says so", `!document.querySelector("#ended").hidden`)
+}
