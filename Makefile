@@ -36,6 +36,11 @@ up: postgres ## run everything on this machine: Temporal and its UI, PostgreSQL,
 test: lint postgres chromium ## lint, then every test, with the race detector; those that docs/rules.md names must all have run
 	go test -json $(RACE) ./... | go run ./internal/testrun
 
+# BENCH=quick takes small numbers and a fifth of the time; BENCH_ONLY names sections.
+.PHONY: bench
+bench: postgres ## measure Handover beside what it could have been; writes bench/results.json
+	go run ./bench --json bench/results.json $(if $(filter quick,$(BENCH)),--quick) $(if $(BENCH_ONLY),--only $(BENCH_ONLY))
+
 .PHONY: lint
 lint: $(GOLANGCI_LINT) $(WORKFLOWCHECK) $(VACUUM) ## check formatting, mistakes, the arrows between packages, that workflows are deterministic, and the OpenAPI document
 	$(GOLANGCI_LINT) run ./...

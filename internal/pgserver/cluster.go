@@ -22,6 +22,7 @@ type cluster struct {
 	owner     account
 	logf      func(string, ...any)
 	throwAway bool
+	settings  []string
 
 	home     string // owned by the account; holds the data directory
 	logPath  string

@@ -30,6 +30,8 @@ type Options struct {
 	Dir string
 	// Port on 127.0.0.1; 0 takes a free one.
 	Port int
+	// Settings are further lines of the server's configuration, such as "shared_buffers=1GB".
+	Settings []string
 	// Logf gets a line per step that takes time or surprises; nil drops them.
 	Logf func(format string, args ...any)
 }
@@ -91,7 +93,7 @@ func newCluster(opts Options) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{owner: owner, logf: opts.Logf}
+	c := &cluster{owner: owner, logf: opts.Logf, settings: opts.Settings}
 	if opts.Dir == "" {
 		err = c.prepareThrowAway()
 	} else {

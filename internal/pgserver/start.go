@@ -127,7 +127,7 @@ func (c *cluster) serverArgs(port int) []string {
 			"wal_level=minimal", "max_wal_senders=0")
 	}
 	args := []string{"-D", c.data()}
-	for _, s := range settings {
+	for _, s := range append(settings, c.settings...) {
 		args = append(args, "-c", s)
 	}
 	return args

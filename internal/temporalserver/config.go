@@ -10,22 +10,20 @@ import (
 	"go.temporal.io/server/common/dynamicconfig"
 	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/common/membership/static"
-	"go.temporal.io/server/common/persistence/sql/sqlplugin/sqlite"
 	"go.temporal.io/server/common/primitives"
 	"go.temporal.io/server/temporal"
 )
 
 const clusterName = "active"
 
-// serverConfig is one node of each service on one store and one history shard:
-// more shards bring a single process nothing.
-func serverConfig(store *config.SQL, p ports) *config.Config {
+// serverConfig is one node of each service on one store.
+func serverConfig(store, visibility *config.SQL, shards int32, p ports) *config.Config {
 	cfg := &config.Config{
 		Persistence: config.Persistence{
-			DefaultStore:     sqlite.PluginName,
-			VisibilityStore:  sqlite.PluginName,
-			NumHistoryShards: 1,
-			DataStores:       map[string]config.DataStore{sqlite.PluginName: {SQL: store}},
+			DefaultStore:     "default",
+			VisibilityStore:  "visibility",
+			NumHistoryShards: shards,
+			DataStores:       map[string]config.DataStore{"default": {SQL: store}, "visibility": {SQL: visibility}},
 		},
 		ClusterMetadata: &cluster.Config{
 			FailoverVersionIncrement: 10,

@@ -1,6 +1,6 @@
 // Package temporalserver runs a Temporal server inside the process, on an SQLite
-// file, for a laptop, the demo and the end-to-end tests. What it keeps survives the
-// process, however that ends.
+// file, for a laptop, the demo and the end-to-end tests; for the benchmarks on
+// PostgreSQL. What it keeps survives the process, however that ends.
 package temporalserver
 
 import (
@@ -14,6 +14,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/temporal"
 
 	"handover/internal/dirlock"
@@ -47,6 +48,10 @@ type Options struct {
 	SearchAttributes map[string]enumspb.IndexedValueType
 	// LogLevel of temporal.log: debug, info, warn, error. Default warn.
 	LogLevel string
+
+	// Postgres is the URL of a PostgreSQL server to use in place of the SQLite file,
+	// with no Temporal on it yet. SearchAttributes are of no use with it.
+	Postgres string
 }
 
 func (o *Options) setDefaults() {
@@ -99,6 +104,11 @@ func Start(ctx context.Context, opts Options) (_ *Server, err error) {
 	if err := s.startServer(opts, ports, durable); err != nil {
 		return nil, err
 	}
+	if opts.Postgres != "" {
+		if err := s.register(ctx, opts); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.waitReady(ctx); err != nil {
 		return nil, err
 	}
@@ -130,9 +140,8 @@ func (s *Server) takeDir(opts *Options) error {
 }
 
 func (s *Server) startServer(opts Options, ports ports, durable bool) error {
-	store := sqliteConfig(filepath.Join(opts.Dir, "temporal.db"), durable)
-	cfg := serverConfig(store, ports)
-	if err := setUpStore(cfg, store, opts); err != nil {
+	cfg, err := storedConfig(opts, ports, durable)
+	if err != nil {
 		return err
 	}
 	serverOptions, err := serverOptions(cfg, ports, opts)
@@ -148,6 +157,20 @@ func (s *Server) startServer(opts Options, ports ports, durable bool) error {
 	}
 	s.closers = append(s.closers, server.Stop)
 	return nil
+}
+
+// storedConfig is the server's configuration, with a store that has been set up.
+func storedConfig(opts Options, ports ports, durable bool) (*config.Config, error) {
+	if opts.Postgres != "" {
+		store, visibility, err := postgresConfig(opts.Postgres)
+		if err != nil {
+			return nil, err
+		}
+		return serverConfig(store, visibility, postgresShards, ports), setUpPostgres(store, visibility)
+	}
+	store := sqliteConfig(filepath.Join(opts.Dir, "temporal.db"), durable)
+	cfg := serverConfig(store, store, 1, ports)
+	return cfg, setUpStore(cfg, store, opts)
 }
 
 // waitReady waits until the frontend answers for the namespace.
