@@ -22,9 +22,9 @@ import (
 )
 
 type options struct {
-	json  string
-	quick bool
-	only  []string
+	json            string
+	quick, markdown bool
+	only            []string
 }
 
 // section is a group of measurements.

@@ -26,16 +26,31 @@ func (b *bench) row(what, ours, other, ratio, note string) {
 
 func (b *bench) table(out io.Writer) {
 	t := terminal.NewTable(out, "", "Handover", "compared to", "ratio", "")
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 5, WidthMax: noteWidth}})
 	for _, r := range b.rows {
 		if r.title != "" {
-			t.AppendSeparator()
-			t.AppendRow(table.Row{r.title})
+			what := r.title
+			if b.markdown {
+				what = "**" + what + "**"
+			}
+			t.AppendRow(table.Row{what})
 			continue
 		}
-		t.AppendRow(table.Row{"  " + r.what, r.ours, r.other, r.ratio, r.note})
+		what := "  " + r.what
+		if b.markdown {
+			what = r.what
+		}
+		t.AppendRow(table.Row{what, r.ours, r.other, r.ratio, r.note})
+	}
+	if b.markdown {
+		t.RenderMarkdown()
+		return
 	}
 	t.Render()
 }
+
+// noteWidth is where a note goes on in the next line.
+const noteWidth = 70
 
 // round keeps three digits that count.
 func round(f float64) float64 {
