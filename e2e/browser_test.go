@@ -15,6 +15,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/fetch"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
@@ -107,10 +108,7 @@ func (b *browser) heard(m chromedp.ConsoleMessage) {
 		slices.ContainsFunc([]int{400, 401, 403, 404, 409, 422}, func(status int) bool {
 			return strings.Contains(m.Text, fmt.Sprintf("status of %d (%s)", status, http.StatusText(status)))
 		})
-	// Idiomorph warns of this now and then, under load, and why is not known; whether the
-	// page is right afterwards is for the tests to ask.
-	twice := strings.Contains(fmt.Sprint(m), `duplicate ids found during morph`) && strings.Contains(fmt.Sprint(m), `["main"]`)
-	if m.Type == chromedp.ConsoleError && !refused || m.Type == chromedp.ConsoleWarning && !twice || m.IsException() {
+	if m.Type == chromedp.ConsoleError && !refused || m.Type == chromedp.ConsoleWarning || m.IsException() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.complains = append(b.complains, fmt.Sprintf("%s %s", m, m.URL))
@@ -185,6 +183,26 @@ func (b *browser) fill(selector, text string) {
 	b.t.Helper()
 	b.do(chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector(%q).select()`, selector)))
 	b.do(chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// hold does something that makes the page ask for an address, and keeps that request
+// back until the returned function is called. * stands for any text.
+func (b *browser) hold(address string, what func()) (letGo func()) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, glance)
+	defer cancel()
+	_, err := chromedp.Call(ctx, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: address}}})
+	require.NoError(b.t, err)
+	held, err := chromedp.Run(ctx, chromedp.WaitEvent(fetch.RequestPaused, nil,
+		func(context.Context, *chromedp.Target) (chromedp.Void, error) { what(); return chromedp.Void{}, nil }))
+	require.NoError(b.t, err, address)
+	return func() {
+		b.t.Helper()
+		_, err := chromedp.Call(b.ctx, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: held.RequestID})
+		require.NoError(b.t, err)
+		_, err = chromedp.Call(b.ctx, fetch.Disable, cdp.Empty{})
+		require.NoError(b.t, err)
+	}
 }
 
 // front goes back to this tab from another one, which takes no clicks then.

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
@@ -74,4 +75,22 @@ func TestALeaverIsToldWhenTheyLook(t *testing.T) {
 	b.signIn(address("m0262"), "/console/documents?show=mine")
 	s.offboard(t, "m0262")
 	b.until("it says so", `!document.querySelector("#ended").hidden`)
+}
+
+// TestAChangeComesBeforeTheAnswerToAClick that has made it, and takes away the very form
+// that was sent: what the click has come to is said all the same, on one page.
+func TestAChangeComesBeforeTheAnswerToAClick(t *testing.T) {
+	t.Parallel()
+	s, site := sharedConsole.get(t)
+	document, _ := s.document(t, "m0279", "m0236")
+	s.offboard(t, "m0279")
+	b := newBrowser(t, site, true)
+	b.signIn(address("m0236"), "/console/documents")
+	button := `document.querySelector("#document-` + document + ` button.primary")`
+	b.until("the button", "!!"+button)
+	answer := b.hold("*/console/documents?notice=claimed", func() { b.do(chromedp.Evaluate[chromedp.Void](button + ".click()")) })
+	b.until("the change", "!"+button)
+	answer()
+	b.see("The document is yours now.")
+	require.Equal(t, 1, value[int](b, `document.querySelectorAll("main").length`))
 }
