@@ -3,52 +3,100 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"time"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
 
 	cases "handover/client"
 	"handover/internal/app"
 	"handover/internal/config"
-	"handover/offboarding"
 )
 
-// cases: from a start until the leaver's access is revoked, and how many cases a second
-// are parked in grace.
+// cases: from a start until the leaver's access is revoked, and how many cases a
+// second are parked in grace, beside a textbook workflow.
 func (b *bench) cases(ctx context.Context) (err error) {
+	rounds, one, many := 9, 20, 400
+	if b.quick {
+		rounds, one, many = 3, 15, 100
+	}
 	store, dsn, closeStore, err := b.database(ctx, "cases")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
-	org, err := fill(ctx, store.DB(), size{members: 400, documents: 10, accesses: 1, grants: 1})
+	// Both come first once without being measured: connections and statements are made then.
+	org, err := fill(ctx, store.DB(), size{members: 200 + rounds*(3*one+many+many/4), documents: 10, accesses: 1, grants: 1})
 	if err != nil {
 		return err
 	}
+	w, stop, err := b.worker(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	r := &race{org: org, atOnce: 50}
+	ours := cases.New(w.Client())
+	us := lane{watch: w.watch, start: func(ctx context.Context, i int) error {
+		_, err := ours.Start(ctx, r.request(i))
+		return err
+	}}
+	seen := newWatch()
+	t, err := startTwin(ctx, seen.options(b.engine()), store, org)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	them := lane{watch: seen, start: t.start}
+	if err := r.warm(ctx, us, them); err != nil {
+		return err
+	}
+
+	ms, theirs, err := alternate(rounds, r.revoked(ctx, us, one), r.revoked(ctx, them, one))
+	if err != nil {
+		return err
+	}
+	b.row("start → revoked, one after the other", number(ms)+" ms", number(theirs)+" ms", number(ms/theirs), "textbook workflow: a regular activity a step, the same store")
+	b.result("revoked_ms", ms)
+	b.result("revoked_ms_vs_twin", ms/theirs)
+	answered, err := r.answered(ctx, ours, us, rounds*one)
+	if err != nil {
+		return err
+	}
+	b.row("start → answered, for who waits", number(answered)+" ms", "", "", "until revoked, inactive and parked")
+	b.result("answered_ms", answered)
+	rate, theirRate, err := alternate(rounds, r.rate(ctx, us, many), r.rate(ctx, them, many/4))
+	if err != nil {
+		return err
+	}
+	b.row("cases parked in grace, 50 at once", number(rate)+" /s", number(theirRate)+" /s", number(rate/theirRate), "")
+	b.result("cases_per_second", rate)
+	b.result("cases_vs_twin", rate/theirRate)
+	if err := r.allParked(ctx, store); err != nil {
+		return err
+	}
+	return b.invariants(ctx, store)
+}
+
+// engine is how to reach the Temporal server.
+func (b *bench) engine() client.Options {
+	return client.Options{HostPort: b.temporal.Address(), Namespace: b.temporal.Namespace(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))}
+}
+
+// watchedWorker is the worker as it runs in production, watched.
+type watchedWorker struct {
+	*app.Worker
+	watch *watch
+}
+
+// worker starts the worker on a database.
+func (b *bench) worker(ctx context.Context, dsn string) (*watchedWorker, func() error, error) {
+	seen := newWatch()
 	w, err := app.StartWorker(ctx, &config.Config{
-		Database: config.Database{URL: config.Secret(dsn), PoolSize: poolSize},
-		Temporal: client.Options{HostPort: b.temporal.Address(), Namespace: b.temporal.Namespace()},
+		Database: config.Database{URL: config.Secret(dsn), PoolSize: poolSize}, Temporal: seen.options(b.engine()),
 	}, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	c := cases.New(w.Client())
-	start := func(ctx context.Context, i int) error {
-		_, err := c.StartAndAwait(ctx, offboarding.Request{MemberID: org.members[i], RequestedBy: org.admin})
-		return err
-	}
-	took, err := each(ctx, 100, 1, start)
-	if err != nil {
-		return err
-	}
-	b.row("start → revoked", fmt.Sprintf("%.1f ms", 1000*quantile(took, 0.5)), "", "", "")
-	began := time.Now()
-	if _, err = each(ctx, 300, 50, func(ctx context.Context, i int) error { return start(ctx, 100+i) }); err != nil {
-		return err
-	}
-	b.row("cases a second", fmt.Sprintf("%.0f", 300/time.Since(began).Seconds()), "", "", "")
-	return b.invariants(ctx, store)
+	return &watchedWorker{w, seen}, w.Close, nil
 }
