@@ -38,6 +38,7 @@ type section struct {
 var sections = []section{
 	{"cases", "One case: from the start to no access", (*bench).cases},
 	{"capacity", "Capacity: what a whole case costs, and what many leavers a day ask for", (*bench).capacity},
+	{"bulk", "Many leavers at once: until the last has no access", (*bench).bulk},
 }
 
 // bench is a run.
