@@ -42,8 +42,8 @@ var invariants = []invariant{
 		OR EXISTS (SELECT 1 FROM sessions s WHERE s.member_id = m.id AND (s.status = 'active' OR s.revoked_at > m.deactivated_at)))
 	UNION ALL
 	SELECT e.subject_kind || ' ' || e.subject_id FROM audit_events e WHERE e.event IN ('RevokeCredentials', 'RevokeSessions')
-	AND NOT EXISTS (SELECT 1 FROM credentials c WHERE c.id::text = e.subject_id AND c.status = 'revoked'
-		UNION ALL SELECT 1 FROM sessions s WHERE s.id::text = e.subject_id AND s.status = 'revoked')`},
+	AND NOT EXISTS (SELECT 1 FROM credentials c WHERE c.id = e.subject_id::uuid AND c.status = 'revoked'
+		UNION ALL SELECT 1 FROM sessions s WHERE s.id = e.subject_id::uuid AND s.status = 'revoked')`},
 
 	{"read_only_only_after_the_grace", "a document is read-only only if its owner is not active and the grace has ended", `
 	SELECT 'document ' || d.id FROM documents d JOIN members m ON m.id = d.owner_id JOIN cases c ON c.id = d.access_case_id
