@@ -37,6 +37,8 @@ type section struct {
 // sections in the order in which they run.
 var sections = []section{
 	{"cases", "One case: from the start to no access", (*bench).cases},
+	{"claims", "Claims: makers race for documents", (*bench).claims},
+	{"import", "Import of an organization", (*bench).imports},
 	{"capacity", "Capacity: what a whole case costs, and what many leavers a day ask for", (*bench).capacity},
 	{"bulk", "Many leavers at once: until the last has no access", (*bench).bulk},
 }
