@@ -70,6 +70,7 @@ type browser struct {
 
 	mu        sync.Mutex
 	complains []string
+	excused   int // the status of an answer that a test makes go wrong
 }
 
 // newBrowser opens a browser; scripts says whether pages may run theirs. What a page
@@ -104,13 +105,13 @@ func newBrowser(t testing.TB, site string, scripts bool) *browser {
 
 // heard keeps what is wrong. That a form was refused is an answer, not a mistake.
 func (b *browser) heard(m chromedp.ConsoleMessage) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	refused := m.Source == "network" && strings.Contains(m.URL, "/console/") && !strings.Contains(m.URL, "/static/") &&
-		slices.ContainsFunc([]int{400, 401, 403, 404, 409, 422}, func(status int) bool {
+		slices.ContainsFunc([]int{400, 401, 403, 404, 409, 422, b.excused}, func(status int) bool {
 			return strings.Contains(m.Text, fmt.Sprintf("status of %d (%s)", status, http.StatusText(status)))
 		})
 	if m.Type == chromedp.ConsoleError && !refused || m.Type == chromedp.ConsoleWarning || m.IsException() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
 		b.complains = append(b.complains, fmt.Sprintf("%s %s", m, m.URL))
 	}
 }
@@ -186,8 +187,9 @@ func (b *browser) fill(selector, text string) {
 }
 
 // hold does something that makes the page ask for an address, and keeps that request
-// back until the returned function is called. * stands for any text.
-func (b *browser) hold(address string, what func()) (letGo func()) {
+// back until the returned function is called: with 0 it goes on to the server, with any
+// other status it is answered with that. * stands for any text.
+func (b *browser) hold(address string, what func()) (answer func(status int64)) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, glance)
 	defer cancel()
@@ -196,9 +198,19 @@ func (b *browser) hold(address string, what func()) (letGo func()) {
 	held, err := chromedp.Run(ctx, chromedp.WaitEvent(fetch.RequestPaused, nil,
 		func(context.Context, *chromedp.Target) (chromedp.Void, error) { what(); return chromedp.Void{}, nil }))
 	require.NoError(b.t, err, address)
-	return func() {
+	return func(status int64) {
 		b.t.Helper()
-		_, err := chromedp.Call(b.ctx, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: held.RequestID})
+		if status == 0 {
+			_, err = chromedp.Call(b.ctx, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: held.RequestID})
+		} else {
+			b.mu.Lock()
+			b.excused = int(status)
+			b.mu.Unlock()
+			_, err = chromedp.Call(b.ctx, fetch.FulfillRequest, fetch.FulfillRequestParams{
+				RequestID: held.RequestID, ResponseCode: status, Body: []byte(`<!doctype html><main id="main">That did not work</main>`),
+				ResponseHeaders: []*fetch.HeaderEntry{{Name: "Content-Type", Value: "text/html"}},
+			})
+		}
 		require.NoError(b.t, err)
 		_, err = chromedp.Call(b.ctx, fetch.Disable, cdp.Empty{})
 		require.NoError(b.t, err)

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -90,7 +91,53 @@ func TestAChangeComesBeforeTheAnswerToAClick(t *testing.T) {
 	b.until("the button", "!!"+button)
 	answer := b.hold("*/console/documents?notice=claimed", func() { b.do(chromedp.Evaluate[chromedp.Void](button + ".click()")) })
 	b.until("the change", "!"+button)
-	answer()
+	answer(0)
 	b.see("The document is yours now.")
 	require.Equal(t, 1, value[int](b, `document.querySelectorAll("main").length`))
+}
+
+// TestALivePageIsTriedAgain where it could not be made anew: nothing else may change for
+// long.
+func TestALivePageIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	s, site := sharedConsole.get(t)
+	b := newBrowser(t, site, true)
+	b.signIn(address("m0244"), "/console/leavers?phase=grace")
+	var id string
+	b.hold("*/console/leavers?phase=grace", func() { id = s.offboard(t, "m0230") })(http.StatusServiceUnavailable)
+	b.until("the leaver", `!!document.querySelector("#case-`+id+`")`)
+	require.True(t, value[bool](b, `document.querySelector("#failed").hidden`), "nobody has asked")
+}
+
+// TestSomebodyElseSignsIn in another window: the page says whose it is now.
+func TestSomebodyElseSignsIn(t *testing.T) {
+	t.Parallel()
+	s, site := sharedConsole.get(t)
+	b := newBrowser(t, site, true)
+	b.signIn(address("m0244"), "/console/leavers")
+	require.Equal(t, "Member 0244", value[string](b, `document.querySelector(".who").textContent`))
+	other := b.tab()
+	other.open("/console/documents")
+	other.click(".me button")
+	other.see("You are signed out")
+	other.signIn(address("m0169"), "/console/documents")
+	b.front()
+	s.offboard(t, "m0136")
+	b.until("whose it is", `document.querySelector(".who").textContent === "Member 0169"`)
+	require.Equal(t, 1, value[int](b, `document.querySelectorAll("header").length`))
+}
+
+// TestSuggestionsThatFail leave the form as it is.
+func TestSuggestionsThatFail(t *testing.T) {
+	t.Parallel()
+	s, site := sharedConsole.get(t)
+	b := newBrowser(t, site, true)
+	b.signIn(address("m0202"), "/console/members/"+s.id(t, "m0002")+"/deactivate")
+	b.do(chromedp.Evaluate[chromedp.Void](`document.addEventListener("htmx:afterRequest", (e) => { window.answered = e.detail.xhr.status; })`))
+	b.hold("*/console/people*", func() { b.fill("#field-new_owner_id", "m023") })(http.StatusInternalServerError)
+	b.until("the answer", `window.answered === 500`)
+	require.Equal(t, "m023", value[string](b, `document.querySelector("#field-new_owner_id").value`))
+	require.Equal(t, 1, value[int](b, `document.querySelectorAll("main").length`))
+	b.press("6")
+	b.until("Member 0236 is suggested", `!!document.querySelector('datalist option[value="`+address("m0236")+`"]')`)
 }

@@ -159,6 +159,15 @@ func TestAServerWaitsForWhatItNeeds(t *testing.T) {
 		}
 		return nil
 	})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.address+"/console/", nil)
+	require.NoError(t, err)
+	req.Header.Set("Accept", "text/html")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	page, err := io.ReadAll(resp.Body)
+	require.NoError(t, errors.Join(err, resp.Body.Close()))
+	require.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
+	require.Contains(t, string(page), "Handover is starting.", "people read it on a page")
 	for _, address := range []string{s.address, s.health} {
 		waitFor(t, "no database", says(s.process, address, "/readyz", http.StatusServiceUnavailable, "the database does not answer"))
 		waitFor(t, "alive all the same", says(s.process, address, "/livez", http.StatusOK, "ok"))

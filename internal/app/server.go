@@ -97,13 +97,14 @@ func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger, tell
 	}
 	mux := http.NewServeMux()
 	s.health.routes(mux)
+	starting := problem.Track(log, console.Starting(log, http.HandlerFunc(s.starting)))
 	var answers atomic.Pointer[http.Handler] // nothing that is wrong of a request is known before it is there
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if ready := answers.Load(); ready != nil {
 			(*ready).ServeHTTP(w, r)
 			return
 		}
-		problem.Track(log, http.HandlerFunc(s.starting)).ServeHTTP(w, r)
+		starting.ServeHTTP(w, r)
 	})
 	s.http = &http.Server{
 		Handler: bounded(mux, bodyTimeout), ReadHeaderTimeout: headerTimeout, WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,

@@ -75,7 +75,9 @@ func (a *Auth) Authenticate(next http.Handler) http.Handler {
 		quota := a.callers.Take(key, at)
 		quota.Head(w.Header())
 		if !quota.OK {
-			problem.Write(w, r, a.log, quota.Problem(r.Context()))
+			if err := quota.Problem(r.Context()); a.people.pages == nil || !a.people.pages.Busy(w, r, err) {
+				problem.Write(w, r, a.log, err)
+			}
 			return
 		}
 		ctx := context.WithValue(With(r.Context(), caller, err), addressKey{}, from)

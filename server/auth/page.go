@@ -9,13 +9,17 @@ import (
 	"handover/server/problem"
 )
 
-// Pages are what people are shown on the way through a sign-in. Programs, and people
+// Pages are what people are shown on the way through a sign-in, and where they are not
+// let in. Programs, and people
 // where there are no pages, are answered with problems.
 type Pages interface {
 	// SignInFailed says why a sign-in has come to nothing.
 	SignInFailed(w http.ResponseWriter, r *http.Request, err error)
 	// ChooseOrganization asks a member of several organizations which is meant.
 	ChooseOrganization(w http.ResponseWriter, r *http.Request, choices []Choice)
+	// Busy says why somebody has to wait. It reports false, and answers nothing, where the
+	// request is not for a page.
+	Busy(w http.ResponseWriter, r *http.Request, err error) bool
 }
 
 // Choice is an organization, and where its member signs in to it.

@@ -50,16 +50,19 @@ type Console struct {
 	Routes []Route
 }
 
+// bare is a console that has pages and nothing to show on them.
+func bare(log *slog.Logger, now func() time.Time) *Console {
+	return &Console{log: log, now: now, words: readWords(), templates: readTemplates()}
+}
+
 // New registers the console on a mux. Who is calling is found in the request's
 // context (auth.From).
 func New(mux *http.ServeMux, o Options) *Console {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &Console{
-		api: o.API, auth: o.Auth, log: o.Log, now: o.Now, stopping: o.Stopping, words: readWords(), templates: readTemplates(),
-		strangers: make(chan struct{}, maxStrangers),
-	}
+	c := bare(o.Log, o.Now)
+	c.api, c.auth, c.stopping, c.strangers = o.API, o.Auth, o.Stopping, make(chan struct{}, maxStrangers)
 	c.look = func(ctx context.Context, organizations string) (live.Seen, error) {
 		return look(ctx, o.Store, organizations)
 	}

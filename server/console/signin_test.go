@@ -40,7 +40,6 @@ func TestSigningInShowsPages(t *testing.T) {
 	server.Config.Handler = problem.Track(log, callers.Authenticate(mux))
 	server.Start()
 	t.Cleanup(server.Close)
-	const browser = "text/html,application/xhtml+xml"
 	signIn := func(email string) *page {
 		someone := (&desk{url: at}).as("")
 		someone.client.CheckRedirect = nil

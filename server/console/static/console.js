@@ -122,12 +122,25 @@
   });
   let refreshing = false;
   document.addEventListener("htmx:beforeSwap", (e) => { refreshing = !!e.detail.requestConfig?.elt?.matches('[hx-trigger="refresh"], [hx-trigger^="every"]'); });
-  // What is no page takes the place of none: the server is starting, or has too much to do.
+  // What is no page takes the place of none: the server is starting, or has too much to do. Nor does what went wrong take the place of what nobody has asked
+  // for: a page that is made anew, or names that are suggested.
   document.addEventListener("htmx:beforeSwap", (e) => {
-    const { xhr } = e.detail;
-    if (!e.detail.shouldSwap || xhr.getResponseHeader("Content-Type")?.startsWith("text/html") && !(refreshing && xhr.status >= 500)) return;
+    const { xhr, target } = e.detail;
+    const unasked = refreshing && xhr.status >= 500 || target.id !== "main" && xhr.status >= 400;
+    if (!e.detail.shouldSwap || xhr.getResponseHeader("Content-Type")?.startsWith("text/html") && !unasked) return;
     e.detail.shouldSwap = false;
-    show("failed", !refreshing);
+    show("failed", !refreshing && target.id === "main");
+  });
+  // A page that could not be made anew is tried again, later each time, and not by everybody at once.
+  let tries = 0, again;
+  document.addEventListener("htmx:afterRequest", (e) => {
+    const { xhr, requestConfig } = e.detail;
+    if (requestConfig.elt.id !== "refresh") return;
+    clearTimeout(again);
+    const failed = xhr.status === 0 || xhr.status === 429 || xhr.status >= 500;
+    tries = failed ? tries + 1 : 0;
+    const seconds = Math.max(Math.min(2 ** tries, 60) * (0.5 + Math.random()), Number(xhr.getResponseHeader("Retry-After")));
+    if (failed) again = setTimeout(() => htmx.trigger("#refresh", "refresh"), 1000 * seconds);
   });
   // Somebody may begin to type while the page is on its way.
   for (const name of ["htmx:beforeRequest", "htmx:beforeSwap"]) document.addEventListener(name, (e) => {
