@@ -8,7 +8,6 @@ import (
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	temporal "go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 
 	"handover/offboarding"
 )
@@ -21,10 +20,10 @@ type Once struct {
 	Repeated bool   // it may have been sent before
 }
 
-// startedBy is the memo under which a workflow keeps which request has started it.
-const startedBy = "started_by"
+// memo tells which request has started a workflow, by its name: values may be encrypted.
+func (o Once) memo() map[string]any { return map[string]any{o.memoName(): true} }
 
-func (o Once) memo() map[string]any { return map[string]any{startedBy: o.ID} }
+func (o Once) memoName() string { return "started_by:" + o.ID }
 
 // StartOnce is StartAndAwait for a request that may be sent again. created says
 // whether this request has opened the case, or it was open already (rule E2).
@@ -159,7 +158,6 @@ func (c *Client) created(ctx context.Context, workflowID, runID string, once Onc
 }
 
 func isMemo(memo *commonpb.Memo, once Once) bool {
-	payload, ok := memo.GetFields()[startedBy]
-	var id string
-	return ok && converter.GetDefaultDataConverter().FromPayload(payload, &id) == nil && id == once.ID
+	_, mine := memo.GetFields()[once.memoName()]
+	return mine
 }

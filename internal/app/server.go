@@ -24,6 +24,7 @@ import (
 	"handover/postgres"
 	"handover/server/api"
 	"handover/server/auth"
+	"handover/server/codec"
 	"handover/server/console"
 	"handover/server/problem"
 	"handover/server/scim"
@@ -186,6 +187,9 @@ func (s *Server) handler(cfg *config.Config) (http.Handler, error) {
 	callers.Register(mux)
 	api.New(mux, api.Options{Store: s.store, Cases: cases.New(s.client), Auth: callers, Webhooks: s.webhooks, Log: s.log, Stopping: s.stopping})
 	console.New(mux, console.Options{API: mux, Store: s.store, Auth: callers, Log: s.log, Stopping: s.stopping})
+	if c := cfg.Server.Codec; c.Decoder != nil {
+		codec.New(mux, codec.Options{Decoder: c.Decoder, Readers: c.Readers, Origin: c.Origin, Auth: callers, Log: s.log})
+	}
 	members := callers.Authenticate(mux)
 	providers := scim.New(scim.Options{
 		Store: s.store, Cases: cases.New(s.client), Log: s.log, PublicURL: cfg.Server.PublicURL, Rate: cfg.Server.RateLimit, Proxies: cfg.Server.TrustedProxies,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 )
 
 // Group is a set of settings that a main may need.
@@ -20,7 +21,7 @@ type Group uint
 const (
 	// DatabaseGroup is --database-url and --database-pool-size.
 	DatabaseGroup Group = 1 << iota
-	// TemporalGroup is --temporal-address, -namespace and -profile, and all TEMPORAL_*
+	// TemporalGroup is --temporal-address, -namespace and -profile, --payload-keys, and all TEMPORAL_*
 	// variables and profiles of the SDK, with TLS and API keys.
 	TemporalGroup
 	// LogGroup is --log-level and --log-format.
@@ -93,6 +94,17 @@ type Server struct {
 	OIDC OIDC
 	// TrustedProxies are networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
+	// Codec is for the web UI of Temporal.
+	Codec Codec
+}
+
+// Codec says for whom the server decrypts what Temporal keeps, in Temporal's web UI.
+type Codec struct {
+	// Decoder decrypts; nil where nothing is encrypted.
+	Decoder converter.PayloadCodec
+	// Readers are IDs of members; Origin is where their browser has the web UI from.
+	Readers []string
+	Origin  string
 }
 
 // Webhooks is what sends webhooks and shows their secrets, the worker and the server.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"go.temporal.io/sdk/contrib/envconfig"
+
+	"handover/internal/codec"
 )
 
 // setting is one value with a flag, and mostly an environment variable.
@@ -22,6 +24,7 @@ const (
 	flagTemporalAddress  = "temporal-address"
 	flagTemporalNS       = "temporal-namespace"
 	flagTemporalProfile  = "temporal-profile"
+	flagPayloadKeys      = "payload-keys"
 	flagLogLevel         = "log-level"
 	flagLogFormat        = "log-format"
 	flagHealthAddress    = "health-address"
@@ -37,6 +40,8 @@ const (
 	flagTrustedProxies   = "trusted-proxies"
 	flagSecretKey        = "secret-key"
 	flagAllowPrivate     = "webhook-allow-private"
+	flagCodecReaders     = "codec-readers"
+	flagCodecOrigin      = "codec-origin"
 )
 
 // The TEMPORAL_* variables have no env here: the SDK's envconfig reads them.
@@ -46,6 +51,7 @@ var settings = []setting{
 	{flagTemporalAddress, "", "", "Temporal frontend, `host:port` (TEMPORAL_ADDRESS, default 127.0.0.1:7233)", TemporalGroup},
 	{flagTemporalNS, "", "", "Temporal namespace `name` (TEMPORAL_NAMESPACE, default \"default\")", TemporalGroup},
 	{flagTemporalProfile, "", "", "profile `name` in Temporal's configuration file (TEMPORAL_PROFILE)", TemporalGroup},
+	{flagPayloadKeys, "HANDOVER_PAYLOAD_KEYS", "", "`keys` that encrypt what Temporal keeps, as id:base64 of 32 bytes, the first for what is new, separated by commas; empty: it is not encrypted", TemporalGroup},
 	{flagLogLevel, "HANDOVER_LOG_LEVEL", "info", "least `level` to log: debug, info, warn, error", LogGroup},
 	{flagLogFormat, "HANDOVER_LOG_FORMAT", FormatJSON, "log `format`: json, text", LogGroup},
 	{flagHealthAddress, "HANDOVER_HEALTH_ADDRESS", "127.0.0.1:8081", "`host:port` of /livez, /readyz and /metrics", WorkerGroup},
@@ -62,6 +68,8 @@ var settings = []setting{
 	{flagTrustedProxies, "HANDOVER_TRUSTED_PROXIES", "", "`networks` whose X-Forwarded-For is believed, separated by commas, such as 10.0.0.0/8", ServerGroup},
 	{flagSecretKey, "HANDOVER_SECRET_KEY", "", "`keys` in base64 that webhooks are signed by, the first for new secrets, separated by commas; empty: no webhooks", WorkerGroup | ServerGroup},
 	{flagAllowPrivate, "HANDOVER_WEBHOOK_ALLOW_PRIVATE", "false", "`true` lets webhooks be http:// and go to private addresses", WorkerGroup | ServerGroup},
+	{flagCodecReaders, "HANDOVER_CODEC_READERS", "", "`ids` of members for whom Temporal's web UI may decrypt, separated by commas; empty: for nobody", ServerGroup},
+	{flagCodecOrigin, "HANDOVER_CODEC_ORIGIN", "", "`origin` of Temporal's web UI, such as https://temporal.example.com", ServerGroup},
 }
 
 // Loader is a bound set of flags.
@@ -124,6 +132,7 @@ type reader struct {
 	loader   *Loader
 	env      envconfig.EnvLookup
 	mistakes []error
+	keys     *codec.Codec // of --payload-keys, nil for none
 }
 
 // value is a setting's text and where it came from, to name it in a mistake.

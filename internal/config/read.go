@@ -10,9 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/lib/pq"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
+
+	"handover/internal/codec"
 )
 
 // Defaults of the SDK, written out for the log and the address check.
@@ -58,7 +61,58 @@ func (r *reader) temporal() client.Options {
 	if err != nil {
 		r.mistake("Temporal", "%w", err)
 	}
+	if r.keys = r.payloadKeys(); r.keys != nil {
+		r.keys.Apply(&opts)
+	}
 	return opts
+}
+
+// payloadKeys is what encrypts what Temporal keeps, nil where nothing does.
+func (r *reader) payloadKeys() *codec.Codec {
+	text, source := r.value(flagPayloadKeys)
+	if text == "" {
+		return nil
+	}
+	var keys []codec.Key
+	for part := range strings.SplitSeq(text, ",") {
+		id, secret, named := strings.Cut(strings.TrimSpace(part), ":")
+		raw, err := base64.StdEncoding.DecodeString(secret)
+		if err != nil || !named || id == "" {
+			r.mistake(source, "key %d is not id:base64, such as 2026:$(openssl rand -base64 %d)", len(keys)+1, codec.KeySize) // without the value
+			return nil
+		}
+		keys = append(keys, codec.Key{ID: id, Secret: raw})
+	}
+	c, err := codec.New(keys...)
+	if err != nil {
+		r.mistake(source, "%w", err)
+		return nil
+	}
+	return c
+}
+
+// codec needs keys and an origin where it has readers.
+func (r *reader) codec() (c Codec) {
+	text, source := r.value(flagCodecReaders)
+	if text == "" {
+		return c
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		id, err := uuid.Parse(strings.TrimSpace(part))
+		if err != nil {
+			r.mistake(source, "%q is not the ID of a member", part)
+		}
+		c.Readers = append(c.Readers, id.String())
+	}
+	if c.Origin = strings.TrimSuffix(r.url(flagCodecOrigin), "/"); c.Origin == "" {
+		r.mistake("HANDOVER_CODEC_ORIGIN", "is missing: HANDOVER_CODEC_READERS needs it")
+	}
+	if r.keys == nil {
+		r.mistake("HANDOVER_PAYLOAD_KEYS", "is missing or no key: HANDOVER_CODEC_READERS needs it")
+		return c
+	}
+	c.Decoder = r.keys
+	return c
 }
 
 func (r *reader) log() Log {
@@ -94,6 +148,7 @@ func (r *reader) server() Server {
 	return Server{
 		PublicURL: public, OIDC: r.oidc(public), Address: address, HealthAddress: health, DrainTimeout: r.duration(flagDrainTimeout),
 		RateLimit: r.number(flagRateLimit, 0), TrustedProxies: r.networks(flagTrustedProxies),
+		Codec: r.codec(),
 	}
 }
 
