@@ -86,7 +86,7 @@ func (a *Activities) startAll(ctx context.Context, cases []offboarding.BulkStart
 	defer ticker.Stop()
 	free := make(chan struct{}, startersMost)
 	var starters sync.WaitGroup
-	for _, c := range cases {
+	for i, c := range cases {
 		select {
 		case <-ctx.Done():
 		case <-ticker.C:
@@ -95,6 +95,7 @@ func (a *Activities) startAll(ctx context.Context, cases []offboarding.BulkStart
 			break
 		}
 		free <- struct{}{}
+		activity.RecordHeartbeat(ctx, i) // the engine may be slower than the rate
 		starters.Go(func() {
 			defer func() { <-free }()
 			r := offboarding.Request{MemberID: c.MemberID, RequestedBy: c.RequestedBy, CaseID: c.CaseID}

@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	cases "handover/client"
+	"handover/offboarding"
+	"handover/postgres"
+)
+
+// How many cases wait, and how long the worker is watched while nothing happens.
+const (
+	parkedCases, parkedQuick = 50_000, 2_500
+	idleFor, idleQuick       = 30 * time.Second, 5 * time.Second
+)
+
+// parked are cases in grace, kept by a worker in a process of its own.
+type parked struct {
+	*bench
+	store  *postgres.Store
+	org    organization
+	cases  *cases.Client
+	worker int     // process
+	n      int     // cases parked
+	rate   float64 // at which they were, a second
+}
+
+// waiting parks cases in grace, looks what that costs while nothing happens, and then
+// lets the graces of some of them end together.
+func (b *bench) waiting(ctx context.Context) (err error) {
+	total, ending := parkedCases, endingCases
+	if b.quick {
+		total, ending = parkedQuick, endingQuick
+	}
+	store, dsn, closeStore, err := b.database(ctx, "waiting")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeStore()) }()
+	p := &parked{bench: b, store: store}
+	if p.org, err = fill(ctx, store.DB(), size{members: total + claimants, documents: 2, accesses: 1}); err != nil {
+		return err
+	}
+	if err := p.letClaim(ctx); err != nil {
+		return err
+	}
+	c, err := b.temporal.Client(ctx, client.Options{Logger: quiet})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	p.cases = cases.New(c)
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)                                                                                         // never fails
+	worker, stop, err := b.workerProcess(ctx, dsn, "HANDOVER_SECRET_KEY="+base64.StdEncoding.EncodeToString(key)) // with webhooks
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	p.worker = worker
+	empty, err := resident(worker)
+	if err != nil {
+		return err
+	}
+	if err := p.park(ctx, total-ending, func(int) time.Duration { return 0 }); err != nil {
+		return err
+	}
+	// The end of the first grace: when all are parked and have been watched.
+	first := time.Duration(5+1.5*float64(ending)/p.rate)*time.Second + idleFor + 2*claimFor(b.quick)
+	within := endWithin(b.quick)
+	if err := p.park(ctx, ending, func(i int) time.Duration {
+		return first + within*time.Duration(i)/time.Duration(ending)
+	}); err != nil {
+		return err
+	}
+	b.row("cases parked in grace", number(p.rate)+" a second", "", "", "cases of lists, taken over by their workflows; nothing else runs")
+	if err := p.watch(ctx, empty); err != nil {
+		return err
+	}
+	if err := p.graces(ctx, ending); err != nil {
+		return err
+	}
+	return b.invariants(ctx, store)
+}
+
+// park has the next members offboarded by lists and waits until their cases are in
+// grace; grace 0 is the organization's.
+func (p *parked) park(ctx context.Context, n int, grace func(i int) time.Duration) error {
+	began, before := time.Now(), p.n
+	g, lists := errgroup.WithContext(ctx)
+	for p.n < before+n {
+		r := offboarding.BulkRequest{RequestedBy: p.org.admin, Confirmed: true, Rate: offboarding.MaxBulkRate}
+		id := fmt.Sprintf("list-%d", p.n)
+		for i := p.n; i < min(before+n, p.n+offboarding.MaxBulkMembers); i++ {
+			m := offboarding.BulkMember{MemberID: p.org.members[i]}
+			if d := grace(i - before); d > 0 {
+				m.GracePeriod = d.Truncate(time.Second).String()
+			}
+			r.Members = append(r.Members, m)
+		}
+		p.n += len(r.Members)
+		g.Go(func() error {
+			if _, err := p.cases.StartBulk(lists, id, r); err != nil {
+				return err
+			}
+			result, err := p.cases.BulkResult(lists, id)
+			if err == nil && result.Message != offboarding.BulkSuccess {
+				err = fmt.Errorf("%s: %s", id, result.Message)
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	err := p.until(ctx, `SELECT count(*) = $1 FROM cases WHERE phase = 'grace'`, p.n)
+	p.rate = float64(n) / time.Since(began).Seconds()
+	p.say("  %d cases parked at %.0f a second", p.n, p.rate)
+	return err
+}
+
+// until looks now and then whether a query says true: it reads whole tables.
+func (p *parked) until(ctx context.Context, query string, arg any) error {
+	tick := time.NewTicker(time.Second / 4)
+	defer tick.Stop()
+	for {
+		var done bool
+		if err := p.store.DB().GetContext(ctx, &done, query, arg); err != nil || done {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// watch looks what a worker costs that has nothing to do.
+func (p *parked) watch(ctx context.Context, empty float64) error {
+	before, err := p.idle(ctx)
+	if err != nil {
+		return err
+	}
+	wait := idleFor
+	if p.quick {
+		wait = idleQuick
+	}
+	time.Sleep(wait) // nothing is to happen
+	after, err := p.idle(ctx)
+	if err != nil {
+		return err
+	}
+	memory, err := resident(p.worker)
+	if err != nil {
+		return err
+	}
+	seconds := after.at.Sub(before.at).Seconds()
+	percent := func(before, after float64) string { return fmt.Sprintf("%.1f %%", 100*(after-before)/seconds) }
+	transactions := (after.ours - before.ours) / seconds
+	p.row(fmt.Sprintf("memory of a worker with %d of them", p.n), number(memory)+" MB", number(empty)+" MB", "", "compared to: a worker that has just started")
+	p.row("transactions while nothing happens", number(transactions)+" a second", "", "", number((after.temporals-before.temporals)/seconds)+" a second of Temporal's")
+	p.row("CPU while nothing happens: worker, its PostgreSQL", percent(before.worker, after.worker)+", "+percent(before.database, after.database), "", "",
+		"Temporal and its PostgreSQL "+percent(before.temporal, after.temporal)+", "+percent(before.history, after.history))
+	p.result(fmt.Sprintf("worker_mb_at_%d_parked", p.n), memory)
+	p.result("idle_transactions_per_second", transactions)
+	return nil
+}
+
+// idling is what has been used so far.
+type idling struct {
+	price
+	at              time.Time
+	ours, temporals float64 // transactions, of Handover's database and of Temporal's two
+}
+
+func (p *parked) idle(ctx context.Context) (i idling, err error) {
+	if i.price, err = p.spent(ctx, p.store.DB(), p.worker); err != nil {
+		return i, err
+	}
+	i.at = time.Now()
+	const transactions = `SELECT sum(xact_commit + xact_rollback) FILTER (WHERE datname = current_database())::float8,
+		sum(xact_commit + xact_rollback) FILTER (WHERE datname LIKE 'temporal%')::float8 FROM pg_stat_database`
+	return i, p.store.DB().QueryRowContext(ctx, transactions).Scan(&i.ours, &i.temporals)
+}
+
+// resident is how many megabytes of memory a process has, by Linux's /proc.
+func resident(pid int) (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		return 0, err
+	}
+	var size, pages float64
+	_, err = fmt.Sscan(string(data), &size, &pages)
+	return pages * float64(os.Getpagesize()) / (1 << 20), err
+}
