@@ -38,7 +38,7 @@ type Store interface {
 	Deactivate(context.Context, offboarding.Step) (offboarding.Deactivated, error)
 	ArchiveMember(context.Context, offboarding.Step) (archived bool, err error)
 	FallBack(context.Context, offboarding.Step) (offboarding.Plan, error)
-	Advance(context.Context, offboarding.AdvanceInput) error
+	Advance(context.Context, offboarding.AdvanceInput) (offboarding.Advanced, error)
 	Settle(context.Context, offboarding.SettleInput) (offboarding.Settled, error)
 	Fail(context.Context, offboarding.FailInput) error
 

@@ -12,9 +12,8 @@ func (a *Activities) ExtendGrace(ctx context.Context, in offboarding.ExtendGrace
 }
 
 // Advance moves the case to a phase that needs nothing else.
-func (a *Activities) Advance(ctx context.Context, in offboarding.AdvanceInput) error {
-	_, err := answer(struct{}{}, a.store.Advance(ctx, in))
-	return err
+func (a *Activities) Advance(ctx context.Context, in offboarding.AdvanceInput) (offboarding.Advanced, error) {
+	return answer(a.store.Advance(ctx, in))
 }
 
 // Settle completes the case when nothing is unowned, else lets the grace begin.

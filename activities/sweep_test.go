@@ -196,13 +196,15 @@ func TestAHundredThousandDocuments(t *testing.T) {
 	ends := fixture.Start.Add(time.Hour)
 	_, err := store.Settle(t.Context(), offboarding.SettleInput{Step: step("settle"), GraceEndsAt: &ends})
 	require.NoError(t, err)
-	require.NoError(t, store.Advance(t.Context(), offboarding.AdvanceInput{Step: step("end-grace"), Phase: offboarding.PhaseReadOnly}))
+	_, err = store.Advance(t.Context(), offboarding.AdvanceInput{Step: step("end-grace"), Phase: offboarding.PhaseReadOnly})
+	require.NoError(t, err)
 	sweep(acts.LockDocuments, offboarding.SweepInput{Step: step("lock")}, offboarding.EventMarkDocsReadOnly, "read_only")
 	sweep(acts.TransferDocuments, offboarding.SweepInput{Step: step("transfer"), NewOwnerID: o.Manager}, offboarding.EventTransferDocs, "editable")
 
 	o.Leaver = o.Manager // who leaves next
 	step = inactive(t, o, store, offboarding.DispositionArchive)
-	require.NoError(t, store.Advance(t.Context(), offboarding.AdvanceInput{Step: step("transferring"), Phase: offboarding.PhaseTransferring}))
+	_, err = store.Advance(t.Context(), offboarding.AdvanceInput{Step: step("transferring"), Phase: offboarding.PhaseTransferring})
+	require.NoError(t, err)
 	sweep(acts.ArchiveDocuments, offboarding.SweepInput{Step: step("archive")}, offboarding.EventArchiveDocs, "archived")
 }
 

@@ -16,6 +16,8 @@ type AdmitInput struct {
 	WorkflowID string    `json:"workflow_id"`
 	At         time.Time `json:"at"`
 	Request    Request   `json:"request"`
+	// AtOnce: go on until the member is inactive where the case has nothing to wait for.
+	AtOnce bool `json:"at_once,omitempty"`
 }
 
 // Admission is an admitted start, every reference resolved to an ID.
@@ -87,6 +89,12 @@ type AdvanceInput struct {
 	Phase Phase `json:"phase"`
 }
 
+// Advanced is what a case that begins to transfer has to do.
+type Advanced struct {
+	Documents int `json:"documents,omitempty"` // owned by the leaver
+	Unowned   int `json:"unowned,omitempty"`   // of them, those that wait for an owner
+}
+
 // SettleInput asks where a case goes once its disposition is done.
 type SettleInput struct {
 	Step
@@ -95,8 +103,9 @@ type SettleInput struct {
 
 // Settled says where the case stands.
 type Settled struct {
-	Phase   Phase `json:"phase"`
-	Unowned int   `json:"unowned"` // documents that wait for an owner
+	Phase     Phase `json:"phase"`
+	Documents int   `json:"documents,omitempty"` // that the leaver still owns
+	Unowned   int   `json:"unowned"`             // of them, those that wait for an owner
 
 	Pending      []string `json:"pending,omitempty"` // the oldest 100 requests that wait for a decision
 	PendingCount int      `json:"pending_count,omitempty"`

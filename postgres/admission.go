@@ -26,10 +26,16 @@ const errSettling = sentinel("the member's reactivation is still being settled")
 const errCaseOpened = sentinel("the member's case was opened meanwhile")
 
 // Admit judges a start and opens the case, or answers with the member's open
-// case (rule E2).
+// case (rule E2). A start that is asked to goes on until the member is inactive, where
+// nothing is to be waited for.
 func (s *Store) Admit(ctx context.Context, in offboarding.AdmitInput) (offboarding.Admission, error) {
 	var out offboarding.Admission
 	in.At = in.At.Truncate(time.Microsecond) // what the database keeps, so that a later run answers the same
+	if in.AtOnce {
+		if a, left := s.leaveAtOnce(ctx, in); left {
+			return a, nil
+		}
+	}
 	admit := func() error {
 		return s.inTx(ctx, "admit", func(t *tx) (err error) {
 			out, err = t.admit(in)
@@ -142,17 +148,22 @@ func (t *tx) takeOver(in offboarding.AdmitInput) (offboarding.Admission, error) 
 // The run that opened a case waits until a workflow has taken it over.
 const markRunning = `UPDATE bulk_members SET running_at = $2 WHERE case_id = $1 AND to_start AND running_at IS NULL`
 
-func (t *tx) admission(c *caseRow, in offboarding.AdmitInput) (offboarding.Admission, error) {
-	a := offboarding.Admission{
+// admitted is a case that has been opened, as its workflow knows it.
+func admitted(c *caseRow, in offboarding.AdmitInput) offboarding.Admission {
+	return offboarding.Admission{
 		CaseID: c.ID, WorkflowID: c.WorkflowID, OrganizationID: c.OrganizationID, WorkspaceID: c.WorkspaceID, MemberID: c.MemberID,
 		RequestedBy: c.RequestedBy, Phase: c.Phase, Plan: c.plan(),
 		Existing: c.ID != in.CaseID && c.WorkflowID != in.WorkflowID, Resumed: c.ID != in.CaseID && c.WorkflowID == in.WorkflowID,
 		DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt,
 	}
+}
+
+func (t *tx) admission(c *caseRow, in offboarding.AdmitInput) (offboarding.Admission, error) {
+	a := admitted(c, in)
 	if c.Phase == offboarding.PhaseRevoking {
 		a.SessionsEndAt = c.SessionsEndAt
 	}
-	if a.Resumed {
+	if !a.Existing {
 		var err error
 		if a.ArchiveAt, err = t.archiveAt(c); err != nil {
 			return a, err

@@ -193,7 +193,8 @@ func (l *listed) leaves(t testing.TB, id string, a offboarding.Admission) {
 		return
 	}
 	if a.Plan.Disposition != offboarding.DispositionRetain {
-		require.NoError(t, l.store.Advance(t.Context(), offboarding.AdvanceInput{Step: step("transferring"), Phase: offboarding.PhaseTransferring}))
+		_, err = l.store.Advance(t.Context(), offboarding.AdvanceInput{Step: step("transferring"), Phase: offboarding.PhaseTransferring})
+		require.NoError(t, err)
 	}
 	s, err := l.store.Settle(t.Context(), offboarding.SettleInput{Step: step("settle/1")})
 	require.NoError(t, err)

@@ -27,8 +27,15 @@ var (
 	SELECT $3, 'WithdrawDocOwnership', $4, $5, $1, document_id, case_id, 'request', id, '{"status": "pending"}', '{"status": "withdrawn"}', $2
 	FROM withdrawn`
 	countDocuments = `SELECT count(*) AS documents, count(*) FILTER (WHERE access <> 'archived') AS unowned FROM documents d WHERE owner_id = $1` + scope
-	countUnowned   = `SELECT count(*) FROM documents d WHERE owner_id = $1 AND access <> 'archived'` + scope
 )
+
+// owned counts what a leaver owns, and of it what waits for an owner.
+type owned struct{ Documents, Unowned int }
+
+func (t *tx) countOwned(c *caseRow) (owns owned, err error) {
+	query, args := c.scoped(countDocuments, []any{c.MemberID})
+	return owns, t.get(&owns, query, args...)
+}
 
 // Deactivate makes the leaver inactive, or removes them from the workspace.
 // Credentials and sessions made since the revocation are revoked with it.
@@ -55,8 +62,9 @@ func (s *Store) Deactivate(ctx context.Context, in offboarding.Step) (offboardin
 		if err != nil {
 			return out, err
 		}
-		query, args = c.scoped(countDocuments, []any{c.MemberID})
-		return out, t.get(&out, query, args...)
+		owns, err := t.countOwned(c)
+		out.Documents, out.Unowned = owns.Documents, owns.Unowned
+		return out, err
 	})
 }
 

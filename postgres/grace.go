@@ -46,14 +46,17 @@ var advances = map[offboarding.Phase]offboarding.Phase{
 }
 
 // Advance moves the case to a phase that needs nothing else.
-func (s *Store) Advance(ctx context.Context, in offboarding.AdvanceInput) error {
-	_, err := changing(ctx, s, in.Step, func(t *tx, c *caseRow) (struct{}, error) {
+func (s *Store) Advance(ctx context.Context, in offboarding.AdvanceInput) (offboarding.Advanced, error) {
+	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (out offboarding.Advanced, err error) {
 		if from, ok := advances[in.Phase]; !ok || from != c.Phase {
-			return struct{}{}, wrongPhase(c)
+			return out, wrongPhase(c)
 		}
-		return struct{}{}, t.advance(c, in.At, in.Phase, offboarding.EventAdvanceOffboarding, nil)
+		if err := t.advance(c, in.At, in.Phase, offboarding.EventAdvanceOffboarding, nil); err != nil || in.Phase != offboarding.PhaseTransferring {
+			return out, err
+		}
+		owns, err := t.countOwned(c)
+		return offboarding.Advanced(owns), err
 	})
-	return err
 }
 
 var (
@@ -78,11 +81,11 @@ func (s *Store) Settle(ctx context.Context, in offboarding.SettleInput) (offboar
 		if c.DeactivatedAt == nil {
 			return out, wrongPhase(c)
 		}
-		query, args := c.scoped(countUnowned, []any{c.MemberID})
-		if err := t.get(&out.Unowned, query, args...); err != nil {
+		owns, err := t.countOwned(c)
+		if err != nil {
 			return out, err
 		}
-		var err error
+		out.Documents, out.Unowned = owns.Documents, owns.Unowned
 		switch {
 		case c.Phase.Closed():
 		case out.Unowned == 0:

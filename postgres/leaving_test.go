@@ -70,6 +70,13 @@ func (l *leaving) admitInput(r offboarding.Request) offboarding.AdmitInput {
 	return offboarding.AdmitInput{CaseID: l.id, WorkflowID: offboarding.WorkflowID(l.member), At: l.at, Request: r}
 }
 
+// atOnce is the input of a start that goes on until the member is inactive.
+func (l *leaving) atOnce(r offboarding.Request) offboarding.AdmitInput {
+	in := l.admitInput(r)
+	in.AtOnce = true
+	return in
+}
+
 // admit opens the case.
 func (l *leaving) admit(r offboarding.Request) *leaving {
 	l.t.Helper()
@@ -120,7 +127,8 @@ func (l *leaving) readOnly() *leaving {
 
 func (l *leaving) advance(phase offboarding.Phase) {
 	l.t.Helper()
-	require.NoError(l.t, l.store.Advance(l.t.Context(), offboarding.AdvanceInput{Step: l.step("to " + string(phase)), Phase: phase}))
+	_, err := l.store.Advance(l.t.Context(), offboarding.AdvanceInput{Step: l.step("to " + string(phase)), Phase: phase})
+	require.NoError(l.t, err)
 }
 
 func (l *leaving) claimInput(document, member string) offboarding.ClaimInput {

@@ -209,7 +209,7 @@ func (w *world) admit(s start) {
 		r.EffectiveAt = s.effectiveAt.Format(time.RFC3339)
 	}
 	id, opened := newID(), (*modelCase)(nil)
-	in := offboarding.AdmitInput{CaseID: id, WorkflowID: "offboarding/" + id, At: w.m.now, Request: r}
+	in := offboarding.AdmitInput{CaseID: id, WorkflowID: "offboarding/" + id, At: w.m.now, Request: r, AtOnce: rapid.Bool().Draw(w.T, "at once")}
 	nameOf := func(id string) string {
 		for name, other := range w.ids {
 			if other == id {
@@ -228,6 +228,10 @@ func (w *world) admit(s start) {
 	w.do(kind, what, run, func() (answer string) {
 		if answer, opened = w.m.admit(s); opened != nil {
 			w.ids[opened.name] = id
+			if in.AtOnce && !s.removal && !opened.effectiveAt.After(w.m.now) && w.m.members[s.leaver].role != offboarding.RoleOwner {
+				w.m.revoke(opened, false)
+				w.m.deactivate(opened)
+			}
 		}
 		return answer
 	})
@@ -356,7 +360,7 @@ func (w *world) only(answer string, run func(context.Context) error) func() stri
 
 func (w *world) advance(d *driver, phase offboarding.Phase) {
 	in := offboarding.AdvanceInput{Step: w.step(d, "to "+string(phase)), Phase: phase}
-	w.do("advance", d.name, w.only(string(phase), func(ctx context.Context) error { return w.store.Advance(ctx, in) }), func() string {
+	w.do("advance", d.name, w.only(string(phase), func(ctx context.Context) error { _, err := w.store.Advance(ctx, in); return err }), func() string {
 		w.m.advance(d.modelCase, phase)
 		return string(phase)
 	})

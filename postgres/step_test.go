@@ -59,6 +59,17 @@ var steps = map[string]struct {
 	"admit": {events: []string{"ScheduleOffboarding"}, make: func(l *leaving) call {
 		return called(l.store.Admit, l.admitInput(l.request()))
 	}},
+	"admit, at once": {
+		events: []string{"ScheduleOffboarding", "AdvanceOffboarding", "RevokeCredentials", "RevokeSessions", "WithdrawDocOwnership", "DeactivateMember"},
+		make: func(l *leaving) call {
+			other := l.of(l.Maker())
+			document := l.Document(other.member, "")
+			other.inGrace().requested(document, l.member)
+			l.Credential(l.member)
+			l.Session(l.member)
+			return called(l.store.Admit, l.atOnce(l.request()))
+		},
+	},
 	"admit, refused": {code: offboarding.CodeSelfOffboarding, make: func(l *leaving) call {
 		r := l.request()
 		r.MemberID = r.RequestedBy
@@ -105,7 +116,7 @@ var steps = map[string]struct {
 		r := l.request()
 		r.NewOwnerID = l.Manager
 		l.deactivated(r)
-		return done(l.store.Advance, offboarding.AdvanceInput{Step: l.step("transferring"), Phase: offboarding.PhaseTransferring})
+		return called(l.store.Advance, offboarding.AdvanceInput{Step: l.step("transferring"), Phase: offboarding.PhaseTransferring})
 	}},
 	"settle, grace begins": {events: []string{"AdvanceOffboarding"}, make: func(l *leaving) call {
 		l.Document(l.member, "")

@@ -103,7 +103,8 @@ func TestTheOutboxIsPartOfTheTransaction(t *testing.T) {
 	require.Equal(t, before, l.Count(`SELECT count(*) FROM audit_events WHERE case_id = $1`, l.id))
 	l.Exec(`CREATE FUNCTION refuse_step() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'at the very end'; END $$`)
 	l.Exec(`CREATE CONSTRAINT TRIGGER refuse_step AFTER INSERT ON case_steps DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse_step()`)
-	require.Error(t, l.store.Advance(t.Context(), offboarding.AdvanceInput{Step: l.step("advance"), Phase: offboarding.PhaseReadOnly}))
+	_, err := l.store.Advance(t.Context(), offboarding.AdvanceInput{Step: l.step("advance"), Phase: offboarding.PhaseReadOnly})
+	require.Error(t, err)
 	require.Equal(t, before, l.Count(`SELECT count(*) FROM webhook_deliveries`))
 	require.Len(t, l.outbox(hook), before)
 }

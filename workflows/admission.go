@@ -10,7 +10,7 @@ import (
 
 // admit judges the start and opens the case.
 func (c *offboardingCase) admit(ctx workflow.Context) error {
-	in := offboarding.AdmitInput{CaseID: c.CaseID, WorkflowID: c.WorkflowID, At: now(ctx), Request: c.request}
+	in := offboarding.AdmitInput{CaseID: c.CaseID, WorkflowID: c.WorkflowID, At: now(ctx), Request: c.request, AtOnce: true}
 	a, err := do[offboarding.Admission](ctx, c, "admit", local(act.Admit, in))
 	if err != nil {
 		return err
@@ -29,6 +29,11 @@ func (c *offboardingCase) admit(ctx workflow.Context) error {
 		c.Recorded += a.Unsent
 	}
 	c.done("admit")
+	if a.DeactivatedAt != nil && !a.Existing && !a.Resumed { // at once; histories of earlier builds have no such answer
+		c.done("revoke")
+		c.done("deactivate")
+		measureRevoked(ctx, workflow.GetInfo(ctx).WorkflowStartTime)
+	}
 	return nil
 }
 

@@ -45,7 +45,7 @@ func (c *offboardingCase) endGrace(ctx workflow.Context) error {
 		return nil
 	}
 	in := offboarding.AdvanceInput{Step: c.step(ctx, "end-grace"), Phase: offboarding.PhaseReadOnly}
-	if _, err := do[struct{}](ctx, c, "end-grace", local(act.Advance, in)); err != nil {
+	if _, err := do[offboarding.Advanced](ctx, c, "end-grace", local(act.Advance, in)); err != nil {
 		return err
 	}
 	c.Phase = offboarding.PhaseReadOnly
@@ -96,7 +96,7 @@ func (c *offboardingCase) settle(ctx workflow.Context, graceEnds *time.Time) err
 		return err
 	}
 	c.Documents.Unowned, c.Pending, c.PendingCount, c.EscalateAt = s.Unowned, s.Pending, s.PendingCount, s.EscalateAt
-	c.Documents.Total = max(c.Documents.Total, s.Unowned) // of a case that was resumed
+	c.Documents.Total = max(c.Documents.Total, s.Documents, s.Unowned) // not counted before
 	c.countReadOnly()
 	switch {
 	case s.Phase == offboarding.PhaseCompleted:

@@ -11,10 +11,14 @@ import (
 func (c *offboardingCase) dispose(ctx workflow.Context) error {
 	if c.Plan.Disposition != offboarding.DispositionRetain && c.Phase == offboarding.PhaseDeactivated {
 		in := offboarding.AdvanceInput{Step: c.step(ctx, "transferring"), Phase: offboarding.PhaseTransferring}
-		if _, err := do[struct{}](ctx, c, "transferring", local(act.Advance, in)); err != nil {
+		owns, err := do[offboarding.Advanced](ctx, c, "transferring", local(act.Advance, in))
+		if err != nil {
 			return err
 		}
 		c.Phase = offboarding.PhaseTransferring
+		if c.Documents.Total == 0 {
+			c.Documents.Total, c.Documents.Unowned = owns.Documents, owns.Unowned
+		}
 	}
 	disposition := c.Plan.Disposition
 	if c.Disposed {

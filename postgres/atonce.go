@@ -1,0 +1,85 @@
+package postgres
+
+import (
+	"context"
+
+	"handover/offboarding"
+)
+
+// leaveAtOnce opens a case and does its first steps in one statement: it revokes,
+// withdraws what the leaver has asked for, and deactivates, with the events of those
+// steps. The account is locked first, so that everything waits for who changes it;
+// access made meanwhile is not seen here, and a trigger of the account refuses all.
+// $1 leaver, $2 at, $3 organization, $4 who asked, $5 origin, $6 case, $16 what the
+// audit says of the case; the rest are the case's.
+var leaveAtOnce = `WITH leaver AS MATERIALIZED (
+		SELECT id FROM members WHERE id = $1 AND status = 'active' FOR NO KEY UPDATE),
+	credential AS (
+		UPDATE credentials SET status = 'revoked', revoked_at = $2 WHERE member_id = (SELECT id FROM leaver) AND status = 'active' RETURNING id),
+	session AS (
+		UPDATE sessions SET status = 'revoked', revoked_at = $2 WHERE member_id = (SELECT id FROM leaver) AND status = 'active' RETURNING id),
+	withdrawn AS (
+		UPDATE ownership_requests SET status = 'withdrawn', decided_at = $2
+		WHERE ` + pendingWhere("member_id = (SELECT id FROM leaver)") + ` RETURNING id, document_id, case_id),
+	gone AS (
+		UPDATE members SET status = CASE WHEN deprovisioned_at IS NULL THEN 'inactive' ELSE 'archived' END, deactivated_at = $2
+		WHERE id = (SELECT id FROM leaver) AND (SELECT count(*) FROM credential) + (SELECT count(*) FROM session) >= 0 RETURNING id, status),
+	opened AS (
+		INSERT INTO cases (id, workflow_id, organization_id, member_id, requested_by, origin, reason, phase, disposition, new_owner_id,
+			archive_schedules, grace_period_seconds, created_at, effective_at, provider, fallback_reason, revoked_at, deactivated_at)
+		SELECT $6::uuid, $7, $3, id, $4, $5, $8, 'deactivated', $9, nullif($10, '')::uuid, $11, $12, $2, $13, $14, $15, $2, $2 FROM gone),
+	audited AS (
+		INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
+		SELECT $3, e.event, $4, $5, $1, e.document_id, e.case_id, e.kind, e.subject, e.before::jsonb, e.after::jsonb, $2 FROM (
+			SELECT 1, 'ScheduleOffboarding', NULL::uuid, $6::uuid, 'case', $6::uuid, '{}', $16::text
+			UNION ALL SELECT 2, 'AdvanceOffboarding', NULL, $6, 'case', $6, '{"phase": "scheduled"}', '{"phase": "revoking"}'
+			UNION ALL SELECT 3, 'RevokeCredentials', NULL, $6, 'credential', id, '{"status": "active"}', '{"status": "revoked"}' FROM credential
+			UNION ALL SELECT 4, 'RevokeSessions', NULL, $6, 'session', id, '{"status": "active"}', '{"status": "revoked"}' FROM session
+			UNION ALL SELECT 5, 'WithdrawDocOwnership', document_id, case_id, 'request', id, '{"status": "pending"}', '{"status": "withdrawn"}' FROM withdrawn
+			UNION ALL SELECT 6, 'DeactivateMember', NULL, $6, 'member', id, '{"status": "active", "phase": "revoking"}',
+				jsonb_build_object('status', status, 'phase', 'deactivated')::text FROM gone
+		) AS e (nth, event, document_id, case_id, kind, subject, before, after) ORDER BY e.nth)
+	SELECT count(*) FROM gone`
+
+// leaveAtOnce judges a start, opens the case and goes on until the member is inactive,
+// in one transaction. False says that nothing has been done and step by step is the way:
+// there is something to wait for or to answer with, or a step that cannot be done, and
+// the case shows at which it is stuck.
+func (s *Store) leaveAtOnce(ctx context.Context, in offboarding.AdmitInput) (a offboarding.Admission, left bool) {
+	r := in.Request
+	if r.CaseID != "" || r.WorkspaceID != "" {
+		return a, false
+	}
+	err := s.inTx(ctx, "admit", func(t *tx) error {
+		f, err := t.admissionFacts(r, in.At)
+		if err != nil {
+			return err
+		}
+		plan, err := offboarding.Admit(r, f, in.At)
+		if err != nil {
+			return err
+		}
+		// An owner's start has locked the organization, which comes after the account.
+		if f.Leaver.Role == offboarding.RoleOwner || f.Organization.SSOSessions == offboarding.SSOWait || plan.EffectiveAt.After(in.At) {
+			return errStepByStep
+		}
+		c := plannedCase(in.CaseID, in.WorkflowID, r, f, plan)
+		var gone int
+		err = t.get(&gone, leaveAtOnce, c.MemberID, in.At, c.OrganizationID, c.RequestedBy, c.Origin, c.ID, c.WorkflowID, r.Reason, c.Disposition,
+			c.NewOwnerID, c.ArchiveSchedules, c.GraceSeconds, c.EffectiveAt, c.Provider, c.FallbackReason, string(mustJSON(c.scheduled())))
+		if err == nil && gone != 1 {
+			err = errStepByStep // no longer active
+		}
+		if err != nil {
+			return err
+		}
+		c.Phase, c.DeactivatedAt = offboarding.PhaseDeactivated, &in.At
+		a = admitted(&c, in)
+		a.ArchiveAt = offboarding.ArchiveAt(f.Leaver.ManagedBy, in.At)
+		return nil
+	})
+	return a, err == nil
+}
+
+// errStepByStep says that a start cannot go on at once.
+const errStepByStep = sentinel("the case is to go step by step")
