@@ -35,7 +35,8 @@ type Started struct {
 // are judged by the case itself. A member whose case is open is answered with
 // that case, and nothing changes (rule E2).
 func (c *Client) Start(ctx context.Context, r offboarding.Request) (Started, error) {
-	run, err := c.temporal.ExecuteWorkflow(ctx, startOptions(r), workflowOf(r), r)
+	options := eagerly(startOptions(r))
+	run, err := c.temporal.ExecuteWorkflow(ctx, options, workflowOf(r), r)
 	if err != nil {
 		return Started{}, clean("start the case", err)
 	}
@@ -129,6 +130,14 @@ func startOptions(r offboarding.Request) temporal.StartWorkflowOptions {
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 	}
+}
+
+// eagerly lets a worker of this process that is on the same connection have the first
+// task with the answer to the start; where there is none, nothing changes. A start that
+// brings an update cannot ask for it.
+func eagerly(options temporal.StartWorkflowOptions) temporal.StartWorkflowOptions {
+	options.EnableEagerStart = true
+	return options
 }
 
 // Option changes one call.

@@ -74,7 +74,7 @@ func (c *Client) StartAsync(ctx context.Context, r offboarding.Request, once Onc
 			return Started{WorkflowID: mine.GetWorkflowId(), RunID: mine.GetRunId()}, nil
 		}
 	}
-	run, err := c.temporal.ExecuteWorkflow(ctx, options, workflowOf(r), r)
+	run, err := c.temporal.ExecuteWorkflow(ctx, eagerly(options), workflowOf(r), r)
 	if err != nil {
 		return Started{}, clean("start the case", err)
 	}
