@@ -86,7 +86,7 @@ func (d *desk) ask(method, from, member, body string) (*http.Response, string) {
 		require.NoError(d.t, d.store.SignIn(d.t.Context(), offboarding.SignIn{
 			SessionID: uuid.NewString(), MemberID: member, TokenHash: hash, At: time.Now().UTC(),
 		}))
-		r.AddCookie(&http.Cookie{Name: "handover_session", Value: token}) //nolint:gosec // a test's own
+		r.AddCookie(&http.Cookie{Name: "handover_session", Value: token})
 	}
 	response, err := http.DefaultClient.Do(r)
 	require.NoError(d.t, err)
