@@ -87,12 +87,18 @@ type ArchivalInput struct {
 type AdvanceInput struct {
 	Step
 	Phase Phase `json:"phase"`
+	// AtOnce: with the grace, all that comes at its end, where one batch of documents is enough.
+	AtOnce bool `json:"at_once,omitempty"`
 }
 
-// Advanced is what a case that begins to transfer has to do.
+// Advanced is what came with a change of phase.
 type Advanced struct {
-	Documents int `json:"documents,omitempty"` // owned by the leaver
-	Unowned   int `json:"unowned,omitempty"`   // of them, those that wait for an owner
+	// Of a case that begins to transfer: documents that the leaver owns, and of them
+	// those that wait for an owner.
+	Documents int `json:"documents,omitempty"`
+	Unowned   int `json:"unowned,omitempty"`
+	// Of a grace that ends at once: what is unowned is read-only; nil where that is still to be done.
+	Settled *Settled `json:"settled,omitempty"`
 }
 
 // SettleInput asks where a case goes once its disposition is done.

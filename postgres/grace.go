@@ -45,18 +45,39 @@ var advances = map[offboarding.Phase]offboarding.Phase{
 	offboarding.PhaseReadOnly:     offboarding.PhaseGrace,
 }
 
-// Advance moves the case to a phase that needs nothing else.
+// Advance moves the case to a phase that needs nothing else. At the end of the grace
+// it may lock what is unowned, and settle, in the same transaction.
 func (s *Store) Advance(ctx context.Context, in offboarding.AdvanceInput) (offboarding.Advanced, error) {
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (out offboarding.Advanced, err error) {
 		if from, ok := advances[in.Phase]; !ok || from != c.Phase {
 			return out, wrongPhase(c)
 		}
-		if err := t.advance(c, in.At, in.Phase, offboarding.EventAdvanceOffboarding, nil); err != nil || in.Phase != offboarding.PhaseTransferring {
+		if err := t.advance(c, in.At, in.Phase, offboarding.EventAdvanceOffboarding, nil); err != nil {
 			return out, err
 		}
-		owns, err := t.countOwned(c)
-		return offboarding.Advanced(owns), err
+		switch {
+		case in.Phase == offboarding.PhaseTransferring:
+			owns, err := t.countOwned(c)
+			return offboarding.Advanced{Documents: owns.Documents, Unowned: owns.Unowned}, err
+		case in.AtOnce:
+			out.Settled, err = t.lockAtOnce(c, in)
+		}
+		return out, err
 	})
+}
+
+// lockAtOnce locks what is unowned, and settles, where the leaver has no more than one
+// batch of documents; nil where there are more: they are left to the sweep.
+func (t *tx) lockAtOnce(c *caseRow, in offboarding.AdvanceInput) (*offboarding.Settled, error) {
+	sp, err := t.accessSpan(c, "")
+	if err != nil || !sp.last {
+		return nil, err
+	}
+	if _, err := t.sweeps(c, offboarding.SweepInput{Step: in.Step}, sp, lockDocuments, pauseSchedules); err != nil {
+		return nil, err
+	}
+	settled, err := t.settle(c, offboarding.SettleInput{Step: in.Step})
+	return &settled, err
 }
 
 var (
@@ -76,32 +97,34 @@ var (
 // Settle completes a case that has nothing unowned left, lets the grace begin
 // where one is asked for, and says what still waits.
 func (s *Store) Settle(ctx context.Context, in offboarding.SettleInput) (offboarding.Settled, error) {
-	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Settled, error) {
-		var out offboarding.Settled
-		if c.DeactivatedAt == nil {
-			return out, wrongPhase(c)
+	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Settled, error) { return t.settle(c, in) })
+}
+
+func (t *tx) settle(c *caseRow, in offboarding.SettleInput) (offboarding.Settled, error) {
+	var out offboarding.Settled
+	if c.DeactivatedAt == nil {
+		return out, wrongPhase(c)
+	}
+	owns, err := t.countOwned(c)
+	if err != nil {
+		return out, err
+	}
+	out.Documents, out.Unowned = owns.Documents, owns.Unowned
+	switch {
+	case c.Phase.Closed():
+	case out.Unowned == 0:
+		_, err = t.exec(supersedeLeftOver, c.ID, in.At, c.OrganizationID, c.RequestedBy, c.Origin, c.MemberID)
+		if err == nil {
+			err = t.advance(c, in.At, offboarding.PhaseCompleted, offboarding.EventCompleteOffboarding, nil)
 		}
-		owns, err := t.countOwned(c)
-		if err != nil {
-			return out, err
-		}
-		out.Documents, out.Unowned = owns.Documents, owns.Unowned
-		switch {
-		case c.Phase.Closed():
-		case out.Unowned == 0:
-			_, err = t.exec(supersedeLeftOver, c.ID, in.At, c.OrganizationID, c.RequestedBy, c.Origin, c.MemberID)
-			if err == nil {
-				err = t.advance(c, in.At, offboarding.PhaseCompleted, offboarding.EventCompleteOffboarding, nil)
-			}
-		case in.GraceEndsAt != nil && c.Phase != offboarding.PhaseGrace && c.Phase != offboarding.PhaseReadOnly:
-			err = t.beginGrace(c, in.At, *in.GraceEndsAt)
-		}
-		if err != nil {
-			return out, err
-		}
-		out.Phase = c.Phase
-		return out, t.pending(c, &out)
-	})
+	case in.GraceEndsAt != nil && c.Phase != offboarding.PhaseGrace && c.Phase != offboarding.PhaseReadOnly:
+		err = t.beginGrace(c, in.At, *in.GraceEndsAt)
+	}
+	if err != nil {
+		return out, err
+	}
+	out.Phase = c.Phase
+	return out, t.pending(c, &out)
 }
 
 func (t *tx) beginGrace(c *caseRow, at, ends time.Time) error {

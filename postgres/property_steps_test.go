@@ -315,7 +315,7 @@ func (w *world) goOnWith(d *driver) {
 	case c.phase == offboarding.PhaseDeactivated, c.phase == offboarding.PhaseTransferring:
 		w.settle(d, c.deactivatedAt.Add(c.grace))
 	case c.phase == offboarding.PhaseGrace && w.m.unowned(c) > 0:
-		w.advance(d, offboarding.PhaseReadOnly)
+		w.endGrace(d)
 	case c.phase == offboarding.PhaseReadOnly && !d.locked:
 		if _, done := w.batch(d, "lock", fmt.Sprintf("lock/%d", d.restores), w.store.LockBatch, offboarding.SweepInput{}, &d.cursor,
 			func(in func(*modelDocument) bool) string { return w.m.lockBatch(c, in) }); done {
@@ -366,15 +366,40 @@ func (w *world) advance(d *driver, phase offboarding.Phase) {
 	})
 }
 
+// endGrace ends the grace, by itself or with all that comes then. Whether one batch is
+// enough is seen in the answer.
+func (w *world) endGrace(d *driver) {
+	in := offboarding.AdvanceInput{
+		Step: w.step(d, "end-grace"), Phase: offboarding.PhaseReadOnly, AtOnce: rapid.Bool().Draw(w.T, "at once"),
+	}
+	locked := false
+	w.do("end the grace", d.name, said(w, w.store.Advance, in, func(out offboarding.Advanced) string {
+		if locked = out.Settled != nil; locked {
+			return "locked: " + settledText(*out.Settled)
+		}
+		return string(in.Phase)
+	}), func() string {
+		w.m.advance(d.modelCase, in.Phase)
+		if !locked {
+			return string(in.Phase)
+		}
+		w.m.lockBatch(d.modelCase, func(*modelDocument) bool { return true })
+		return "locked: " + w.m.settle(d.modelCase, time.Time{})
+	})
+	d.locked = locked
+}
+
+func settledText(s offboarding.Settled) string {
+	return fmt.Sprintf("%s, %d unowned, %d pending", s.Phase, s.Unowned, s.PendingCount)
+}
+
 func (w *world) settle(d *driver, graceEnds time.Time) {
 	d.n++
 	in := offboarding.SettleInput{Step: w.step(d, fmt.Sprintf("settle/%d", d.n))}
 	if !graceEnds.IsZero() {
 		in.GraceEndsAt = &graceEnds
 	}
-	w.do("settle", d.name, said(w, w.store.Settle, in, func(s offboarding.Settled) string {
-		return fmt.Sprintf("%s, %d unowned, %d pending", s.Phase, s.Unowned, s.PendingCount)
-	}), func() string { return w.m.settle(d.modelCase, graceEnds) })
+	w.do("settle", d.name, said(w, w.store.Settle, in, settledText), func() string { return w.m.settle(d.modelCase, graceEnds) })
 }
 
 // batch does one batch of a sweep. Which documents belong to it is for the sweep to

@@ -65,7 +65,7 @@ func setUnlessGiven(t *testing.T, name, value string) bool {
 // reached is what must have happened, or the sequences were too tame.
 var reached = []string{
 	"admit: opened", "admit: existing", "admit: refused", "revoke: revoked", "deactivate: deactivated",
-	"transfer: 1", "archive: 1", "lock: 1", "settle: grace", "settle: completed", "advance: read_only",
+	"transfer: 1", "archive: 1", "lock: 1", "settle: grace", "settle: completed", "end the grace: read_only", "end the grace: locked",
 	"claim: claimed", "claim: requested", "claim: refused", "decide: approved", "decide: rejected", "decide: refused",
 	"authorize transfer: to", "transfer message: 1", "extend: extended", "reschedule: rescheduled", "cancel: canceled",
 	"authorize reactivation: allowed", "authorize reactivation: refused", "reactivate: reactivated", "restore: 1", "return: 1", "grant: 1",

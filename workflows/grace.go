@@ -44,12 +44,18 @@ func (c *offboardingCase) endGrace(ctx workflow.Context) error {
 	if c.Phase != offboarding.PhaseGrace || now(ctx).Before(*c.GraceEndsAt) {
 		return nil
 	}
-	in := offboarding.AdvanceInput{Step: c.step(ctx, "end-grace"), Phase: offboarding.PhaseReadOnly}
-	if _, err := do[offboarding.Advanced](ctx, c, "end-grace", local(act.Advance, in)); err != nil {
+	in := offboarding.AdvanceInput{Step: c.step(ctx, "end-grace"), Phase: offboarding.PhaseReadOnly, AtOnce: c.Reactivation == nil}
+	out, err := do[offboarding.Advanced](ctx, c, "end-grace", local(act.Advance, in))
+	if err != nil {
 		return err
 	}
 	c.Phase = offboarding.PhaseReadOnly
 	c.done("end-grace")
+	if out.Settled != nil { // many documents, and histories of earlier builds, take the long way: readOnly
+		c.Locked, c.RecheckAt = true, now(ctx).Add(recheckEvery)
+		c.done("lock")
+		c.settled(ctx, *out.Settled)
+	}
 	return nil
 }
 
@@ -95,18 +101,23 @@ func (c *offboardingCase) settle(ctx workflow.Context, graceEnds *time.Time) err
 	if err != nil {
 		return err
 	}
-	c.Documents.Unowned, c.Pending, c.PendingCount, c.EscalateAt = s.Unowned, s.Pending, s.PendingCount, s.EscalateAt
-	c.Documents.Total = max(c.Documents.Total, s.Documents, s.Unowned) // not counted before
-	c.countReadOnly()
-	switch {
-	case s.Phase == offboarding.PhaseCompleted:
-		c.close(ctx, s.Phase)
-		c.done("complete")
-	case s.Phase == offboarding.PhaseGrace && c.Phase != offboarding.PhaseGrace && graceEnds != nil:
+	c.settled(ctx, s)
+	if s.Phase == offboarding.PhaseGrace && c.Phase != offboarding.PhaseGrace && graceEnds != nil {
 		c.Phase, c.GraceEndsAt, c.RemindedUntil = s.Phase, graceEnds, in.At
 		c.done("grace")
 	}
 	return nil
+}
+
+// settled takes over what waits, and completes the case when nothing does.
+func (c *offboardingCase) settled(ctx workflow.Context, s offboarding.Settled) {
+	c.Documents.Unowned, c.Pending, c.PendingCount, c.EscalateAt = s.Unowned, s.Pending, s.PendingCount, s.EscalateAt
+	c.Documents.Total = max(c.Documents.Total, s.Documents, s.Unowned) // not counted before
+	c.countReadOnly()
+	if s.Phase == offboarding.PhaseCompleted {
+		c.close(ctx, s.Phase)
+		c.done("complete")
+	}
 }
 
 func (c *offboardingCase) extend(ctx workflow.Context, m message, p offboarding.ExtendGrace) (offboarding.Outcome, error) {

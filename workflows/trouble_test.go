@@ -23,7 +23,6 @@ func TestCaseThatCannotGoOnSaysSoUntilItDoes(t *testing.T) {
 		"deactivate": {"sessions", day, func(r *offboarding.Request) { r.EffectiveAt = at(2 * day) }, nil},
 		"remind":     {"documents", 3 * day, nil, nil},
 		"end-grace":  {"audit_events", 6*day + time.Hour, nil, nil},
-		"lock/0":     {"documents", 6*day + time.Hour, nil, nil},
 		"claim-request": {"grants", day, nil, func(s *scene, document string) {
 			s.signal(offboarding.MessageClaim, offboarding.ClaimRequest{DocumentID: document, MemberID: s.Manager})
 		}},
