@@ -83,6 +83,9 @@ func startWorker(
 	if w.client, err = awaitTemporal(ctx, options, log); err != nil {
 		return nil, err
 	}
+	if n := cfg.Worker.MaxCachedWorkflows; n > 0 {
+		worker.SetStickyWorkflowCacheSize(n) // of the process
+	}
 	w.worker = worker.New(w.client, offboarding.TaskQueue, worker.Options{
 		// As many pollers as there is work for: a fixed pair can both wait on the
 		// common queue while a case's own has something to do.

@@ -75,6 +75,10 @@ type Worker struct {
 	// one refuses eager starts.
 	MaxConcurrentActivities      int
 	MaxConcurrentLocalActivities int
+	// MaxCachedWorkflows is how many workflows the process keeps in memory between two
+	// tasks; the history of another is read again when something happens to it. 0 is
+	// the SDK's default.
+	MaxCachedWorkflows int
 }
 
 // Server is what the HTTP server has besides.

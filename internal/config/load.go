@@ -31,6 +31,7 @@ const (
 	flagDrainTimeout     = "drain-timeout"
 	flagActivities       = "max-concurrent-activities"
 	flagLocalActivities  = "max-concurrent-local-activities"
+	flagCachedWorkflows  = "max-cached-workflows"
 	flagListenAddress    = "listen-address"
 	flagPublicURL        = "public-url"
 	flagOIDCIssuer       = "oidc-issuer"
@@ -58,6 +59,7 @@ var settings = []setting{
 	{flagDrainTimeout, "HANDOVER_DRAIN_TIMEOUT", "30s", "`duration` that running activities and requests have to end", WorkerGroup | ServerGroup},
 	{flagActivities, "HANDOVER_MAX_CONCURRENT_ACTIVITIES", "0", "activities at once, a `number`; 0: the SDK's default", WorkerGroup},
 	{flagLocalActivities, "HANDOVER_MAX_CONCURRENT_LOCAL_ACTIVITIES", "0", "local activities at once, a `number`; 0: the SDK's default", WorkerGroup},
+	{flagCachedWorkflows, "HANDOVER_MAX_CACHED_WORKFLOWS", "1000", "workflows kept in memory while they wait, a `number`; 0: the SDK's default", WorkerGroup},
 	{flagHealthAddress, "HANDOVER_HEALTH_ADDRESS", "127.0.0.1:8082", "`host:port` of /livez, /readyz and /metrics", ServerGroup},
 	{flagListenAddress, "HANDOVER_LISTEN_ADDRESS", "127.0.0.1:8080", "`host:port` of the HTTP API", ServerGroup},
 	{flagPublicURL, "HANDOVER_PUBLIC_URL", "", "`url` at which callers reach the server, such as https://handover.example.com", ServerGroup},

@@ -136,6 +136,7 @@ func (r *reader) worker() Worker {
 		DrainTimeout:                 r.duration(flagDrainTimeout),
 		MaxConcurrentActivities:      r.number(flagActivities, 0),
 		MaxConcurrentLocalActivities: r.number(flagLocalActivities, 0),
+		MaxCachedWorkflows:           r.number(flagCachedWorkflows, 0),
 	}
 }
 
