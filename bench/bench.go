@@ -42,6 +42,7 @@ var sections = []section{
 	{"capacity", "Capacity: what a whole case costs, and what many leavers a day ask for", (*bench).capacity},
 	{"bulk", "Many leavers at once: until the last has no access", (*bench).bulk},
 	{"waiting", "Cases that wait in grace, and graces that end together", (*bench).waiting},
+	{"lists", "Lists and pages", (*bench).lists},
 }
 
 // bench is a run.

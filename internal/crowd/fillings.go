@@ -1,94 +1,16 @@
-package console_test
+package crowd
 
-import (
-	"fmt"
-	"strings"
-	"testing"
-
-	"github.com/stretchr/testify/require"
-
-	"handover/internal/fixture"
-)
-
-// crowd is an organization with many members and documents, and everything else in
-// proportion. IDs are made of a kind and a number, so that each table can refer to the
-// others without looking anything up.
-type crowd struct {
-	*fixture.Organization
-	number             int // of the organization, one digit
-	members, documents int
-}
-
-// kinds are those of the things in a crowd: MEMBER(7) in a filling is the ID of the seventh.
-var kinds = []string{"MEMBER", "DOCUMENT", "CASE", "CANCELED", "SCHEDULED", "REQUEST", "WORKSPACE", "HOLD", "CREDENTIAL", "SESSION", "WEBHOOK"}
-
-// largest is the number of the member who has left a tenth of all documents.
-const largest = 400
-
-// id is the ID of the nth thing of a kind.
-func (c *crowd) id(kind string, n int) string {
-	for i, k := range kinds {
-		if k == kind {
-			return fmt.Sprintf("%08x-0000-7000-8000-%012x", i*16+c.number, n)
-		}
-	}
-	panic(kind + " is no kind")
-}
-
-// fill makes everything. Every 200th member has an open case, for half of them with
-// read-only documents; every other 20th had one and has left nothing; every second one
-// was to leave and did not, and every hundredth is still to leave.
-func (c *crowd) fill(t testing.TB) {
-	t.Helper()
-	words := []string{
-		"$organization", "'" + c.ID + "'::uuid", "$admin", "'" + c.Admin + "'::uuid", "$manager", "'" + c.Manager + "'::uuid",
-		"$maker", "'" + c.Leaver + "'::uuid", "$members", fmt.Sprint(c.members), "$documents", fmt.Sprint(c.documents), "$number", fmt.Sprint(c.number),
-	}
-	for i, kind := range kinds {
-		words = append(words, kind+"(", fmt.Sprintf("nth(%d, ", i*16+c.number))
-	}
-	for _, statement := range strings.Split(fillings, "\n\n") {
-		_, err := c.DB.ExecContext(t.Context(), strings.NewReplacer(words...).Replace(statement))
-		require.NoError(t, err, statement)
-	}
-}
-
-// bare takes the foreign keys and indexes off some tables, which are put on again
-// faster than they are kept, and gives back how.
-func bare(t testing.TB, o *fixture.Organization, tables ...string) (dress func()) {
-	t.Helper()
-	var off, on []string
-	named := "'{" + strings.Join(tables, ",") + "}'::regclass[]"
-	require.NoError(t, o.DB.Select(&off, `SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', conrelid::regclass, conname) FROM pg_constraint
-		WHERE contype = 'f' AND conrelid = ANY (`+named+`)
-		UNION ALL SELECT format('DROP INDEX %s', indexrelid::regclass) FROM pg_index i
-		WHERE indrelid = ANY (`+named+`) AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.indexrelid AND contype IN ('p', 'u'))`))
-	require.NoError(t, o.DB.Select(&on, `SELECT pg_get_indexdef(indexrelid) FROM pg_index i
-		WHERE indrelid = ANY (`+named+`) AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.indexrelid AND contype IN ('p', 'u'))
-		UNION ALL SELECT format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint
-		WHERE contype = 'f' AND conrelid = ANY (`+named+`)`))
-	require.NotEmpty(t, off)
-	for _, statement := range off {
-		o.Exec(statement)
-	}
-	return func() {
-		for _, statement := range on {
-			o.Exec(statement)
-		}
-	}
-}
-
-// fillings fill an organization. left(n) is the member with a case whom the nth
-// document, event or other thing has to do with; owns(n) who owns the nth document.
-const fillings = `CREATE OR REPLACE FUNCTION nth(kind int, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE
+// functions are what fillings use: owns(n) is who owns the nth document.
+const functions = `CREATE OR REPLACE FUNCTION nth(kind int, n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE
 	RETURN (lpad(to_hex(kind), 8, '0') || '-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid
 
 CREATE OR REPLACE FUNCTION owns(n bigint, members int) RETURNS bigint LANGUAGE sql IMMUTABLE
 	RETURN CASE WHEN n % 10 = 0 THEN 400 WHEN n % members % 20 = 0 AND n % members % 200 > 0 THEN n % members + 1 ELSE n % members END
 
-CREATE OR REPLACE FUNCTION ago(n bigint) RETURNS timestamptz LANGUAGE sql STABLE RETURN now() - interval '20 minutes' * (n % 50000)
+CREATE OR REPLACE FUNCTION ago(n bigint) RETURNS timestamptz LANGUAGE sql STABLE RETURN now() - interval '20 minutes' * (n % 50000)`
 
-INSERT INTO members (id, organization_id, external_id, email, display_name, role, account_type, status, managed_by, time_zone, created_at, deactivated_at)
+// fillings fill an organization, in any order.
+const fillings = `INSERT INTO members (id, organization_id, external_id, email, display_name, role, account_type, status, managed_by, time_zone, created_at, deactivated_at)
 SELECT MEMBER(i), $organization, 'emp-' || i, 'person' || i || '@acme.example', 'Person ' || i, CASE WHEN i % 1000 = 1 THEN 'admin' ELSE 'contributor' END,
 	CASE WHEN i % 3 = 0 THEN 'viewer' ELSE 'maker' END, CASE WHEN i % 20 = 0 THEN CASE WHEN i % 400 = 20 THEN 'archived' ELSE 'inactive' END ELSE 'active' END,
 	'', '', ago(i), CASE WHEN i % 20 = 0 THEN ago(i / 20) END
