@@ -92,14 +92,7 @@ func (d *desk) crowd(ctx context.Context, store *postgres.Store, members int) er
 		return err
 	}
 	d.Crowd = crowd.Crowd{Organization: o.id, Admin: o.admin, Manager: o.members[0], Maker: o.members[1], Number: 1, Members: members, Documents: 10 * members}
-	dress, err := crowd.Bare(ctx, db)
-	if err != nil {
-		return err
-	}
-	if err := d.Fill(ctx, db); err != nil {
-		return err
-	}
-	if err := dress(ctx); err != nil {
+	if err := crowd.Fill(ctx, db, &d.Crowd); err != nil {
 		return err
 	}
 	_, err = db.ExecContext(ctx, `VACUUM ANALYZE`)

@@ -6,7 +6,7 @@ type ReactivationFacts struct {
 	Provider      string // on whose behalf, "" for the admin's own
 	Organization  Organization
 	Leaver        *Member
-	ActiveMembers int // of the organization
+	ActiveMembers int // of the organization, as far as it has seats
 }
 
 // JudgeReactivation judges rules A1, A2, A4, E5, R1 and X1.

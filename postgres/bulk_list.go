@@ -281,7 +281,7 @@ var selectBulkRuns = strings.Replace(selectBulkRun, "r.origin,", `o.slug AS orga
 func (s *Store) FindBulkRun(ctx context.Context, bulkID string, organizations ...string) (offboarding.BulkRunRow, error) {
 	var row offboarding.BulkRunRow
 	err := s.inTx(ctx, "look up a bulk run", func(t *tx) error {
-		if err := t.set([]string{byIndex}); err != nil {
+		if err := t.set(byIndex); err != nil {
 			return err
 		}
 		query, args := narrowed(selectBulkRuns+` WHERE r.id = $1`, "r.organization_id", bulkID, organizations)

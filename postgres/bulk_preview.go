@@ -119,7 +119,7 @@ const (
 )
 
 func (t *tx) countLeaving(out *offboarding.BulkPreview, leaving map[offboarding.Disposition][]string) error {
-	if err := t.set(searching); err != nil {
+	if err := t.set(searching...); err != nil {
 		return err
 	}
 	var all []string

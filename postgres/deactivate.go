@@ -11,7 +11,7 @@ import (
 // as whoever locks more than one does: a leaver's requests lie on many documents,
 // and a document's belong to many members.
 func pendingWhere(where string) string {
-	return `id IN (SELECT id FROM ownership_requests WHERE ` + where + ` AND status = 'pending' ORDER BY id FOR NO KEY UPDATE)`
+	return `id = ANY (ARRAY(SELECT id FROM ownership_requests WHERE ` + where + ` AND status = 'pending' ORDER BY id FOR NO KEY UPDATE))`
 }
 
 var (
@@ -22,7 +22,7 @@ var (
 	// A member who leaves asks for nothing any more.
 	withdrawRequests = `WITH withdrawn AS (
 		UPDATE ownership_requests SET status = 'withdrawn', decided_at = $2
-		WHERE ` + pendingWhere("member_id = $1 AND EXISTS (SELECT 1 FROM documents d WHERE d.id = document_id"+scope+")") + ` RETURNING id, document_id, case_id)
+		WHERE ` + pendingWhere("member_id = $1 AND EXISTS (SELECT 1 FROM documents d WHERE d.id = document_id"+scope+" OFFSET 0)") + ` RETURNING id, document_id, case_id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT $3, 'WithdrawDocOwnership', $4, $5, $1, document_id, case_id, 'request', id, '{"status": "pending"}', '{"status": "withdrawn"}', $2
 	FROM withdrawn`

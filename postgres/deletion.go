@@ -55,8 +55,6 @@ type erasure struct {
 	args      []string // of "email", "external_id"
 }
 
-const ofTheirCases = `case_id IN (SELECT id FROM cases WHERE member_id = $1)`
-
 var erasures = []erasure{
 	{func(e *offboarding.Erased) *int { return &e.Credentials }, `UPDATE credentials SET name = 'erased', secret_hash = NULL WHERE member_id = $1`, nil},
 	{func(e *offboarding.Erased) *int { return &e.Reports }, `UPDATE members SET manager_id = NULL WHERE manager_id = $1`, nil},
@@ -67,19 +65,23 @@ var erasures = []erasure{
 	{func(e *offboarding.Erased) *int { return &e.Steps }, `DELETE FROM case_steps WHERE case_id IN (
 		SELECT id FROM cases WHERE member_id = $1 AND closed_at IS NOT NULL)`, nil},
 	// By them and about them.
-	{func(e *offboarding.Erased) *int { return &e.Requests }, `UPDATE ownership_requests SET note = '', decision_note = '' WHERE id IN (
-		SELECT id FROM ownership_requests WHERE (member_id = $1 OR decided_by = $1 OR ` + ofTheirCases + `)
-		AND (note <> '' OR decision_note <> '') ORDER BY id FOR NO KEY UPDATE)`, nil},
+	{func(e *offboarding.Erased) *int { return &e.Requests }, `UPDATE ownership_requests SET note = '', decision_note = '' WHERE id = ANY (ARRAY(
+		SELECT id FROM ownership_requests WHERE id = ANY (ARRAY(
+			SELECT id FROM ownership_requests WHERE member_id = $1 UNION SELECT id FROM ownership_requests WHERE decided_by = $1
+			UNION SELECT r.id FROM cases c JOIN ownership_requests r ON r.case_id = c.id WHERE c.member_id = $1))
+		AND (note <> '' OR decision_note <> '') ORDER BY id FOR NO KEY UPDATE))`, nil},
 	{
 		func(e *offboarding.Erased) *int { return &e.Bulk }, `UPDATE bulk_members SET reference = '', error = '',
 		request = CASE WHEN request IS NOT NULL THEN without_texts(request) || jsonb_build_object('member_id', $1::uuid) END
-		WHERE member_id = $1 OR lower(reference) IN (lower($2), lower('email:' || $2), lower($3), lower('external:' || $3))`,
+		WHERE member_id = $1 OR reference <> '' AND lower(reference) IN (lower($2), lower('email:' || $2), lower($3), lower('external:' || $3))`,
 		[]string{"email", "external_id"},
 	},
 	{func(e *offboarding.Erased) *int { return &e.Holds }, `UPDATE legal_holds SET reason = 'erased' WHERE member_id = $1`, nil},
 	// The trigger audit_events_texts_only lets this pass in the transaction that deletes the member, and nothing else.
 	{func(e *offboarding.Erased) *int { return &e.Events }, `UPDATE audit_events SET before = without_texts(before), after = without_texts(after)
-		WHERE (member_id = $1 OR ` + ofTheirCases + `) AND (before <> without_texts(before) OR after <> without_texts(after))`, nil},
+		WHERE id = ANY (ARRAY(SELECT id FROM audit_events WHERE member_id = $1
+			UNION SELECT a.id FROM cases c JOIN audit_events a ON a.case_id = c.id WHERE c.member_id = $1))
+		AND (before <> without_texts(before) OR after <> without_texts(after))`, nil},
 }
 
 const deleteMember = `UPDATE members SET status = 'deleted', email = 'deleted-' || id || '@deleted.invalid', external_id = 'deleted:' || id,

@@ -22,6 +22,9 @@ func (s *Store) Deliveries(ctx context.Context, f offboarding.DeliveryFilter) (o
 	c := &conditions{}
 	c.id("d.webhook_id", f.WebhookID)
 	c.equal("d.status", string(f.Status))
+	if f.Status != "" && f.Status != offboarding.DeliveryDelivered {
+		c.text = append(c.text, "d.status <> '"+string(offboarding.DeliveryDelivered)+"'") // the index of the few
+	}
 	c.equal("d.event", f.Event)
 	if f.Cursor != "" {
 		last, ok := offboarding.ParseMessageID(f.Cursor)

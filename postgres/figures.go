@@ -12,11 +12,11 @@ import (
 const (
 	// Where a few own nearly all documents the planner takes a leaver for one of them,
 	// and would rather read the table.
-	byIndex = `SET LOCAL enable_seqscan = off`
+	byIndex = `set_config('enable_seqscan', 'off', true)`
 
 	// What stops at a limit follows an index to there, and does not gather all that it
 	// has first.
-	alongIndex = `SET LOCAL enable_bitmapscan = off`
+	alongIndex = `set_config('enable_bitmapscan', 'off', true)`
 
 	countOpen = `SELECT c.phase, count(*) AS cases, count(*) FILTER (WHERE ` + overdue + `) AS overdue
 		FROM cases c WHERE c.closed_at IS NULL GROUP BY c.phase`
@@ -43,7 +43,7 @@ const (
 func (s *Store) Figures(ctx context.Context, now time.Time) (offboarding.Figures, error) {
 	f := offboarding.Figures{Open: map[offboarding.Phase]int{}}
 	err := s.inTx(ctx, "count cases", func(t *tx) error {
-		if _, err := t.exec(byIndex); err != nil {
+		if err := t.set(byIndex); err != nil {
 			return err
 		}
 		var phases []struct {

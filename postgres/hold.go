@@ -13,6 +13,9 @@ import (
 // document (OFFSET), and does not read all holds to know those of a few.
 const ownerHeld = `EXISTS (SELECT 1 FROM legal_holds h WHERE h.member_id = d.owner_id AND h.lifted_at IS NULL OFFSET 0)`
 
+// leaverHeld says the same of all documents of one owner, $1, once.
+const leaverHeld = `EXISTS (SELECT 1 FROM legal_holds h WHERE h.member_id = $1 AND h.lifted_at IS NULL)`
+
 const selectMemberHeld = `SELECT EXISTS (SELECT 1 FROM legal_holds WHERE member_id = $1 AND lifted_at IS NULL)`
 
 // memberHeld says whether a legal hold is on the member, and so on all that the

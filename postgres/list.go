@@ -252,7 +252,7 @@ func (s *Store) Members(ctx context.Context, f offboarding.MemberFilter) (offboa
 	}
 	out.Total = new(int)
 	err = s.inTx(ctx, "count members", func(t *tx) error {
-		if err := t.set([]string{byIndex, alongIndex}); err != nil {
+		if err := t.set(byIndex, alongIndex); err != nil {
 			return err
 		}
 		_, err := t.find(out.Total, countAll, args...)

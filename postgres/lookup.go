@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/lib/pq"
@@ -28,7 +29,11 @@ func (s *Store) FindMember(ctx context.Context, ref string, organizations ...str
 	var found []offboarding.Member
 	err := s.inTx(ctx, "look up a member", func(t *tx) error {
 		for _, try := range memberQueries(ref) {
-			if err := t.look(&found, try.query, "m.organization_id", try.value, organizations); err != nil || len(found) > 0 {
+			look := t.look
+			if try.query == findMemberByEmail {
+				look = t.lookUnique
+			}
+			if err := look(&found, try.query, "m.organization_id", try.value, organizations); err != nil || len(found) > 0 {
 				return err
 			}
 		}
@@ -48,15 +53,22 @@ func (s *Store) FindMember(ctx context.Context, ref string, organizations ...str
 
 type lookup struct{ query, value string }
 
+// anywhere is whether a lookup is not narrowed.
+func anywhere(organizations []string) bool {
+	return len(organizations) == 0 || len(organizations) == 1 && organizations[0] == ""
+}
+
 // narrowed narrows a query with one parameter to organizations, by slug or ID, where
 // there are any; column is the query's. Each form is a statement of its own, so
-// that the planner sees no dead branch.
+// that the planner sees no dead branch, and organizations are found before what is in
+// them, so that it goes by the indexes that begin with them.
 func narrowed(query, column string, value any, organizations []string) (text string, args []any) {
-	if len(organizations) == 0 || len(organizations) == 1 && organizations[0] == "" {
+	if anywhere(organizations) {
 		return query, []any{value}
 	}
-	return query + ` AND ` + column + ` IN (SELECT id FROM organizations WHERE slug = ANY ($2) OR id::text = ANY ($2))`,
-		[]any{value, pq.Array(organizations)}
+	ids := slices.DeleteFunc(slices.Clone(organizations), func(o string) bool { return !isID(o) })
+	return query + ` AND ` + column + ` = ANY (ARRAY(SELECT id FROM organizations WHERE slug = ANY ($2)
+		UNION SELECT id FROM organizations WHERE id = ANY ($3::uuid[])))`, []any{value, pq.Array(organizations), uuidArray(ids)}
 }
 
 // look runs a lookup within organizations. Two rows tell that a reference is
@@ -64,6 +76,15 @@ func narrowed(query, column string, value any, organizations []string) (text str
 func (t *tx) look(dest any, query, column string, value any, organizations []string) error {
 	query, args := narrowed(query, column, value, organizations)
 	return t.list(dest, query+` LIMIT 2`, args...)
+}
+
+// lookUnique is look by what is unique within an organization, and has no index but one
+// that begins with it.
+func (t *tx) lookUnique(dest any, query, column string, value any, organizations []string) error {
+	if anywhere(organizations) {
+		query += ` AND ` + column + ` = ANY (ARRAY(SELECT id FROM organizations))`
+	}
+	return t.look(dest, query, column, value, organizations)
 }
 
 // memberQueries are the ways to read a reference, the likeliest first.
@@ -105,7 +126,7 @@ func (s *Store) FindDocument(ctx context.Context, ref string, organizations ...s
 				return err
 			}
 		}
-		return t.look(&found, findDocumentByExternal, "d.organization_id", external, organizations)
+		return t.lookUnique(&found, findDocumentByExternal, "d.organization_id", external, organizations)
 	})
 	switch {
 	case err != nil:
@@ -123,14 +144,25 @@ func noDocument() error {
 	return offboarding.Refuse("C2", offboarding.CodeNoAccess, "document_id", "there is no such document in reach")
 }
 
-const findWorkspaceBy = `SELECT w.id, w.organization_id, w.external_id, w.name FROM workspaces w WHERE w.deleted_at IS NULL AND (w.external_id = $1 OR w.id::text = $1)`
+const (
+	findWorkspaceBy = `SELECT w.id, w.organization_id, w.external_id, w.name FROM workspaces w WHERE w.deleted_at IS NULL AND `
+
+	findWorkspaceByID       = findWorkspaceBy + `w.id = $1::uuid`
+	findWorkspaceByExternal = findWorkspaceBy + `w.external_id = $1`
+)
 
 // FindWorkspace finds a workspace by ID or external ID, with or without the prefix
 // "external:". organizations are slugs or IDs, none for all.
 func (s *Store) FindWorkspace(ctx context.Context, ref string, organizations ...string) (offboarding.Workspace, error) {
+	external := strings.TrimPrefix(strings.TrimSpace(ref), externalPrefix)
 	var found []offboarding.Workspace
 	err := s.inTx(ctx, "look up a workspace", func(t *tx) error {
-		return t.look(&found, findWorkspaceBy, "w.organization_id", strings.TrimPrefix(strings.TrimSpace(ref), externalPrefix), organizations)
+		if isID(external) {
+			if err := t.look(&found, findWorkspaceByID, "w.organization_id", external, organizations); err != nil || len(found) > 0 {
+				return err
+			}
+		}
+		return t.lookUnique(&found, findWorkspaceByExternal, "w.organization_id", external, organizations)
 	})
 	switch {
 	case err != nil:
@@ -146,11 +178,18 @@ func (s *Store) FindWorkspace(ctx context.Context, ref string, organizations ...
 
 // Organization finds an organization by slug or ID; "" is the only one there is.
 func (s *Store) Organization(ctx context.Context, ref string) (offboarding.Organization, error) {
-	const find = `SELECT id FROM organizations WHERE $1 = '' OR slug = $1 OR id::text = $1 LIMIT 2`
+	const (
+		findOnly = `SELECT id FROM organizations LIMIT 2`
+		find     = `SELECT id FROM organizations WHERE slug = $1 UNION SELECT id FROM organizations WHERE id = $2::uuid LIMIT 2`
+	)
+	query, args := find, []any{ref, idOrNull(ref)}
+	if ref == "" {
+		query, args = findOnly, nil
+	}
 	var o offboarding.Organization
 	err := s.inTx(ctx, "look up an organization", func(t *tx) error {
 		var ids []string
-		if err := t.list(&ids, find, ref); err != nil {
+		if err := t.list(&ids, query, args...); err != nil {
 			return err
 		}
 		if len(ids) != 1 {

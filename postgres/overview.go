@@ -55,7 +55,7 @@ func (s *Store) Overview(ctx context.Context, organizations []string, now time.T
 	reach, limit := uuidArray(organizations), offboarding.CountLimit
 	o := offboarding.Overview{At: now, Open: []offboarding.PhaseCount{}, Weeks: offboarding.WeeksUntil(now), WaitingByAge: offboarding.DocumentsSpans()}
 	err := s.inTx(ctx, "make an overview", func(t *tx) error {
-		if err := t.set([]string{byIndex, alongIndex}); err != nil {
+		if err := t.set(byIndex, alongIndex); err != nil {
 			return err
 		}
 		var phases []struct {

@@ -193,7 +193,7 @@ func (t *tx) insertAccount(p offboarding.Provisioner, a offboarding.Account, at 
 		return none, err
 	}
 	var active int
-	if err := t.get(&active, countActiveMembers, p.OrganizationID); err != nil {
+	if err := t.get(&active, countSeats, p.OrganizationID); err != nil {
 		return none, err
 	}
 	if violations := offboarding.JudgeCreation(a, o, active); len(violations) > 0 {
@@ -337,7 +337,7 @@ func (t *tx) judgeNext(p offboarding.Provisioner, row *provisionedRow, active bo
 		if f.Organization, err = t.organization(p.OrganizationID); err != nil {
 			return "", err
 		}
-		if err := t.get(&f.ActiveMembers, countActiveMembers, p.OrganizationID); err != nil {
+		if err := t.get(&f.ActiveMembers, countSeats, p.OrganizationID); err != nil {
 			return "", err
 		}
 		return offboarding.NextReactivate, offboarding.JudgeReopening(r, f)

@@ -19,7 +19,7 @@ import (
 type conditions struct {
 	text   []string
 	args   []any
-	before []string // statements that set how the list is planned
+	before []string // settings by which the list is planned
 }
 
 // add appends a fragment in which each ? stands for the next value.
@@ -112,7 +112,7 @@ func page[T any](
 ) (offboarding.Page[T], error) {
 	out := offboarding.Page[T]{Items: []T{}}
 	err := s.inTx(ctx, op, func(t *tx) error {
-		if err := t.set(c.before); err != nil {
+		if err := t.set(c.before...); err != nil {
 			return err
 		}
 		return t.list(&out.Items, query, c.args...)
@@ -130,14 +130,13 @@ func page[T any](
 	return out, nil
 }
 
-// set runs statements that set how the transaction is planned.
-func (t *tx) set(statements []string) error {
-	for _, s := range statements {
-		if _, err := t.exec(s); err != nil {
-			return err
-		}
+// set sets how the transaction is planned.
+func (t *tx) set(settings ...string) error {
+	if len(settings) == 0 {
+		return nil
 	}
-	return nil
+	_, err := t.exec("SELECT " + strings.Join(settings, ", "))
+	return err
 }
 
 func utc(times []*time.Time) {

@@ -17,10 +17,17 @@ func (t *tx) reactivationFacts(c *caseRow, m offboarding.Reactivate) (offboardin
 	if err != nil {
 		return f, err
 	}
-	return f, t.get(&f.ActiveMembers, countActiveMembers, c.OrganizationID)
+	return f, t.get(&f.ActiveMembers, countSeats, c.OrganizationID)
 }
 
-const countActiveMembers = `SELECT count(*) FROM members WHERE organization_id = $1 AND status = 'active'`
+const (
+	countActiveMembers = `SELECT count(*) FROM members WHERE organization_id = $1 AND status = 'active'`
+
+	// countSeats counts them as far as the organization has seats; without a limit there
+	// is nothing to count.
+	countSeats = `SELECT count(*) FROM (SELECT FROM members WHERE organization_id = $1 AND status = 'active'
+		LIMIT (SELECT seat_limit FROM organizations WHERE id = $1)) taken`
+)
 
 // AuthorizeReactivation judges a reactivation and changes nothing.
 func (s *Store) AuthorizeReactivation(ctx context.Context, in offboarding.ReactivateInput) (string, error) {

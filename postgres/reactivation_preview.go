@@ -117,7 +117,7 @@ func (t *tx) reactivationJudge(r offboarding.ReactivationRequest, organizations 
 		if f.Admin.Reach, err = t.reach(actor, o.ID); err != nil {
 			return nil, err
 		}
-		if err := t.get(&f.ActiveMembers, countActiveMembers, o.ID); err != nil {
+		if err := t.get(&f.ActiveMembers, countSeats, o.ID); err != nil {
 			return nil, err
 		}
 		facts[o.ID] = f

@@ -103,7 +103,7 @@ func (t *tx) beginReactivation(in offboarding.BeginReactivationInput) (offboardi
 	if f.Organization, err = t.organization(f.Leaver.OrganizationID); err != nil {
 		return out, err
 	}
-	if err := t.get(&f.ActiveMembers, countActiveMembers, f.Leaver.OrganizationID); err != nil {
+	if err := t.get(&f.ActiveMembers, countSeats, f.Leaver.OrganizationID); err != nil {
 		return out, err
 	}
 	if f.Admin.Member != nil {

@@ -17,7 +17,7 @@ const fewFound = 1000
 
 // asAsked plans a statement for what it looks for: a plan for any text takes what nearly
 // everybody has for rare, and one for any number of members walks all the list for few.
-const asAsked = `SET LOCAL plan_cache_mode = force_custom_plan`
+const asAsked = `set_config('plan_cache_mode', 'force_custom_plan', true)`
 
 var searching = []string{asAsked, byIndex}
 
@@ -39,7 +39,7 @@ func (s *Store) search(ctx context.Context, c *conditions, text, of string, orga
 	all.add(searchable+" @@ to_tsquery('simple', ?)", query)
 	var found []string
 	err := s.inTx(ctx, "search members", func(t *tx) error {
-		if err := t.set(searching); err != nil {
+		if err := t.set(searching...); err != nil {
 			return err
 		}
 		return t.list(&found, "SELECT m.id FROM members m"+all.clause()+" LIMIT "+strconv.Itoa(fewFound+1), all.args...)

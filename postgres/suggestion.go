@@ -30,7 +30,7 @@ const (
 	// who edited it latest. What the ranking would not choose is not read.
 	// $1 leaver, $2 after, $3 how many documents, $4 candidates, $5 how many for each.
 	selectEditors = `WITH page AS MATERIALIZED (
-		SELECT id, external_id, title, kind, held OR ` + ownerHeld + ` AS held
+		SELECT id, external_id, title, kind, held OR ` + leaverHeld + ` AS held
 		FROM documents d WHERE owner_id = $1 AND access <> 'archived' AND id > $2` + scope + `ORDER BY id LIMIT $3),
 	ranked AS (
 		SELECT p.id, g.member_id, g.last_edited_at, row_number() OVER (PARTITION BY p.id ORDER BY g.last_edited_at DESC NULLS LAST, c.place) AS n
@@ -58,6 +58,9 @@ func (s *Store) Successors(ctx context.Context, memberID, workspaceID, cursor st
 		return out, badCursor()
 	}
 	err := s.inTx(ctx, "suggest successors", func(t *tx) error {
+		if err := t.set(append(ofOne, asAsked)...); err != nil { // there may be thousands of candidates
+			return err
+		}
 		leaver, err := t.memberByID(memberID, selectMember)
 		if err != nil || leaver == nil {
 			return err

@@ -8,10 +8,10 @@ import (
 )
 
 const listWorkspaces = `SELECT w.id, w.organization_id, w.external_id, w.name,
-	(SELECT count(*) FROM workspace_members wm WHERE wm.workspace_id = w.id) AS members,
-	(SELECT count(*) FROM documents d WHERE d.workspace_id = w.id) AS documents FROM workspaces w`
+	(SELECT count(*) FROM (SELECT FROM workspace_members wm WHERE wm.workspace_id = w.id` + countTo + ` AS members,
+	(SELECT count(*) FROM (SELECT FROM documents d WHERE d.workspace_id = w.id` + countTo + ` AS documents FROM workspaces w`
 
-// Workspaces lists workspaces.
+// Workspaces lists workspaces, with counts that stop at CountLimit.
 func (s *Store) Workspaces(ctx context.Context, f offboarding.WorkspaceFilter) (offboarding.Page[offboarding.WorkspaceRow], error) {
 	c := &conditions{}
 	c.id("w.organization_id", f.OrganizationID)

@@ -34,9 +34,23 @@ func (c *Crowd) ID(kind string, n int) string {
 
 // Fill makes everything. Every 200th member has an open case, for half of them with
 // read-only documents; every other 20th had one and has left nothing; every second one
-// was to leave and did not, and every hundredth is still to leave. It takes two
-// connections, where there are as many.
-func (c *Crowd) Fill(ctx context.Context, db *sqlx.DB) error {
+// was to leave and did not, and every hundredth is still to leave. Indexes, foreign keys
+// and triggers are put on again at the end, which is faster than to keep them. Two
+// connections are taken, where there are as many.
+func Fill(ctx context.Context, db *sqlx.DB, crowds ...*Crowd) error {
+	dress, err := bare(ctx, db)
+	if err != nil {
+		return err
+	}
+	for _, c := range crowds {
+		if err := c.fill(ctx, db); err != nil {
+			return err
+		}
+	}
+	return dress(ctx)
+}
+
+func (c *Crowd) fill(ctx context.Context, db *sqlx.DB) error {
 	words := []string{
 		"$organization", "'" + c.Organization + "'::uuid", "$admin", "'" + c.Admin + "'::uuid", "$manager", "'" + c.Manager + "'::uuid",
 		"$maker", "'" + c.Maker + "'::uuid", "$members", fmt.Sprint(c.Members), "$documents", fmt.Sprint(c.Documents), "$number", fmt.Sprint(c.Number),
@@ -69,9 +83,9 @@ func run(ctx context.Context, db *sqlx.DB, atOnce int, statements []string) erro
 	return g.Wait()
 }
 
-// Bare takes foreign keys, indexes and triggers off the tables that Fill fills, which dress
-// puts on again faster than they are kept.
-func Bare(ctx context.Context, db *sqlx.DB) (dress func(context.Context) error, err error) {
+// bare takes foreign keys, indexes and triggers off the tables that are filled, and dress
+// puts them on again.
+func bare(ctx context.Context, db *sqlx.DB) (dress func(context.Context) error, err error) {
 	const (
 		foreign = ` FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY (` + great + `)`
 		indexes = ` FROM pg_index i WHERE indrelid = ANY (` + great + `) AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = i.indexrelid AND contype IN ('p', 'u'))`

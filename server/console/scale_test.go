@@ -53,11 +53,7 @@ func TestPagesAreBounded(t *testing.T) {
 		return &crowd.Crowd{Organization: o.ID, Admin: o.Admin, Manager: o.Manager, Maker: o.Leaver, Number: number, Members: members, Documents: 10 * members}
 	}
 	few, many := of(fixture.New(t, db), 0, 1_000), of(d.Organization, 1, 100_000)
-	dress, err := crowd.Bare(t.Context(), db)
-	require.NoError(t, err)
-	require.NoError(t, few.Fill(t.Context(), db))
-	require.NoError(t, many.Fill(t.Context(), db))
-	require.NoError(t, dress(t.Context()))
+	require.NoError(t, crowd.Fill(t.Context(), db, few, many))
 	d.Exec(`VACUUM ANALYZE`)
 
 	look := func(c *crowd.Crowd, as func(*crowd.Crowd) string, route console.Route) (counts []int, pages []crowd.Sight) {

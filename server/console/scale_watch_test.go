@@ -133,7 +133,7 @@ func wholly(t testing.TB, db *sqlx.DB, asked []question, tables ...string) (foun
 		require.NoError(t, err)
 		for i, q := range asked {
 			switch {
-			case q.text == "" || strings.HasPrefix(q.text, "SET LOCAL"):
+			case q.text == "" || strings.HasPrefix(q.text, "SELECT set_config("):
 				if q.text == "" {
 					require.NoError(t, tx.Rollback())
 					tx, err = db.Beginx()
