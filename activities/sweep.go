@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"time"
 
 	"go.temporal.io/sdk/activity"
 
@@ -11,6 +12,23 @@ import (
 // ArchiveDocuments archives the leaver's documents and their schedules.
 func (a *Activities) ArchiveDocuments(ctx context.Context, in offboarding.SweepInput) (offboarding.Sweep, error) {
 	return sweep(ctx, in, a.store.ArchiveBatch)
+}
+
+// Whoever claims a document waits for as long as the batch that has it. So a batch has
+// as many documents as can be done in batchTime, whatever the machine, the disk and the
+// load are like.
+const (
+	batchTime     = 40 * time.Millisecond
+	firstBatch    = 500
+	smallestBatch = 100
+	largestBatch  = 2000
+)
+
+// nextBatch is the size of the batch after one that took so long. What a batch costs
+// besides its documents makes a step too small rather than too large.
+func nextBatch(size int, took time.Duration) int {
+	fitting := int(int64(size) * int64(batchTime) / max(int64(took), 1))
+	return min(max(fitting, size/2, smallestBatch), 2*size, largestBatch)
 }
 
 // sweep works through all batches and heartbeats after each, so that another
@@ -26,11 +44,13 @@ func sweep(
 			total = offboarding.Sweep{} // from the start; batches done are not done again
 		}
 	}
-	for !total.Done {
+	for in.BatchSize = firstBatch; !total.Done; {
+		began := time.Now()
 		done, err := answer(batch(ctx, in, total.Cursor))
 		if err != nil {
 			return total, err
 		}
+		in.BatchSize = nextBatch(in.BatchSize, time.Since(began))
 		total.Documents += done.Documents
 		total.Schedules += done.Schedules
 		total.Cursor, total.Done = done.Cursor, done.Done

@@ -193,6 +193,7 @@ type SweepInput struct {
 	NewOwnerID       string   `json:"new_owner_id,omitempty"` // of a transfer
 	ArchiveSchedules bool     `json:"archive_schedules,omitempty"`
 	DocumentIDs      []string `json:"document_ids,omitempty"` // none means all
+	BatchSize        int      `json:"-"`                      // documents of this batch at most; 0 is the store's
 }
 
 // Sweep is how far work on the documents of a case has come.

@@ -32,15 +32,11 @@ const (
 // gets its likeness inside, so that paths are kept; they are found again by
 // their source.
 func (t *tx) home(c *caseRow, newOwner string, folders []string, at time.Time) (string, error) {
-	archived, err := t.folder(c, newOwner, "", offboarding.ArchivedUsersFolder, folderKey{}, at)
-	if err != nil {
-		return "", err
+	var leaf string
+	found, err := t.find(&leaf, selectFolderByLeaver, c.OrganizationID, newOwner, c.MemberID)
+	if err == nil && !found {
+		leaf, err = t.leaf(c, newOwner, at)
 	}
-	var leaver string
-	if err := t.get(&leaver, `SELECT display_name FROM members WHERE id = $1`, c.MemberID); err != nil {
-		return "", err
-	}
-	leaf, err := t.folder(c, newOwner, archived, leaver, folderKey{leaver: c.MemberID}, at)
 	if err != nil || len(folders) == 0 {
 		return leaf, err
 	}
@@ -64,6 +60,19 @@ func (t *tx) home(c *caseRow, newOwner string, folders []string, at time.Time) (
 		}
 	}
 	return leaf, nil
+}
+
+// leaf makes the new owner's My Documents / Archived Users / <leaver>.
+func (t *tx) leaf(c *caseRow, newOwner string, at time.Time) (string, error) {
+	archived, err := t.folder(c, newOwner, "", offboarding.ArchivedUsersFolder, folderKey{}, at)
+	if err != nil {
+		return "", err
+	}
+	var leaver string
+	if err := t.get(&leaver, `SELECT display_name FROM members WHERE id = $1`, c.MemberID); err != nil {
+		return "", err
+	}
+	return t.folder(c, newOwner, archived, leaver, folderKey{leaver: c.MemberID}, at)
 }
 
 // folderKey says by what a folder is found again: the leaver or the folder that

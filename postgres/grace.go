@@ -69,11 +69,11 @@ func (s *Store) Advance(ctx context.Context, in offboarding.AdvanceInput) (offbo
 // lockAtOnce locks what is unowned, and settles, where the leaver has no more than one
 // batch of documents; nil where there are more: they are left to the sweep.
 func (t *tx) lockAtOnce(c *caseRow, in offboarding.AdvanceInput) (*offboarding.Settled, error) {
-	sp, err := t.accessSpan(c, "")
-	if err != nil || !sp.last {
+	b, err := t.take(c, offboarding.SweepInput{Step: in.Step}, "")
+	if err != nil || !b.last {
 		return nil, err
 	}
-	if _, err := t.sweeps(c, offboarding.SweepInput{Step: in.Step}, sp, lockDocuments, pauseSchedules); err != nil {
+	if _, err := t.sweeps(c, offboarding.SweepInput{Step: in.Step}, b, locking); err != nil {
 		return nil, err
 	}
 	settled, err := t.settle(c, offboarding.SettleInput{Step: in.Step})

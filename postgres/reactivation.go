@@ -151,13 +151,13 @@ var (
 	FROM documents d WHERE` + returnWhere
 	returnRequests = `WITH superseded AS (
 		UPDATE ownership_requests SET status = 'superseded', decided_at = $7
-		WHERE ` + pendingWhere(`document_id IN (SELECT d.id FROM documents d WHERE`+returnWhere+`)`) + ` RETURNING organization_id, id, document_id)
+		WHERE ` + pendingWhere(`document_id = ANY (ARRAY(SELECT d.id FROM documents d WHERE`+returnWhere+`))`) + ` RETURNING organization_id, id, document_id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT organization_id, 'SupersedeDocOwnership', $5, $6, $4, document_id, $1, 'request', id,
 		'{"status": "pending"}', '{"status": "superseded"}', $7 FROM superseded`
 	returnSchedules = `WITH changed AS (
-		UPDATE schedules s SET status = 'active', archived_by_case_id = NULL FROM documents d
-		WHERE s.document_id = d.id AND s.archived_by_case_id = $1 AND s.document_id > $2 AND s.document_id <= $3 AND` + returnWhere + ` RETURNING s.organization_id, s.id, s.document_id)
+		UPDATE schedules s SET status = 'active', archived_by_case_id = NULL
+		WHERE s.document_id = ANY (ARRAY(SELECT d.id FROM documents d WHERE` + returnWhere + `)) AND s.archived_by_case_id = $1 RETURNING s.organization_id, s.id, s.document_id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT organization_id, 'UnarchiveSchedules', $5, $6, $4, document_id, $1, 'schedule', id,
 		'{"status": "archived"}', '{"status": "active"}', $7 FROM changed`
@@ -174,6 +174,8 @@ var (
 	returnLock = lockBatch(returnWhere)
 )
 
+var errTornBatch = errors.New("a batch changed other documents than it recorded")
+
 // ReturnBatch gives back to the reactivated member a batch of what the case
 // moved, with its place and schedules.
 func (s *Store) ReturnBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error) {
@@ -182,7 +184,7 @@ func (s *Store) ReturnBatch(ctx context.Context, in offboarding.SweepInput, curs
 		if c.Phase != offboarding.PhaseReactivated {
 			return none, wrongPhase(c)
 		}
-		sp, err := t.span(c, returnEnd, c.ID, cursor)
+		sp, err := t.span(returnEnd, c.ID, cursor)
 		if err != nil {
 			return none, err
 		}

@@ -23,8 +23,8 @@ type Store struct {
 	batchSize  int                   // documents a sweep changes in one transaction
 }
 
-// DefaultBatchSize is how many documents a sweep changes in one transaction:
-// large enough for the rate, small enough that nobody waits long for a row.
+// DefaultBatchSize is how many documents a sweep changes in one transaction at the most:
+// a sweep that knows how long they take takes fewer, so that nobody waits long for a row.
 const DefaultBatchSize = 2000
 
 // Open connects to the database that a lib/pq URL names. It does not wait for

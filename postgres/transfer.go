@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/lib/pq"
@@ -74,56 +73,55 @@ func (t *tx) notOwned(c *caseRow, ids []string) (int, error) {
 
 // transferWhere is what a transfer works on: the batch, or those of it that are
 // named, but for those under legal hold (rule H1).
-const transferWhere = ` d.owner_id = $1 AND d.id > $2 AND d.id <= $3 AND ($4::uuid[] IS NULL OR d.id = ANY ($4::uuid[]))
-	AND NOT d.held` + scope
+const transferWhere = ` d.owner_id = $1 AND d.id > $2 AND d.id <= $3 AND NOT d.held` + named + scope
 
+// Of all statements of a transfer $1 is the leaver, then come the IDs after which and up
+// to which, the case, actor, origin and time; $8 is the new owner, $9 the leaver's folder
+// there.
 var (
-	transferLock = lockBatch(transferWhere)
-
-	transferFolders = `SELECT DISTINCT coalesce(d.folder_id::text, '') FROM documents d LEFT JOIN folders f ON f.id = d.folder_id
-	WHERE` + transferWhere + `AND (d.folder_id IS NULL OR f.owner_id = d.owner_id)`
-
 	// What was in the leaver's own folders goes to their likeness, what was in none to the leaf.
-	transferFolder = `CASE WHEN d.folder_id IS NULL THEN nullif($6, '')::uuid
-		ELSE coalesce((SELECT l.id FROM folders l WHERE l.owner_id = $5::uuid AND l.source_id = d.folder_id), d.folder_id) END`
+	transferFolder = `CASE WHEN d.folder_id IS NULL THEN nullif($9, '')::uuid
+		ELSE coalesce((SELECT l.id FROM folders l WHERE l.owner_id = $8::uuid AND l.source_id = d.folder_id), d.folder_id) END`
 
-	transferAudit = `INSERT INTO audit_events
-		(organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
-	SELECT d.organization_id, 'TransferDocs', $7, $8, d.owner_id, d.id, $9, 'document', d.id,
-		jsonb_build_object('owner_id', d.owner_id, 'folder_id', d.folder_id, 'access', d.access),
-		jsonb_build_object('owner_id', $5::uuid, 'folder_id', ` + transferFolder + `,
-			'access', CASE WHEN d.access = 'read_only' THEN 'editable' ELSE d.access END), $10
-	FROM documents d WHERE` + transferWhere
+	// What is read-only is editable again; what is not keeps its access.
+	transferLocked = transferDocuments(`access = 'editable', access_case_id = NULL`, `d.access = 'read_only'`, `'read_only'`)
+	transferOthers = transferDocuments(`access = d.access`, `d.access <> 'read_only'`, `access`)
 
-	transferUpdate = `UPDATE documents d SET owner_id = $5, prior_folder_id = d.folder_id, folder_id = ` + transferFolder + `,
-		moved_by_case_id = $7, moved_to_id = $5, access = CASE WHEN d.access = 'read_only' THEN 'editable' ELSE d.access END,
-		access_case_id = CASE WHEN d.access = 'read_only' THEN NULL ELSE d.access_case_id END, updated_at = $8
-	WHERE` + transferWhere
-
-	transferResume = `WITH resumed AS (
-		UPDATE schedules s SET status = 'active', paused_by_case_id = NULL FROM documents d
-		WHERE s.document_id = d.id AND s.status = 'paused' AND s.document_id > $2 AND s.document_id <= $3 AND` + transferWhere + `
-		RETURNING s.id, s.document_id)
-	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
-	SELECT $5, 'ResumeSchedules', $7, $8, $1, document_id, $6, 'schedule', id, '{"status": "paused"}', '{"status": "active"}', $9
-	FROM resumed`
-
-	transferSchedules = `WITH archived AS (
-		UPDATE schedules s SET status = 'archived', archived_by_case_id = $6 FROM documents d
-		WHERE s.document_id = d.id AND s.status = 'active' AND` + transferWhere + ` RETURNING s.id, s.document_id)
-	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
-	SELECT $5, 'ArchiveSchedules', $7, $8, $1, document_id, $6, 'schedule', id, '{"status": "active"}', '{"status": "archived"}', $9
-	FROM archived`
+	transferResume = transferSchedules(offboarding.EventResumeSchedules,
+		`status = 'active', paused_by_case_id = NULL`, "paused", "active")
+	transferArchive = transferSchedules(offboarding.EventArchiveSchedules,
+		`status = 'archived', archived_by_case_id = $4`, "active", "archived")
 
 	transferRequests = `WITH superseded AS (
-		UPDATE ownership_requests SET status = 'superseded', decided_at = $9
-		WHERE ` + pendingWhere(`document_id IN (SELECT d.id FROM documents d WHERE`+transferWhere+`)`) + ` RETURNING id, document_id)
+		UPDATE ownership_requests SET status = 'superseded', decided_at = $7
+		WHERE ` + pendingWhere(`document_id = ANY (ARRAY(SELECT d.id FROM documents d WHERE`+transferWhere+`))`) + ` RETURNING organization_id, id, document_id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
-	SELECT $5, 'SupersedeDocOwnership', $7, $8, $1, document_id, $6, 'request', id, '{"status": "pending"}', '{"status": "superseded"}', $9
+	SELECT organization_id, 'SupersedeDocOwnership', $5, $6, $1, document_id, $4, 'request', id, '{"status": "pending"}', '{"status": "superseded"}', $7
 	FROM superseded`
 )
 
-var errTornBatch = errors.New("a batch changed other documents than it recorded")
+// transferDocuments gives documents of the batch to the new owner, with an event each.
+func transferDocuments(set, where, before string) string {
+	return `WITH moved AS (
+		UPDATE documents d SET owner_id = $8, prior_folder_id = d.folder_id, folder_id = ` + transferFolder + `,
+			moved_by_case_id = $4, moved_to_id = $8, ` + set + `, updated_at = $7
+		WHERE` + transferWhere + `AND ` + where + ` RETURNING d.organization_id, d.id, d.prior_folder_id, d.folder_id, d.access)
+	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
+	SELECT organization_id, 'TransferDocs', $5, $6, $1, id, $4, 'document', id,
+		jsonb_build_object('owner_id', $1::uuid, 'folder_id', prior_folder_id, 'access', ` + before + `),
+		jsonb_build_object('owner_id', $8::uuid, 'folder_id', folder_id, 'access', access), $7 FROM moved`
+}
+
+// transferSchedules changes the schedules of what is transferred, with an event each.
+func transferSchedules(event, set, before, after string) string {
+	return `WITH changed AS (
+		UPDATE schedules s SET ` + set + `
+		WHERE s.document_id = ANY (ARRAY(SELECT d.id FROM documents d WHERE` + transferWhere + `)) AND s.status = '` + before + `'
+		RETURNING s.organization_id, s.id, s.document_id)
+	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
+	SELECT organization_id, '` + event + `', $5, $6, $1, document_id, $4, 'schedule', id,
+		'{"status": "` + before + `"}', '{"status": "` + after + `"}', $7 FROM changed`
+}
 
 // TransferBatch gives a batch of the leaver's documents to the new owner, who is
 // judged again and kept from leaving meanwhile (rule N1).
@@ -143,69 +141,57 @@ func (s *Store) TransferBatch(ctx context.Context, in offboarding.SweepInput, cu
 		if leaver.Active() && (c.WorkspaceID == "" || c.Phase == offboarding.PhaseReactivated) {
 			return offboarding.Sweep{}, offboarding.Refuse("T1", offboarding.CodeMemberStillActive, "member_id", "the member is active")
 		}
-		sp, err := t.span(c, batchEnd, c.MemberID, cursor)
-		if err != nil {
-			return offboarding.Sweep{}, err
+		b, err := t.take(c, in, cursor)
+		if err != nil || b.OwnerHeld { // then the documents wait until the hold is lifted (rule H1)
+			return b.swept(0, 0), err
 		}
-		if held, err := t.memberHeld(c.MemberID); err != nil || held {
-			return sp.swept(0, 0), err // the documents wait until the hold is lifted (rule H1)
-		}
-		return t.transfer(c, in, sp)
+		return t.transfer(c, in, b)
 	})
 }
 
-func (t *tx) transfer(c *caseRow, in offboarding.SweepInput, sp span) (offboarding.Sweep, error) {
-	none := offboarding.Sweep{}
-	var named any
-	if len(in.DocumentIDs) > 0 {
-		named = pq.Array(in.DocumentIDs)
-	}
-	actor := c.actor(in)
-	run := func(statement string, args ...any) (int, error) {
-		query, args := c.scoped(statement, args)
-		return t.exec(query, args...)
-	}
-	var folders []string
-	if _, err := run(transferLock, c.MemberID, sp.after, sp.upTo, named); err != nil {
-		return none, err
-	}
-	query, args := c.scoped(transferFolders, []any{c.MemberID, sp.after, sp.upTo, named})
-	if err := t.list(&folders, query, args...); err != nil {
-		return none, err
-	}
+func (t *tx) transfer(c *caseRow, in offboarding.SweepInput, b portion) (offboarding.Sweep, error) {
 	leaf := ""
-	if len(folders) > 0 {
-		own := make([]string, 0, len(folders))
-		for _, f := range folders {
-			if f != "" {
-				own = append(own, f)
-			}
-		}
+	if b.Loose || len(b.Folders) > 0 {
 		var err error
-		if leaf, err = t.home(c, in.NewOwnerID, own, in.At); err != nil {
-			return none, err
+		if leaf, err = t.home(c, in.NewOwnerID, b.Folders, in.At); err != nil {
+			return offboarding.Sweep{}, err
 		}
 	}
-	schedules, err := run(transferResume, c.MemberID, sp.after, sp.upTo, named, c.OrganizationID, c.ID, actor, c.Origin, in.At)
-	if err != nil {
-		return none, err
+	run := func(to *int, statement string, more ...any) error {
+		args := append([]any{c.MemberID, b.after, b.upTo, c.ID, c.actor(in), c.Origin, in.At}, more...)
+		query, args := chosen(statement, args, in.DocumentIDs)
+		query, args = c.scoped(query, args)
+		n, err := t.exec(query, args...)
+		*to += n
+		return err
+	}
+	var moved, resumed, archived, superseded int
+	if b.ReadOnly > 0 { // or nothing is paused
+		if err := run(&resumed, transferResume); err != nil {
+			return offboarding.Sweep{}, err
+		}
 	}
 	if in.ArchiveSchedules {
-		schedules, err = run(transferSchedules, c.MemberID, sp.after, sp.upTo, named, c.OrganizationID, c.ID, actor, c.Origin, in.At)
-		if err != nil {
-			return none, err
+		if err := run(&archived, transferArchive); err != nil {
+			return offboarding.Sweep{}, err
 		}
 	}
-	if _, err := run(transferRequests, c.MemberID, sp.after, sp.upTo, named, c.OrganizationID, c.ID, actor, c.Origin, in.At); err != nil {
-		return none, err
+	if err := run(&superseded, transferRequests); err != nil {
+		return offboarding.Sweep{}, err
 	}
-	recorded, err := run(transferAudit, c.MemberID, sp.after, sp.upTo, named, in.NewOwnerID, leaf, actor, c.Origin, c.ID, in.At)
-	if err != nil {
-		return none, err
+	if b.ReadOnly > 0 {
+		if err := run(&moved, transferLocked, in.NewOwnerID, leaf); err != nil {
+			return offboarding.Sweep{}, err
+		}
 	}
-	moved, err := run(transferUpdate, c.MemberID, sp.after, sp.upTo, named, in.NewOwnerID, leaf, c.ID, in.At)
-	if err == nil && moved != recorded {
-		err = errTornBatch
+	if b.Editable+b.Archived > 0 {
+		if err := run(&moved, transferOthers, in.NewOwnerID, leaf); err != nil {
+			return offboarding.Sweep{}, err
+		}
 	}
-	return sp.swept(moved, schedules), err
+	schedules := resumed
+	if in.ArchiveSchedules {
+		schedules = archived
+	}
+	return b.swept(moved, schedules), nil
 }
