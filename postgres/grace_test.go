@@ -109,3 +109,19 @@ func TestRecordTrouble(t *testing.T) {
 		`SELECT trouble_step || ' ' || trouble_attempt || ' ' || trouble_error || coalesce(trouble_since::text, ' ') FROM cases WHERE id = $1`, l.id))
 	require.Len(t, l.Events(), 1, "trouble is no change of the case")
 }
+
+func TestMoreThanABatchIsLeftToTheSweepAtTheEndOfTheGrace(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	for range 3 {
+		l.Document(l.member, "")
+	}
+	l.inGrace()
+	l.at = l.at.Add(grace)
+	out, err := l.store.WithBatchSize(3).Advance(t.Context(), l.endGrace())
+	require.NoError(t, err)
+	require.Nil(t, out.Settled)
+	require.Zero(t, l.Count(`SELECT count(*) FROM documents WHERE access = 'read_only'`))
+	l.sweep(l.store.LockBatch, offboarding.SweepInput{Step: l.step("lock")})
+	require.Equal(t, 3, l.Count(`SELECT count(*) FROM documents WHERE access = 'read_only'`))
+}

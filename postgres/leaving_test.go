@@ -116,6 +116,11 @@ func (l *leaving) inGrace() *leaving {
 	return l
 }
 
+// endGrace is the input of the step that ends the grace at once.
+func (l *leaving) endGrace() offboarding.AdvanceInput {
+	return offboarding.AdvanceInput{Step: l.step("end-grace"), Phase: offboarding.PhaseReadOnly, AtOnce: true}
+}
+
 // readOnly ends the grace and locks what is unowned.
 func (l *leaving) readOnly() *leaving {
 	l.t.Helper()

@@ -210,6 +210,20 @@ func TestClaimDuringTheLock(t *testing.T) {
 	})
 }
 
+func TestClaimAtTheEndOfTheGrace(t *testing.T) {
+	race(t, func(l *leaving) (call, call, func(a, b error)) {
+		document, maker := l.claimable()
+		other := l.Document(l.member, "")
+		l.inGrace()
+		l.at = l.at.Add(grace)
+		return called(l.store.Claim, l.claimInput(document, maker)), called(l.store.Advance, l.endGrace()), func(a, b error) {
+			require.NoError(t, errors.Join(a, b))
+			require.Equal(t, maker+" editable", l.DocumentState(document))
+			require.Equal(t, l.member+" read_only", l.DocumentState(other))
+		}
+	})
+}
+
 func TestClaimDuringAReactivation(t *testing.T) {
 	race(t, func(l *leaving) (call, call, func(a, b error)) {
 		document, maker := l.claimable()

@@ -118,6 +118,19 @@ var steps = map[string]struct {
 		l.deactivated(r)
 		return called(l.store.Advance, offboarding.AdvanceInput{Step: l.step("transferring"), Phase: offboarding.PhaseTransferring})
 	}},
+	"advance, a grace ends at once": {events: []string{"AdvanceOffboarding", "MarkDocsReadOnly", "PauseSchedules"}, make: func(l *leaving) call {
+		l.Schedule(l.Document(l.member, ""))
+		l.inGrace()
+		l.at = l.at.Add(grace)
+		return called(l.store.Advance, l.endGrace())
+	}},
+	"advance, a grace ends and nothing is unowned": {events: []string{"AdvanceOffboarding", "CompleteOffboarding"}, make: func(l *leaving) call {
+		document := l.Document(l.member, "")
+		l.inGrace()
+		l.Exec(`UPDATE documents SET owner_id = $2 WHERE id = $1`, document, l.Manager) // outside of the case
+		l.at = l.at.Add(grace)
+		return called(l.store.Advance, l.endGrace())
+	}},
 	"settle, grace begins": {events: []string{"AdvanceOffboarding"}, make: func(l *leaving) call {
 		l.Document(l.member, "")
 		l.deactivated(l.request())

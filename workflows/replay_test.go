@@ -120,6 +120,17 @@ var recorded = map[string]func(t *testing.T, s *stand, leaver string) *live{
 		require.NoError(t, err)
 		return c.ends(offboarding.PhaseCompleted)
 	},
+	"grace-ended-at-once": func(_ *testing.T, s *stand, leaver string) *live {
+		documents := documents(s.Organization, leaver, 2)
+		c := s.start(leaver, nil)
+		c.reaches(phase(offboarding.PhaseGrace))
+		c.forward(8 * day)
+		c.reaches(func(s offboarding.Status) bool { return s.Documents.ReadOnly == 2 })
+		for _, document := range documents {
+			c.claim(document, s.Manager)
+		}
+		return c.ends(offboarding.PhaseCompleted)
+	},
 	"completed-via-requests": func(t *testing.T, s *stand, leaver string) *live {
 		documents := documents(s.Organization, leaver, 2)
 		asker := s.Maker()
