@@ -19,7 +19,7 @@ import (
 type Store struct {
 	db         *sqlx.DB
 	mu         sync.RWMutex
-	statements map[string]*sqlx.Stmt // by the query's text
+	statements map[string]*sqlx.Stmt // by the query's text; nil while it is being prepared
 	batchSize  int                   // documents a sweep changes in one transaction
 }
 
@@ -96,23 +96,29 @@ func (s *Store) inTx(ctx context.Context, op string, fn func(*tx) error) error {
 	return nil
 }
 
-// prepare makes a query's statement for all connections. It is a help only: where
+// prepare makes a query's statement for all connections, once. It is a help only: where
 // it fails, the query is prepared in the next transaction that uses it.
 func (s *Store) prepare(ctx context.Context, query string) {
 	if s.prepared(query) != nil {
 		return
 	}
-	stmt, err := s.db.PreparexContext(ctx, query)
-	if err != nil {
+	s.mu.Lock()
+	_, ok := s.statements[query]
+	if !ok {
+		s.statements[query] = nil // whoever comes meanwhile does without
+	}
+	s.mu.Unlock()
+	if ok {
 		return
 	}
+	stmt, err := s.db.PreparexContext(ctx, query)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.statements[query] == nil {
-		s.statements[query] = stmt
+	if err != nil {
+		delete(s.statements, query)
 		return
 	}
-	_ = stmt.Close() //nolint:sqlclosecheck // only the second of two at once is closed
+	s.statements[query] = stmt
 }
 
 func (s *Store) prepared(query string) *sqlx.Stmt {
