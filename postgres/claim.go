@@ -47,47 +47,24 @@ func (t *tx) document(c *caseRow, documentID, memberID string) (documentRow, boo
 
 // Claim gives a document to the claimant (rule C1) or files a request (rule C2).
 func (s *Store) Claim(ctx context.Context, in offboarding.ClaimInput) (offboarding.Outcome, error) {
+	if out, done, err := s.claimAsFound(ctx, in); done || err != nil {
+		return out, err
+	}
 	return working(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
 		c.Origin = in.Message.Origin
-		none := offboarding.Outcome{}
-		claimant, err := t.sharedRef(in.Message.MemberID, c.OrganizationID, "member_id")
+		f, err := t.claimFacts(c, in)
 		if err != nil {
-			return none, err
+			return offboarding.Outcome{}, err
 		}
-		organization, err := t.organization(c.OrganizationID)
-		if err != nil {
-			return none, err
+		out, err := f.judge(in)
+		switch {
+		case err != nil:
+			return offboarding.Outcome{}, err
+		case out.Outcome == offboarding.OutcomeRequested:
+			out.RequestID, err = t.request(c, in, f.ClaimantID)
+		case out.Documents > 0:
+			out.Superseded, err = t.give(c, f.documentRow, f.ClaimantID, in.At, change{event: offboarding.EventClaimDocOwnership, actor: f.ClaimantID})
 		}
-		f := offboarding.ClaimFacts{
-			Claimant: claimant, SameOrganization: claimant != nil && claimant.OrganizationID == c.OrganizationID,
-			LeaverActive: c.DeactivatedAt == nil || c.Phase == offboarding.PhaseReactivated, Policy: organization.ClaimPolicy,
-		}
-		var d documentRow
-		if claimant != nil {
-			if d, f.DocumentFound, err = t.document(c, in.Message.DocumentID, claimant.ID); err != nil {
-				return none, err
-			}
-		}
-		f.OwnedByLeaver, f.Archived = d.OwnerID == c.MemberID, d.Access == offboarding.AccessArchived
-		f.Grant, f.Pending, f.Held = d.Grant, d.Pending, d.Held
-		f.IsLeaver, f.As = claimant != nil && claimant.ID == c.MemberID, in.Message.As
-		if f.DocumentFound && d.OwnerID == claimant.ID && d.MovedBy == c.ID && f.As != offboarding.AsRequest {
-			// Theirs by this case already: the answer to a claim sent twice is the same.
-			return offboarding.Outcome{Outcome: offboarding.OutcomeClaimed, DocumentID: d.ID, OwnerID: claimant.ID}, nil
-		}
-		outcome, err := offboarding.JudgeClaim(f)
-		if err != nil {
-			return none, err
-		}
-		out := offboarding.Outcome{Outcome: outcome, DocumentID: d.ID}
-		if outcome == offboarding.OutcomeRequested {
-			due := offboarding.EscalationDue(in.At)
-			out.EscalateAt = &due
-			out.RequestID, err = t.request(c, in, claimant.ID)
-			return out, err
-		}
-		out.OwnerID, out.Documents = claimant.ID, 1
-		out.Superseded, err = t.give(c, d, claimant.ID, in.At, change{event: offboarding.EventClaimDocOwnership, actor: claimant.ID})
 		return out, err
 	})
 }
@@ -111,14 +88,21 @@ func (t *tx) sharedRef(ref, organizationID, field string) (*offboarding.Member, 
 	return t.sharedMember(m.ID)
 }
 
-const insertRequest = `INSERT INTO ownership_requests (id, organization_id, case_id, document_id, member_id, note, status, created_at)
+const (
+	insertRequest = `INSERT INTO ownership_requests (id, organization_id, case_id, document_id, member_id, note, status, created_at)
 	VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7)`
+	// A document that a request waits for is another one for who has read it without a lock.
+	touchDocument = `UPDATE documents SET updated_at = updated_at WHERE id = $1`
+)
 
 func (t *tx) request(c *caseRow, in offboarding.ClaimInput, memberID string) (string, error) {
 	id := uuid.Must(uuid.NewV7()).String()
 	m := in.Message
 	if len(m.Note) > offboarding.MaxNote {
 		return "", offboarding.Refuse("C2", offboarding.CodeInvalidArgument, "note", "note is too long")
+	}
+	if _, err := t.exec(touchDocument, m.DocumentID); err != nil {
+		return "", err
 	}
 	if _, err := t.exec(insertRequest, id, c.OrganizationID, c.ID, m.DocumentID, memberID, m.Note, in.At); err != nil {
 		return "", err
@@ -129,18 +113,30 @@ func (t *tx) request(c *caseRow, in offboarding.ClaimInput, memberID string) (st
 	})
 }
 
-var (
-	giveDocument = `UPDATE documents SET owner_id = $2, prior_folder_id = folder_id, folder_id = nullif($3, '')::uuid, moved_by_case_id = $4, moved_to_id = $2,
+// given is how a document changes that is given to a new owner.
+const given = `owner_id = $2, prior_folder_id = folder_id, folder_id = nullif($3, '')::uuid, moved_by_case_id = $4, moved_to_id = $2,
 	access = CASE WHEN access = 'read_only' THEN 'editable' ELSE access END,
-	access_case_id = CASE WHEN access = 'read_only' THEN NULL ELSE access_case_id END, updated_at = $5
-	WHERE id = $1`
-	resumeGiven = `WITH resumed AS (
+	access_case_id = CASE WHEN access = 'read_only' THEN NULL ELSE access_case_id END, updated_at = $5`
+
+var (
+	giveDocument = `UPDATE documents SET ` + given + ` WHERE id = $1`
+	resumeGiven  = `WITH resumed AS (
 		UPDATE schedules SET status = 'active', paused_by_case_id = NULL WHERE document_id = $1 AND status = 'paused' RETURNING id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT $3, 'ResumeSchedules', $4, $5, $6, $1, $7, 'schedule', id, '{"status": "paused"}', '{"status": "active"}', $2 FROM resumed`
 	supersedeOthers = `UPDATE ownership_requests SET status = 'superseded', decided_at = $2
 	WHERE ` + pendingWhere("document_id = $1 AND id::text <> $3") + ` RETURNING id`
 )
+
+// given is what the event says of a document that is given to a new owner.
+func (d *documentRow) given(newOwner, folder string) (before, after state) {
+	before = state{"owner_id": d.OwnerID, "folder_id": orNull(d.FolderID), "access": d.Access}
+	after = state{"owner_id": newOwner, "folder_id": orNull(folder), "access": d.Access}
+	if d.Access == offboarding.AccessReadOnly {
+		after["access"] = offboarding.AccessEditable
+	}
+	return before, after
+}
 
 // give gives one of the leaver's documents to a new owner, editable again, and
 // supersedes the requests on it but for the one that it fulfills, which is
@@ -164,17 +160,14 @@ func (t *tx) give(c *caseRow, d documentRow, newOwner string, at time.Time, ch c
 	if _, err := t.exec(giveDocument, d.ID, newOwner, folder, c.ID, at); err != nil {
 		return nil, err
 	}
-	access := d.Access
-	if access == offboarding.AccessReadOnly {
-		access = offboarding.AccessEditable
+	if d.Access == offboarding.AccessReadOnly {
 		if _, err := t.exec(resumeGiven, d.ID, at, c.OrganizationID, ch.actor, c.Origin, c.MemberID, c.ID); err != nil {
 			return nil, err
 		}
 	}
 	fulfilled := ch.subject
 	ch.document, ch.kind, ch.subject = d.ID, offboarding.SubjectDocument, d.ID
-	ch.before = state{"owner_id": d.OwnerID, "folder_id": orNull(d.FolderID), "access": d.Access}
-	ch.after = state{"owner_id": newOwner, "folder_id": orNull(folder), "access": access}
+	ch.before, ch.after = d.given(newOwner, folder)
 	if err := t.audit(c, at, ch); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -138,4 +139,89 @@ func TestClaimTooEarly(t *testing.T) {
 	l.revoked(l.request())
 	_, err := l.store.Claim(t.Context(), l.claimInput(document, maker))
 	refused(t, offboarding.CodeAlreadyOwned, err)
+}
+
+// waiting waits until so many of the database's transactions wait for a lock.
+func (l *leaving) waiting(n int) {
+	l.t.Helper()
+	require.Eventually(l.t, func() bool {
+		return l.Count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == n
+	}, 10*time.Second, time.Millisecond)
+}
+
+// A claim is judged without a lock. What comes between the judgment and the change, and
+// changes nothing that the claim reads in a row of its own, is heeded all the same.
+func TestWhatComesBetweenIsHeeded(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		locked  string // what holds both up, in turn
+		between func(l *leaving, document string) func() error
+		code    offboarding.Code // of the claim
+	}{
+		"a hold on the leaver": {`SELECT FROM cases WHERE member_id = $1 FOR UPDATE`, func(l *leaving, _ string) func() error {
+			return func() error {
+				_, err := l.store.PlaceHold(l.t.Context(), offboarding.Hold{MemberID: l.member, Reason: "matter 12"}, l.Admin, l.at)
+				return err
+			}
+		}, offboarding.CodeLegalHold},
+		"a request": {`SELECT FROM documents WHERE owner_id = $1 FOR UPDATE`, func(l *leaving, document string) func() error {
+			reader := l.Member(offboarding.RoleReader, offboarding.AccountViewer)
+			l.Grant(document, reader, offboarding.GrantView)
+			in := l.claimInput(document, reader)
+			return func() error {
+				_, err := l.store.Claim(l.t.Context(), in)
+				return err
+			}
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLeaving(t)
+			document, maker := l.claimable()
+			earlier := l.Document(l.member, "")
+			l.Grant(earlier, maker, offboarding.GrantEdit)
+			l.inGrace().claim(earlier, maker) // who has a folder for the documents
+			between, in := test.between(l, document), l.claimInput(document, maker)
+			blocker, err := l.DB.Beginx()
+			require.NoError(t, err)
+			defer func() { _ = blocker.Rollback() }()
+			_, err = blocker.Exec(test.locked, l.member)
+			require.NoError(t, err)
+
+			first, second := make(chan error), make(chan error)
+			go func() { first <- between() }()
+			l.waiting(1)
+			go func() {
+				_, err := l.store.Claim(l.t.Context(), in)
+				second <- err
+			}()
+			l.waiting(2)
+			require.NoError(t, blocker.Rollback())
+			require.NoError(t, <-first)
+			require.Equal(t, test.code, offboarding.CodeOf(<-second))
+			require.Zero(t, l.Count(`SELECT count(*) FROM ownership_requests WHERE status = 'pending'`))
+			invariantsHold(t, l.store)
+		})
+	}
+}
+
+// A refused claim changes nothing, and is judged anew when it is asked again.
+func TestARefusedClaimLeavesNoRecord(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	document, maker := l.claimable()
+	l.inGrace()
+	hold := l.hold(offboarding.Hold{DocumentID: document})
+	in := l.claimInput(document, maker)
+	steps := l.Count(`SELECT count(*) FROM case_steps`)
+	_, err := l.store.Claim(t.Context(), in)
+	refused(t, offboarding.CodeLegalHold, err)
+	require.Equal(t, steps, l.Count(`SELECT count(*) FROM case_steps`))
+	l.lift(hold)
+	for range 2 { // and what was done is not
+		out, err := l.store.Claim(t.Context(), in)
+		require.NoError(t, err)
+		require.Equal(t, 1, out.Documents)
+	}
+	require.Equal(t, 1, l.eventsOf(offboarding.EventClaimDocOwnership))
 }

@@ -43,8 +43,10 @@ func (t *tx) anyHeld(c *caseRow, documentIDs []string) (held bool, err error) {
 const (
 	insertHold = `INSERT INTO legal_holds (id, organization_id, member_id, document_id, reason, placed_by, placed_at)
 	VALUES ($1, $2, nullif($3, '')::uuid, nullif($4, '')::uuid, $5, $6, $7) ON CONFLICT (id) DO NOTHING`
-	// What works on the member's documents has locked their case: the hold waits for it.
-	lockCasesOf    = `SELECT count(*) FROM (SELECT FROM cases WHERE member_id = $1 AND closed_at IS NULL ORDER BY id FOR NO KEY UPDATE) locked`
+	// What works on the member's documents has locked their case: the hold waits for it, and
+	// makes it another version for what has read it without a lock.
+	lockCasesOf = `WITH locked AS MATERIALIZED (SELECT id FROM cases WHERE member_id = $1 AND closed_at IS NULL ORDER BY id FOR NO KEY UPDATE)
+	UPDATE cases c SET phase = c.phase FROM locked l WHERE c.id = l.id`
 	selectHeldDoc  = `SELECT organization_id FROM documents WHERE id = $1 FOR NO KEY UPDATE`
 	markHeld       = `UPDATE documents SET held = EXISTS (SELECT 1 FROM legal_holds h WHERE h.document_id = $1 AND h.lifted_at IS NULL) WHERE id = $1`
 	selectHoldLock = `SELECT h.id, h.organization_id, coalesce(h.member_id::text, '') AS member_id, coalesce(h.document_id::text, '') AS document_id,

@@ -68,6 +68,41 @@ func (s *Store) Close() error { return s.db.Close() }
 // Ping asks whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return clean("connect", s.db.PingContext(ctx)) }
 
+// find reads one row by a statement that is a transaction of its own; false when there is
+// none.
+func (s *Store) find(ctx context.Context, dest any, query string, args ...any) (bool, error) {
+	s.prepare(ctx, query)
+	get := func() error { return s.db.GetContext(ctx, dest, query, args...) }
+	if stmt := s.prepared(query); stmt != nil { //nolint:sqlclosecheck // lives as long as the store
+		get = func() error { return stmt.GetContext(ctx, dest, args...) }
+	}
+	err := get()
+	if err == sql.ErrNoRows { //nolint:errorlint // database/sql returns it unwrapped
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// exec runs a statement that is a transaction of its own and returns how many rows it
+// changed.
+func (s *Store) exec(ctx context.Context, query string, args ...any) (int, error) {
+	s.prepare(ctx, query)
+	run := func() (sql.Result, error) { return s.db.ExecContext(ctx, query, args...) }
+	if stmt := s.prepared(query); stmt != nil { //nolint:sqlclosecheck // lives as long as the store
+		run = func() (sql.Result, error) { return stmt.ExecContext(ctx, args...) }
+	}
+	return changed(run())
+}
+
+// changed is how many rows a statement changed.
+func changed(result sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}
+
 // tx is a transaction whose statements are prepared once per connection.
 type tx struct {
 	*sqlx.Tx
@@ -169,10 +204,5 @@ func (t *tx) exec(query string, args ...any) (int, error) {
 	if stmt := t.stmt(query); stmt != nil {
 		run = func() (sql.Result, error) { return stmt.ExecContext(t.ctx, args...) }
 	}
-	result, err := run()
-	if err != nil {
-		return 0, err
-	}
-	n, err := result.RowsAffected()
-	return int(n), err
+	return changed(run())
 }
