@@ -46,7 +46,8 @@ const selectBulkRun = `SELECT r.id, r.workflow_id, r.organization_id, r.requeste
 		count(*) FILTER (WHERE b.to_start) AS cases,
 		count(*) FILTER (WHERE b.to_start AND b.running_at IS NULL AND c.closed_at IS NULL AND b.started_at IS NULL) AS unstarted,
 		count(*) FILTER (WHERE b.to_start AND (b.running_at IS NOT NULL OR c.closed_at IS NOT NULL)) AS running
-	FROM bulk_members b LEFT JOIN cases c ON b.to_start AND b.running_at IS NULL AND c.id = b.case_id WHERE b.bulk_id = r.id) n ON true`
+	FROM bulk_members b LEFT JOIN LATERAL (SELECT closed_at FROM cases WHERE b.to_start AND b.running_at IS NULL AND id = b.case_id LIMIT 1) c ON true
+	WHERE b.bulk_id = r.id) n ON true`
 
 // bulkRun is a run as its steps see it.
 type bulkRun struct {

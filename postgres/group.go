@@ -17,7 +17,8 @@ const (
 	selectGroup = selectGroupBy + groupsOf + ` AND w.id = $2`
 	lockGroup   = selectGroup + ` FOR NO KEY UPDATE`
 	// Those whom the provider sees.
-	selectGroupMembers = `SELECT wm.workspace_id, m.id, m.display_name FROM workspace_members wm JOIN members m ON m.id = wm.member_id
+	selectGroupMembers = `SELECT wm.workspace_id, m.id, m.display_name FROM workspace_members wm
+	CROSS JOIN LATERAL (SELECT * FROM members WHERE id = wm.member_id LIMIT 1) m
 	WHERE wm.workspace_id = ANY ($1::uuid[]) AND m.status <> 'deleted' AND m.deprovisioned_at IS NULL ORDER BY wm.workspace_id, m.id`
 )
 

@@ -54,8 +54,8 @@ const (
 	WHERE id = $1 AND attempt = $2 AND status IS NULL`
 
 	// A few with every new one: more go than come.
-	sweepKeys = `DELETE FROM idempotency_keys WHERE id IN
-	(SELECT id FROM idempotency_keys WHERE expires_at <= $1 AND leased_until <= $1 ORDER BY expires_at LIMIT 10 FOR UPDATE SKIP LOCKED)`
+	sweepKeys = `DELETE FROM idempotency_keys WHERE id = ANY (ARRAY(
+		SELECT id FROM idempotency_keys WHERE expires_at <= $1 AND leased_until <= $1 ORDER BY expires_at LIMIT 10 FOR UPDATE SKIP LOCKED))`
 )
 
 // ClaimKey takes up a request that carries an idempotency key, or says why it is
