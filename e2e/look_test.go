@@ -2,13 +2,16 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -88,6 +91,12 @@ func (w *walk) forms(b *browser, s *stack) {
 	b.until("the secret", `!!document.querySelector("#secret")`)
 	w.look(b, " with a secret")
 
+	b.open("/console/members?status=all")
+	b.do(chromedp.Evaluate[chromedp.Void](`[...document.querySelectorAll("#ticked input[name=member]")].slice(0, 3).forEach((e) => e.click())`))
+	b.click(`button[formaction="/console/members/deactivate"]`)
+	b.until("the numbers", `!!document.querySelector("form#confirm")`)
+	w.look(b, " of those ticked")
+
 	leaver := s.id(b.t, "m0101")
 	b.open("/console/members/" + leaver + "/deactivate")
 	b.click("#disposition-retain")
@@ -153,21 +162,66 @@ var axeCore = func() string {
 	return string(text)
 }()
 
+// violation is a mistake that axe-core finds.
+type violation struct {
+	ID, Help string
+	Nodes    []string
+}
+
 // axe reports what axe-core finds on the page; it is a script.
 func (b *browser) axe(name string) {
 	b.t.Helper()
 	if !b.scripts {
 		return
 	}
+	for _, v := range b.violations() {
+		b.t.Errorf("%s: axe: %s: %s\n  %s", name, v.ID, v.Help, strings.Join(v.Nodes, "\n  "))
+	}
+}
+
+func (b *browser) violations() (violations []violation) {
+	b.t.Helper()
 	b.do(chromedp.Evaluate[chromedp.Void](axeCore))
 	found := value[string](b, `axe.run(document, {resultTypes: ["violations"]}).then((r) => JSON.stringify(r.violations.map((v) =>
 		({id: v.id, help: v.help, nodes: v.nodes.slice(0, 5).map((n) => n.html.slice(0, 200) + " " + n.any.map((c) => c.message).join("; "))}))))`)
-	var violations []struct {
-		ID, Help string
-		Nodes    []string
-	}
 	require.NoError(b.t, json.Unmarshal([]byte(found), &violations))
-	for _, v := range violations {
-		b.t.Errorf("%s: axe: %s: %s\n  %s", name, v.ID, v.Help, strings.Join(v.Nodes, "\n  "))
+	return violations
+}
+
+// TestAMistakeIsFound by what judges every page: a field that says nobody what it is
+// for, and a text that nearly is not there.
+func TestAMistakeIsFound(t *testing.T) {
+	t.Parallel()
+	pages := map[string]string{
+		"/":         `<label>Name <input name="q"></label><p>text</p>`,
+		"/mistaken": `<input name="q"><p style="color: #eee; background: #fff">text</p>`,
 	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, `<!doctype html><html lang="en"><head><title>A page</title><link rel="icon" href="data:,"></head><body><main><h1>A page</h1>`+pages[r.URL.Path]+`</main></body></html>`)
+	}))
+	t.Cleanup(server.Close)
+	b := newBrowser(t, server.URL, true)
+	b.open("/")
+	require.Empty(t, b.violations())
+	b.open("/mistaken")
+	var found []string
+	for _, v := range b.violations() {
+		found = append(found, v.ID)
+	}
+	require.ElementsMatch(t, []string{"color-contrast", "label"}, found)
+}
+
+// TestPrinting: on paper there is what a page says, and nothing to press.
+func TestPrinting(t *testing.T) {
+	t.Parallel()
+	_, site := sharedConsole.get(t)
+	b := newBrowser(t, site, true)
+	b.signIn(address("m0169"), "/console/leavers")
+	const search, title = `getComputedStyle(document.querySelector("#search")).display`, `getComputedStyle(document.querySelector("h1")).display`
+	require.NotEqual(t, "none", value[string](b, search))
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+	require.NoError(t, err)
+	require.Equal(t, "none", value[string](b, search))
+	require.NotEqual(t, "none", value[string](b, title))
 }
