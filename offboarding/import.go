@@ -135,6 +135,7 @@ type RowError struct {
 	Line   int    `json:"line,omitempty"`  // of the file, from 1; 0 is the file as a whole
 	Field  string `json:"field,omitempty"` // column or key, "" is the row as a whole
 	Reason string `json:"reason"`
+	Name   string `json:"-"` // what the row names in the column that rows are known by, "" where that cannot be told
 }
 
 // Error is the error as file:line: field: reason.

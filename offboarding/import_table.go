@@ -30,8 +30,9 @@ type table struct {
 	csv     *csv.Reader
 	columns map[string]int
 	record  []string
-	line    int  // of the current row in the file
-	bad     bool // something is wrong with the current row
+	known   string // the column that rows are known by, "" for none
+	line    int    // of the current row in the file
+	bad     bool   // something is wrong with the current row
 	errs    []RowError
 }
 
@@ -106,14 +107,29 @@ func (t *table) failRead(err error) bool {
 	if errors.Is(err, csv.ErrFieldCount) {
 		t.fail("", "the row has %d fields, the header %d", len(t.record), t.csv.FieldsPerRecord)
 	} else {
-		t.fail("", "the row is not CSV: %v", parse.Err)
+		t.fail("", "the row is not CSV: %s", unreadable(parse.Err))
 	}
 	return true
 }
 
+// unreadable says what a row has that CSV does not allow.
+func unreadable(err error) string {
+	switch {
+	case errors.Is(err, csv.ErrBareQuote):
+		return `a " stands in a field that does not begin with one; such a field is enclosed in ", and each " within is doubled`
+	case errors.Is(err, csv.ErrQuote):
+		return `a field that begins with " does not end with one, or has one within that is not doubled`
+	}
+	return err.Error()
+}
+
 func (t *table) fail(field, format string, args ...any) {
 	t.bad = true
-	t.errs = append(t.errs, RowError{File: t.file, Line: t.line, Field: field, Reason: fmt.Sprintf(format, args...)})
+	e := RowError{File: t.file, Line: t.line, Field: field, Reason: fmt.Sprintf(format, args...)}
+	if i, ok := t.columns[t.known]; ok && i < len(t.record) && checkText(t.record[i], maxField) == "" {
+		e.Name = t.record[i]
+	}
+	t.errs = append(t.errs, e)
 }
 
 // text is a field that may be empty.

@@ -22,6 +22,7 @@ func ReadLeavers(r io.Reader) ([]Leaver, []RowError) {
 	var leavers []Leaver
 	seen := map[string]int{}
 	t := openTable(LeaversFile, r, []string{"email", "last_day", "reason"}, []string{"disposition", "new_owner_email"})
+	t.known = "email"
 	for t.next() {
 		l := Leaver{
 			Line:          t.line,

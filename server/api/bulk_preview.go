@@ -84,10 +84,15 @@ func (a *API) previewBulkCSV(ctx context.Context, c *auth.Caller, in *BulkCSVPre
 	}
 	for _, row := range wrong {
 		if row.Line <= 1 { // the file as a whole
+			if row.Line == 1 && row.Field == "" {
+				row.Reason = "line 1: " + row.Reason
+			}
 			p.Violations = append(p.Violations, contradiction("B1", row.Field, row.Reason))
 			continue
 		}
-		refused := offboarding.BulkPreviewRow{Line: row.Line, Outcome: offboarding.BulkMemberRefused, Violations: []offboarding.Violation{contradiction("B1", row.Field, row.Reason)}}
+		refused := offboarding.BulkPreviewRow{
+			Line: row.Line, Reference: row.Name, Outcome: offboarding.BulkMemberRefused, Violations: []offboarding.Violation{contradiction("B1", row.Field, row.Reason)},
+		}
 		if last := len(p.Items) - 1; last >= 0 && p.Items[last].Line == row.Line && p.Items[last].Position == 0 {
 			p.Items[last].Violations = append(p.Items[last].Violations, refused.Violations...)
 		} else {

@@ -3,7 +3,9 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
 
 	"handover/offboarding"
 )
@@ -54,17 +56,71 @@ type bulkReview struct {
 	Unusual                 bool // so many that it has to be confirmed as such (rule B1)
 	May                     bool // it may be started
 	Documents               []Option
+	Ticked                  []string // IDs of the members, where there is no list
+	Choices                 []Option // what can happen to their documents
+}
+
+// marks names, for the form that confirms it, everybody who would leave, with what is to
+// happen to their documents, and when.
+func (r bulkReview) marks(now time.Time) (marks []string) {
+	for _, row := range r.Items {
+		if row.Outcome == offboarding.BulkMemberStarted || row.Outcome == offboarding.BulkMemberScheduled {
+			at := *row.EffectiveAt
+			if !at.After(now) {
+				at = time.Time{}
+			}
+			marks = append(marks, shown(row.MemberID, row.Disposition, row.NewOwnerName, at)[:12])
+		}
+	}
+	return marks
+}
+
+// Shown is marks in one field.
+func (r bulkReview) Shown(now time.Time) string { return strings.Join(r.marks(now), " ") }
+
+// wasShown reports whether whoever would leave was shown in the form's review, as they
+// are now. That some have left already, or stay, is for the run to say.
+func (v *visit) wasShown(r bulkReview) bool {
+	known := map[string]bool{}
+	for mark := range strings.FieldsSeq(v.Value("shown")) {
+		known[mark] = true
+	}
+	return !slices.ContainsFunc(r.marks(v.Now()), func(mark string) bool { return !known[mark] })
 }
 
 // reviewBulk shows in numbers what a list would do, and everything that is wrong with it.
 func (v *visit) reviewBulk() error {
 	var r bulkReview
-	if err := v.callCSV(bulkAPI+"/csv/preview", &r.BulkPreview); v.refused(err, "members", "csv", "body", "csv") {
+	if err := v.previewBulk(&r); v.refused(err, "members", "csv", "body", "csv") {
 		return v.show("bulk-new", nil)
 	} else if err != nil {
 		return err
 	}
+	return v.showBulk(r)
+}
+
+func (v *visit) previewBulk(r *bulkReview) error {
+	return v.callCSV(bulkAPI+"/csv/preview", &r.BulkPreview, "all_or_nothing")
+}
+
+func (v *visit) showBulk(r bulkReview) error {
+	if len(r.Items) == 0 { // nothing can be read
+		for _, violation := range r.Violations {
+			v.fault("csv", v.WhyOf(violation))
+		}
+		return v.show("bulk-new", nil)
+	}
+	r.judge()
+	return v.show("bulk-review", r)
+}
+
+// judge sums up what a list would do.
+func (r *bulkReview) judge() {
+	r.Unusual = slices.ContainsFunc(r.Violations, func(v offboarding.Violation) bool { return v.Code == offboarding.CodeBulkLimitExceeded })
+	r.Leaving = r.Counts.Started + r.Counts.Scheduled
+	r.May = r.Leaving > 0 && (len(r.Violations) == 0 || len(r.Violations) == 1 && r.Unusual)
 	for _, row := range r.Items {
+		r.May = r.May && !malformed(row)
 		switch {
 		case row.Outcome != offboarding.BulkMemberRefused && len(r.Others) < shownOthers:
 			r.Others = append(r.Others, row)
@@ -76,34 +132,18 @@ func (v *visit) reviewBulk() error {
 			r.MoreRefused++
 		}
 	}
-	r.May = len(r.Violations) == 0
-	if len(r.Violations) == 1 && r.Violations[0].Code == offboarding.CodeBulkLimitExceeded {
-		r.Unusual, r.May = true, true
-	}
-	for _, row := range r.Items {
-		r.May = r.May && !malformed(row)
-	}
-	if len(r.Items) == 0 { // nothing can be read
-		for _, violation := range r.Violations {
-			v.fault("csv", v.WhyOf(violation))
-		}
-		return v.show("bulk-new", nil)
-	}
-	r.Leaving = r.Counts.Started + r.Counts.Scheduled
-	r.May = r.May && r.Leaving > 0
 	for _, disposition := range offboarding.Dispositions {
 		if n := r.BulkPreview.Documents[disposition]; n > 0 {
 			r.Documents = append(r.Documents, Option{Value: string(disposition), Count: n})
 		}
 	}
-	return v.show("bulk-review", r)
 }
 
 // WhyOf is a broken rule in the reader's words, with the column of a file that it is
 // about.
 func (v *visit) WhyOf(violation offboarding.Violation) string {
 	why := v.why(violation)
-	if violation.Rule == "B1" && violation.Field != "" && violation.Field != "member_id" {
+	if violation.Rule == "B1" && v.Has("bulk.column."+violation.Field) {
 		return violation.Field + ": " + why
 	}
 	return why
@@ -122,10 +162,15 @@ func malformed(row offboarding.BulkPreviewRow) bool {
 
 // startBulk starts the run that has been reviewed.
 func (v *visit) startBulk() error {
+	var r bulkReview
+	if err := v.previewBulk(&r); err == nil && !v.wasShown(r) {
+		v.notAsShown()
+		return v.showBulk(r)
+	}
 	var started struct {
 		ID string `json:"bulk_id"`
 	}
-	if err := v.callCSV(bulkAPI+"/csv", &started); v.refused(err, "confirmed", "") {
+	if err := v.callCSV(bulkAPI+"/csv", &started, "all_or_nothing", "confirmed"); v.refused(err, "confirmed", "") {
 		return v.reviewBulk() // it has changed since
 	} else if err != nil {
 		return err
@@ -133,10 +178,10 @@ func (v *visit) startBulk() error {
 	return v.done(Path+"bulk/"+url.PathEscape(started.ID), "bulk_started")
 }
 
-// callCSV sends the list to the API.
-func (v *visit) callCSV(path string, out any) error {
+// callCSV sends the list to the API, with those options of it that are ticked.
+func (v *visit) callCSV(path string, out any, options ...string) error {
 	query := url.Values{}
-	for _, name := range []string{"all_or_nothing", "confirmed"} {
+	for _, name := range options {
 		if v.Checked(name, "true") {
 			query.Set(name, "true")
 		}

@@ -58,6 +58,11 @@ func TestBulkFromPasteToResults(t *testing.T) {
 	require.Equal(t, "Member 4 home@gmail.com", strings.Join(strings.Fields(refused.Eq(0).Find("th").Text()), " "))
 	require.Contains(t, refused.Eq(0).Text(), "4")
 	require.Equal(t, "gh&amp=st@acme.example", strings.TrimSpace(refused.Eq(1).Find("th").Text()), "as the list has it")
+	require.Equal(t, "There is no such member.", refused.Eq(1).Find("li").Text())
+	others := review.Find("table[aria-labelledby=others] tbody tr")
+	require.Equal(t, "Loses access now", others.Eq(0).Find(".badge").Text(), "nothing has happened")
+	require.Equal(t, "Loses access later", others.Eq(1).Find(".badge").Text())
+	require.Equal(t, "/console/leavers", review.Find("form#confirm a").AttrOr("href", ""))
 	require.Equal(t, "Offboard 2 members", review.text("form#confirm button[value=start]"))
 	require.Zero(t, d.Count(`SELECT count(*) FROM bulk_runs`)+d.Count(`SELECT count(*) FROM cases`), "nothing has happened yet")
 
@@ -107,7 +112,9 @@ func TestBulkThatCannotBeRead(t *testing.T) {
 	rows := review.Find("table[aria-labelledby=refused] tbody tr")
 	require.Equal(t, 2, rows.Length())
 	require.Equal(t, "3", rows.Eq(0).Find("td.number").Text())
+	require.Equal(t, "m5@acme.example", rows.Eq(0).Find("th").Text())
 	require.Contains(t, rows.Eq(0).Find("li").Text(), "last_day: ")
+	require.Equal(t, "only one", rows.Eq(1).Find("th").Text(), "what stands in the column of addresses")
 	require.Zero(t, review.Find("button[value=start]").Length())
 	forced := review.submit(t, "form#confirm", url.Values{"step": {"edit"}}).submit(t, "form#bulk", url.Values{"step": {"review"}})
 	require.Equal(t, "This list cannot be started", forced.text("h1"))
@@ -116,8 +123,9 @@ func TestBulkThatCannotBeRead(t *testing.T) {
 		"":                                     "Paste a list, or choose a file.",
 		" \n ":                                 "Paste a list, or choose a file.",
 		"email,last_day\nm4@acme.example,soon": "reason: the column is missing",
-		"email,last_day,reason\n":              "members: the file names nobody",
+		"email,last_day,reason\n":              "the file names nobody",
 		"<script>":                             `unknown column "<script>"`,
+		`"email,last_day,reason`:               `line 1: the row is not CSV: a field that begins with " does not end with one`,
 	} {
 		wrong := form.submit(t, "form#bulk", url.Values{"csv": {text}})
 		require.Equal(t, http.StatusBadRequest, wrong.status, text)
@@ -147,7 +155,7 @@ func TestBulkOfManyIsConfirmed(t *testing.T) {
 	require.Equal(t, "This list cannot be started", none.text("h1"), "one is refused, so all are")
 	require.Contains(t, none.text(".figures"), "12 are left alone because of that")
 	review := form.submit(t, "form#bulk", url.Values{"csv": {list}})
-	require.Contains(t, review.text(".callout.warn"), "This is more than is usually offboarded at once: the list names 12 of 16 active members")
+	require.Contains(t, review.text(".callout.warn"), "This is more than is usually offboarded at once. Is it the right list?")
 	run := review.submit(t, "form#confirm", url.Values{"step": {"start"}})
 	require.Equal(t, "A list of 13 members", run.text("h1"))
 }
@@ -265,9 +273,34 @@ func TestBulkIsConfirmedWithTheSameForm(t *testing.T) {
 	d.Exec(`UPDATE organizations SET bulk_limit_percent = 1 WHERE id = $1`, d.ID)
 	admin := d.as(d.Admin)
 	form := url.Values{"key": {uuid.NewString()}, "step": {"start"}, "csv": {list.String()}}
+	review := admin.open(t, http.MethodPost, "/console/bulk/new", form)
+	require.NotEmpty(t, review.text(".callout.warn"))
+	require.Contains(t, review.text(".faults"), "What would happen is not what you were shown", "nobody was shown anything")
+	form.Set("shown", review.Find("input[name=shown]").AttrOr("value", ""))
 	require.NotEmpty(t, admin.open(t, http.MethodPost, "/console/bulk/new", form).text(".callout.warn"))
 	require.Zero(t, d.Count(`SELECT count(*) FROM bulk_runs`))
 	form.Set("confirmed", "true")
 	done := admin.open(t, http.MethodPost, "/console/bulk/new", form)
 	require.Equal(t, 1, d.Count(`SELECT count(*) FROM bulk_runs`), done.text("main"))
+}
+
+// What is started is what was shown: where something else would happen to somebody by
+// now, that is shown first; where less would, it is done.
+func TestBulkIsAsItWasShown(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.Maker() // m5
+	admin := d.as(d.Admin)
+	list := "email,last_day,reason\nm4@acme.example," + tomorrow() + ",left\nm5@acme.example," + tomorrow() + ",left\n"
+	review := admin.get(t, "/console/bulk/new").submit(t, "form#bulk", url.Values{"csv": {list}})
+	require.Contains(t, review.text("table[aria-labelledby=others]"), "They wait for an owner")
+	d.Exec(`UPDATE organizations SET default_disposition = 'archive' WHERE id = $1`, d.ID)
+	changed := review.submit(t, "form#confirm", url.Values{"step": {"start"}})
+	require.Equal(t, http.StatusConflict, changed.status)
+	require.Contains(t, changed.text(".faults"), "What would happen is not what you were shown. Nothing was done")
+	require.Contains(t, changed.text("table[aria-labelledby=others]"), "They are archived")
+	require.Zero(t, d.Count(`SELECT count(*) FROM bulk_runs`))
+	d.Exec(`UPDATE members SET email = 'home@gmail.com' WHERE id = $1`, d.Leaver) // who was on the list
+	run := changed.submit(t, "form#confirm", url.Values{"step": {"start"}})
+	require.Equal(t, "A list of 2 members", run.text("h1"))
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -67,7 +68,12 @@ func (v *visit) callWith(header http.Header, method, path string, query url.Valu
 	r.RemoteAddr = v.r.RemoteAddr
 	a := &answer{header: http.Header{}}
 	v.api.ServeHTTP(a, r)
-	return a.header, a.read(method+" "+path, out)
+	err = a.read(method+" "+path, out)
+	var refused *problem.Problem
+	if errors.As(err, &refused) {
+		err = v.worded(refused)
+	}
+	return a.header, err
 }
 
 // rawBody is a body that is not JSON.

@@ -71,7 +71,12 @@ func (c caseDetail) Moved() int {
 }
 
 // Failures are the codes for which a case has failed.
-func (c caseDetail) Failures() []string { return strings.Split(c.Failure, ",") }
+func (c caseDetail) Failures() (codes []offboarding.Code) {
+	for code := range strings.SplitSeq(c.Failure, ",") {
+		codes = append(codes, offboarding.Code(code))
+	}
+	return codes
+}
 
 // Credentials is how many credentials work of whom a preview is about.
 func (c caseDetail) Credentials(p *offboarding.Preview) (n int) {

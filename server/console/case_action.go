@@ -107,6 +107,9 @@ func (a caseAction) page(v *visit) error {
 			}
 			return a.done(v, casePath(c.ID))
 		}
+		if !slices.Contains(actionsOf(c), a.Name) {
+			v.Faults = []Fault{{Message: v.T("case.gone_on", "phase", v.T("phase."+string(c.Phase)))}}
+		}
 		for i := range v.Faults { // in the form's words
 			if v.Faults[i].Field == "day" && v.Value("day") != "" {
 				v.Faults[i].Message = v.T("case.day_refused." + a.Name)

@@ -110,7 +110,7 @@ func TestTimeline(t *testing.T) {
 	admin := d.as(d.Admin)
 	page := admin.get(t, "/console/leavers/"+status.CaseID)
 	require.Contains(t, page.text(".timeline"), "3 documents went to "+d.name(heir))
-	require.Contains(t, page.text(".facts"), "Go to a new owner "+d.name(heir))
+	require.Contains(t, page.text(".facts"), "They go to a new owner "+d.name(heir))
 	require.Equal(t, 3, admin.get(t, "/console/leavers/"+status.CaseID+"?show=moved").documents())
 
 	d.Exec(`INSERT INTO audit_events (organization_id, event, case_id, member_id, origin, subject_kind, subject_id, before, after, at)
@@ -161,7 +161,7 @@ func TestACaseSaysWhatIsWrong(t *testing.T) {
 	page := admin.get(t, "/console/leavers/"+id)
 	require.Contains(t, page.text(".callout.bad"), "It has been tried 12 times")
 	require.Contains(t, page.text(".callout.bad"), "settle/3 settle: 53300")
-	require.Contains(t, page.text(".callout.warn"), "Neither the new owner nor the member's manager was eligible")
+	require.Contains(t, page.text(".callout.warn"), "Neither the new owner nor the member's manager can own documents")
 	d.Exec(`UPDATE cases SET trouble_step = '', grace_ends_at = $1`, time.Now().Add(-time.Hour))
 	require.Contains(t, admin.get(t, "/console/leavers/"+id).text(".callout.warn"), "Nothing seems to run the case")
 	d.Exec(`UPDATE cases SET phase = 'failed', closed_at = $1, failure = 'last_owner,odd_code'`, time.Now())
@@ -296,7 +296,7 @@ func TestRescheduleAndCancel(t *testing.T) {
 
 	late := form.submit(t, "form#reschedule", url.Values{"day": {"2029-07-01"}})
 	require.Equal(t, http.StatusConflict, late.status)
-	require.Contains(t, late.text(".faults"), "canceled")
+	require.Contains(t, late.text(".faults"), "to the phase “Canceled”")
 	require.Equal(t, "/console/leavers/"+id, admin.get(t, "/console/leavers/"+id+"/cancel").url.Path, "there is nothing to cancel")
 }
 

@@ -79,7 +79,7 @@ func TestNotToDelete(t *testing.T) {
 	d := newDesk(t)
 	other := fixture.New(t, d.DB)
 	admin := d.as(d.Admin)
-	for member, why := range map[string]string{d.Owner: "an admin cannot act on an owner", d.Admin: "nobody acts on their own account"} {
+	for member, why := range map[string]string{d.Owner: "Admins do not act on owners", d.Admin: "Nobody acts on their own account"} {
 		form := admin.get(t, "/console/members/"+member+"/delete")
 		require.Contains(t, form.text(".callout.bad"), why)
 		require.Zero(t, form.Find("form#delete").Length())

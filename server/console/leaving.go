@@ -78,7 +78,7 @@ func (v *visit) whyNot(err error, violations []offboarding.Violation) (why []str
 	switch {
 	case errors.As(err, &refusal) && refusal.Status == http.StatusForbidden:
 		for _, f := range refusal.Errors {
-			why = append(why, v.Why(f))
+			why = append(why, f.Message)
 		}
 	case err != nil:
 		return nil, err
@@ -87,11 +87,6 @@ func (v *visit) whyNot(err error, violations []offboarding.Violation) (why []str
 		why = append(why, v.why(violation))
 	}
 	return why, nil
-}
-
-// why is a broken rule in the reader's words.
-func (v *visit) why(violation offboarding.Violation) string {
-	return v.Why(problem.Fault{Code: violation.Code, Message: violation.Message})
 }
 
 // plan is what the form says, as the API takes it.
@@ -111,6 +106,11 @@ func (v *visit) plan(memberID string) map[string]any {
 // reviewLeaving shows in numbers what the form comes to.
 func (v *visit) reviewLeaving(m offboarding.MemberDetail) error {
 	p := leavingPage{Member: m}
+	if unknown, err := v.unknownOwner(); err != nil {
+		return err
+	} else if unknown {
+		return v.leavingForm(m)
+	}
 	err := v.post("/v1/offboardings/preview", v.plan(m.ID), &p.Preview)
 	if v.refused(err, "member_id", "") {
 		return v.leavingForm(m)
@@ -128,6 +128,20 @@ func (v *visit) reviewLeaving(m offboarding.MemberDetail) error {
 		return v.leavingForm(m)
 	}
 	return v.showLeaving(p)
+}
+
+// unknownOwner reports whether a new owner is typed whom nobody knows, which the page
+// then says: the rule for new owners says the same of all who may not be one.
+func (v *visit) unknownOwner() (bool, error) {
+	owner := who(v.Value("new_owner_id"))
+	if owner == "" || owner == offboarding.NewOwnerManager {
+		return false, nil
+	}
+	err := v.get(at("/v1/members/%s", owner), nil, nil)
+	if v.refused(err, "id", "new_owner_id") {
+		return true, nil
+	}
+	return false, err
 }
 
 func (v *visit) showLeaving(p leavingPage) error {
@@ -176,6 +190,13 @@ func (v *visit) leave(m offboarding.MemberDetail) error {
 
 // Now reports whether the offboarding begins at once.
 func (p leavingPage) Now(now time.Time) bool { return !p.Preview.Plan.EffectiveAt.After(now) }
+
+// ManagerSuggested reports whether the member's manager is among those who could take the
+// documents.
+func (p leavingPage) ManagerSuggested() bool {
+	s := p.Preview.Successors
+	return s != nil && slices.ContainsFunc(s.Suggestions, func(s offboarding.Suggestion) bool { return s.Manager })
+}
 
 // Grace is how long unowned documents stay editable.
 func (p leavingPage) Grace() time.Duration {

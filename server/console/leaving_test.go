@@ -52,7 +52,7 @@ func TestOffboardAMember(t *testing.T) {
 	}
 	require.Equal(t, "inactive", status())
 	require.Eventually(t, func() bool { return d.DocumentState(document) == d.Manager+" editable" }, 30*time.Second, 20*time.Millisecond)
-	admin.await(t, "/console/members/"+d.Leaver+"/deactivate", "the member is not active and has no open case")
+	admin.await(t, "/console/members/"+d.Leaver+"/deactivate", "The member is not active, or is leaving already.")
 }
 
 // What the numbers say is what the choice comes to.
@@ -91,6 +91,7 @@ func TestOffboardWithMistakes(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	viewer := d.Member(offboarding.RoleContributor, offboarding.AccountViewer)
+	d.Document(d.Leaver, "")
 	form := d.as(d.Admin).get(t, "/console/members/"+d.Leaver+"/deactivate")
 	for field, typed := range map[string]url.Values{
 		"disposition":       {"disposition": {"burn"}},
@@ -110,7 +111,12 @@ func TestOffboardWithMistakes(t *testing.T) {
 			require.Equal(t, typed.Get(field), got.Find("#field-"+field).AttrOr("value", got.text("#field-"+field)))
 		}
 	}
-	for _, nobody := range []string{"nobody@acme.example", "m4", d.Text(`SELECT external_id FROM members WHERE id = $1`, viewer)} {
+	unknown := form.submit(t, "form#leave", url.Values{"step": {"review"}, "disposition": {"transfer"}, "new_owner_id": {"nobody@acme.example"}})
+	require.Equal(t, "There is no such member.", unknown.text("#fault-new_owner_id"))
+	require.Equal(t, "transfer", unknown.Find("input[name=disposition][checked]").AttrOr("value", ""))
+	twice := form.submit(t, "form#leave", url.Values{"step": {"review"}, "disposition": {"archive"}, "archive_schedules": {"true"}, "new_owner_id": {"m3@acme.example"}})
+	require.Len(t, twice.Find(".field .fault p, fieldset > .fault p").Nodes, twice.Find(".faults li").Length(), "each stands beside its field")
+	for _, nobody := range []string{"m4", d.Text(`SELECT external_id FROM members WHERE id = $1`, viewer)} {
 		got := form.submit(t, "form#leave", url.Values{"step": {"review"}, "disposition": {"transfer"}, "new_owner_id": {nobody}})
 		require.NotEmpty(t, got.text("#fault-new_owner_id"), nobody)
 	}
@@ -130,8 +136,8 @@ func TestNotToOffboard(t *testing.T) {
 	d.Exec(`UPDATE members SET email = 'ada@elsewhere.example' WHERE id = $1`, foreign)
 	admin := d.as(d.Admin)
 	for member, why := range map[string]string{
-		managed: "managed by an identity provider", isp: "on an ISP domain", foreign: "not one of the organization's",
-		d.Owner: "an admin cannot act on an owner", d.Admin: "nobody acts on their own account",
+		managed: "An identity provider manages this account", isp: "one of a public mail provider", foreign: "none of the organization's domains",
+		d.Owner: "Admins do not act on owners", d.Admin: "Nobody acts on their own account",
 	} {
 		got := admin.get(t, "/console/members/"+member+"/deactivate")
 		require.Contains(t, got.text(".callout.bad"), why)
@@ -140,7 +146,7 @@ func TestNotToOffboard(t *testing.T) {
 		require.GreaterOrEqual(t, sent.status, 400)
 		require.Contains(t, sent.text(".faults"), why)
 	}
-	require.Contains(t, d.as(d.Owner).get(t, "/console/members/"+d.Owner+"/deactivate").text(".callout.bad"), "nobody acts on their own account")
+	require.Contains(t, d.as(d.Owner).get(t, "/console/members/"+d.Owner+"/deactivate").text(".callout.bad"), "Nobody acts on their own account")
 	require.Equal(t, http.StatusNotFound, admin.open(t, http.MethodGet, "/console/members/"+other.Leaver+"/deactivate", nil).status)
 	require.Equal(t, http.StatusNotFound, admin.open(t, http.MethodPost, "/console/members/"+other.Leaver+"/deactivate", url.Values{"step": {"confirm"}}).status)
 	require.Zero(t, d.Count(`SELECT count(*) FROM cases`))

@@ -140,7 +140,7 @@ func (v *visit) reactivateMany() error {
 			m.Codes = []offboarding.Code{offboarding.CodeTryAgain}
 		}
 		for _, code := range m.Codes {
-			why[m.Position-1] = append(why[m.Position-1], v.whyCode(code))
+			why[m.Position-1] = append(why[m.Position-1], v.WhyCode(code))
 		}
 	}
 	var p reactivationsPage
@@ -165,18 +165,10 @@ func (v *visit) eachOf(err error, why [][]string) (rest []Fault) {
 	for _, f := range refusal.Errors {
 		var i int
 		if n, _ := fmt.Sscanf(f.Field, "member_ids[%d]", &i); n == 1 && i >= 0 && i < len(why) {
-			why[i] = append(why[i], v.whyCode(f.Code))
+			why[i] = append(why[i], f.Message)
 		} else {
-			rest = append(rest, Fault{Message: v.Why(f)})
+			rest = append(rest, Fault{Message: f.Message})
 		}
 	}
 	return rest
-}
-
-// whyCode is a code in words, where nothing else says why.
-func (v *visit) whyCode(code offboarding.Code) string {
-	if id := "why." + string(code); v.Has(id) {
-		return v.T("why." + string(code))
-	}
-	return string(code)
 }

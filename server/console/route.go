@@ -89,7 +89,7 @@ func (v *visit) begin(access Access, limit int64) error {
 	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, limit)
 	if v.r.Method != http.MethodGet && v.r.Method != http.MethodHead {
 		if err := v.auth.SameOrigin(v.r); err != nil {
-			return err
+			return v.worded(problem.From(v.r.Context(), v.log, err))
 		}
 		if caller == nil && limit > maxForm {
 			select {
@@ -106,7 +106,7 @@ func (v *visit) begin(access Access, limit int64) error {
 	var p *problem.Problem
 	switch {
 	case errors.As(err, &p) && p.Status != http.StatusUnauthorized:
-		return err
+		return v.worded(p)
 	case err != nil && p == nil:
 		return err
 	case caller == nil, caller.SessionID == "": // credentials are for programs
@@ -204,6 +204,9 @@ func (v *visit) failed(err error) { v.fail(err, "failed") }
 // fail is failed on a page of its own.
 func (v *visit) fail(err error, page string) {
 	p := problem.From(v.r.Context(), v.log, err)
+	if p.Code == problem.CodeInternal || p.Code == offboarding.CodeTryAgain {
+		p = v.worded(p) // nobody has refused it, so that nobody has said it to the reader
+	}
 	v.status = p.Status
 	for name, values := range p.GetHeaders() {
 		v.w.Header()[name] = values

@@ -56,7 +56,7 @@ func TestMistakesInSettings(t *testing.T) {
 		"grace_period": {"a week"}, "seat_limit": {"2"}, "time_zone": {"Mars"}, "provisioning_admin": {"nobody@acme.example"}, "domains": {"not a domain!"},
 	})
 	require.Equal(t, http.StatusNotFound, wrong.status)
-	require.Equal(t, "there is no such member", wrong.text("#fault-provisioning_admin"), wrong.text("main"))
+	require.Equal(t, "There is no such member.", wrong.text("#fault-provisioning_admin"), wrong.text("main"))
 
 	wrong = wrong.submit(t, "form#settings", url.Values{"provisioning_admin": {""}})
 	require.Equal(t, http.StatusBadRequest, wrong.status)

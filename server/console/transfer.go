@@ -145,6 +145,33 @@ func (v *visit) owners() (gifts []gift) {
 // field is where it was typed who gets something.
 func (g gift) field() string { return "owner-" + g.IDs[0] }
 
+// name finds the new owners whom the form names.
+func (v *visit) name(gifts []gift) error {
+	for i := range gifts {
+		g := &gifts[i]
+		if err := v.get(at("/v1/members/%s", who(g.Typed)), nil, &g.To); v.refused(err, "id", g.field()) {
+			continue
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Shown names what is confirmed: who gets which documents.
+func (u unowned) Shown() string { return shownGifts(u.Gifts) }
+
+func shownGifts(gifts []gift) string {
+	var all []string
+	for _, g := range gifts {
+		for _, id := range g.IDs {
+			all = append(all, id+" "+g.To.ID)
+		}
+	}
+	slices.Sort(all)
+	return shown(all)
+}
+
 // reviewGive shows who gets what. What has found an owner in between is left out.
 func (v *visit) reviewGive(u unowned) error {
 	for _, g := range v.owners() {
@@ -154,25 +181,29 @@ func (v *visit) reviewGive(u unowned) error {
 			}
 		}
 		if len(g.Documents) > 0 {
+			g.IDs = g.IDs[:0]
+			for _, d := range g.Documents {
+				g.IDs = append(g.IDs, d.ID)
+			}
 			u.Gifts = append(u.Gifts, g)
 		}
 	}
 	if len(u.Gifts) == 0 {
 		v.fault("", v.T("transfers.nobody_is_named"))
 	}
-	for i := range u.Gifts {
-		g := &u.Gifts[i]
-		if err := v.get(at("/v1/members/%s", who(g.Typed)), nil, &g.To); v.refused(err, "id", g.field()) {
-			continue
-		} else if err != nil {
-			return err
-		}
-		if !g.To.MayOwn() {
+	if err := v.name(u.Gifts); err != nil {
+		return err
+	}
+	for _, g := range u.Gifts {
+		if g.To.ID != "" && !g.To.MayOwn() {
 			v.fault(g.field(), v.T("code.new_owner_not_eligible"))
 		}
 	}
 	if len(v.Faults) > 0 {
 		return v.unownedPage(u)
+	}
+	if v.Value("step") == "transfer" {
+		v.notAsShown()
 	}
 	return v.show("unowned-review", u)
 }
@@ -180,8 +211,15 @@ func (v *visit) reviewGive(u unowned) error {
 // give transfers the documents, to one new owner after the other: what one may not get
 // keeps nobody else from theirs.
 func (v *visit) give(u unowned) error {
-	given := 0
-	for _, g := range v.owners() {
+	gifts, given := v.owners(), 0
+	if err := v.name(gifts); err != nil {
+		return err
+	}
+	if shownGifts(gifts) != v.Value("shown") {
+		v.Faults, v.status = nil, 0 // of those, the review says what is still so
+		return v.reviewGive(u)
+	}
+	for _, g := range gifts {
 		var outcome offboarding.Outcome
 		body := map[string]any{"new_owner_id": who(g.Typed), "document_ids": g.IDs}
 		err := v.post(at("/v1/offboardings/%s/transfer", u.ID), body, &outcome)

@@ -104,6 +104,22 @@ func TestGivingMeetsOthers(t *testing.T) {
 	require.Equal(t, maker+" editable", d.DocumentState(documents[2]))
 }
 
+// Who was typed is somebody else by now: that is shown before anything is given.
+func TestGivingIsAsItWasShown(t *testing.T) {
+	t.Parallel()
+	d, caseID, documents := unowned(t, 1)
+	heir := d.Maker()
+	review := d.as(d.Admin).get(t, "/console/transfers/unowned/"+caseID).submit(t, "#give", url.Values{"owner-" + documents[0]: {"m3"}})
+	d.Exec(`UPDATE members SET external_id = 'was-m3' WHERE external_id = 'm3'`)
+	d.Exec(`UPDATE members SET external_id = 'm3' WHERE id = $1`, heir)
+	changed := review.submit(t, "#confirm", nil)
+	require.Equal(t, http.StatusConflict, changed.status)
+	require.Contains(t, changed.text(".faults"), "What would happen is not what you were shown.")
+	require.Contains(t, changed.text("main .card"), d.Text(`SELECT email FROM members WHERE id = $1`, heir))
+	require.Zero(t, d.Count(`SELECT count(*) FROM audit_events WHERE event = 'TransferDocs'`))
+	require.Equal(t, "The documents have new owners.", changed.submit(t, "#confirm", nil).text(".notice"))
+}
+
 // The list finds a leaver by name, which is in no address.
 func TestFindUnownedDocuments(t *testing.T) {
 	t.Parallel()

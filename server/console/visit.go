@@ -96,7 +96,7 @@ func (v *visit) refused(err error, fields ...string) bool {
 				field = fields[i+1]
 			}
 		}
-		v.fault(field, v.Why(e))
+		v.fault(field, e.Message)
 	}
 	return true
 }
@@ -125,22 +125,14 @@ func (v *visit) fault(field, message string) {
 	v.Faults = append(v.Faults, Fault{field, message})
 }
 
-// Why is what is wrong in the reader's words, or in the rule's where there are none.
-func (v *visit) Why(f problem.Fault) string {
-	if text, err := v.speak.Localize(&i18n.LocalizeConfig{MessageID: "code." + string(f.Code)}); err == nil {
-		return text
-	}
-	return f.Message
-}
-
-// Fault is what is wrong with a field, "" for nothing.
-func (v *visit) Fault(field string) string {
+// Fault is what is wrong with a field.
+func (v *visit) Fault(field string) (messages []string) {
 	for _, f := range v.Faults {
 		if f.Field == field {
-			return f.Message
+			messages = append(messages, f.Message)
 		}
 	}
-	return ""
+	return messages
 }
 
 // Mendable reports whether something is wrong with what was typed, and not only with
