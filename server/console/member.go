@@ -16,6 +16,7 @@ func (c *Console) members(mux *http.ServeMux) {
 	c.route(mux, "POST "+Path+"members", AccessAdmin, (*visit).memberSearch)
 	c.route(mux, "GET "+Path+"members/{id}", AccessAdmin, (*visit).memberPage)
 	c.leaving(mux)
+	c.bulkTicked(mux)
 	c.reactivation(mux)
 	c.deletion(mux)
 }
@@ -27,13 +28,15 @@ type memberList struct {
 	Status        string // of the members, "" for active ones
 	Tabs          []Option
 	Organizations []Option
-	MayReturn     bool // somebody is there who can be ticked to come back
+	MayLeave      bool // somebody is there who can be ticked to be offboarded
+	MayReturn     bool // or to come back
 }
 
 // memberRow is a member in the list.
 type memberRow struct {
 	offboarding.MemberRow
 	Organization string // by name, "" where there is only one
+	MayLeave     bool
 	MayReturn    bool
 }
 
@@ -100,8 +103,9 @@ func (v *visit) showMembers(status string, read func(*memberList) error) error {
 	}
 	for _, m := range list.Items {
 		inactive := m.Status == offboarding.MemberInactive || m.Status == offboarding.MemberArchived
-		list.Rows = append(list.Rows, memberRow{m, names[m.OrganizationID], inactive})
-		list.MayReturn = list.MayReturn || inactive
+		leaves := m.Status == offboarding.MemberActive && m.OpenCaseID == "" && m.ID != v.Me()
+		list.Rows = append(list.Rows, memberRow{m, names[m.OrganizationID], leaves, inactive})
+		list.MayLeave, list.MayReturn = list.MayLeave || leaves, list.MayReturn || inactive
 	}
 	return v.show("members", list)
 }

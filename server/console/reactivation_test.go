@@ -48,7 +48,7 @@ func TestReactivateAMember(t *testing.T) {
 	}
 	require.Equal(t, 1, d.Count(`SELECT count(*) FROM audit_events WHERE event = 'ReactivateMember' AND case_id = $1`, caseID))
 	again := admin.get(t, "/console/members/"+d.Leaver+"/reactivate")
-	require.Contains(t, again.text(".callout.bad"), "the member is active")
+	require.Contains(t, again.text(".callout.bad"), "The member is active.")
 	require.Zero(t, again.Find("form#reactivate").Length())
 }
 
@@ -63,7 +63,7 @@ func TestNotToReactivate(t *testing.T) {
 	d.Exec(`UPDATE organizations SET seat_limit = 3 WHERE id = $1`, d.ID)
 	admin := d.as(d.Admin)
 	for member, why := range map[string]string{
-		owner: "an admin cannot act on an owner", managed: "reactivated from there", d.Leaver: "no seat is free", d.Manager: "the member is active",
+		owner: "Admins do not act on owners", managed: "An identity provider manages this account", d.Leaver: "No seat is free.", d.Manager: "The member is active.",
 	} {
 		form := admin.get(t, "/console/members/"+member+"/reactivate")
 		require.Contains(t, form.text(".callout.bad"), why)
@@ -85,7 +85,7 @@ func TestReactivateThoseTicked(t *testing.T) {
 	d.Exec(`UPDATE members SET managed_by = 'okta' WHERE id = $1`, managed)
 	d.Document(second, "")
 	admin := d.as(d.Admin)
-	require.Zero(t, admin.get(t, "/console/members").Find("form#ticked").Length(), "who is active is not ticked")
+	require.Zero(t, admin.get(t, "/console/members").Find(`button[formaction="/console/members/reactivate"]`).Length(), "who is active does not come back")
 	list := admin.get(t, "/console/members?status=inactive")
 	require.Equal(t, 3, list.Find("#ticked tbody input[name=member]").Length())
 	require.Contains(t, list.submit(t, "form#ticked", nil).text(".notice"), "Tick somebody first.")
@@ -93,14 +93,14 @@ func TestReactivateThoseTicked(t *testing.T) {
 	review := list.submit(t, "form#ticked", url.Values{"member": {second, managed, third}})
 	require.Equal(t, "Reactivate 3 members?", review.text("h1"))
 	require.Equal(t, "1 document is still theirs 0 documents have found new owners 0 requests wait for a decision", review.text(".figures"))
-	require.Contains(t, review.text("#member-"+managed), "managed by an identity provider")
+	require.Contains(t, review.text("#member-"+managed), "An identity provider manages this account")
 	require.Equal(t, "inactive", d.status(second), "nothing has happened yet")
 	require.Equal(t, "Reactivate 2 members", review.text("form#confirm button"))
 	d.Exec(`UPDATE members SET managed_by = 'okta' WHERE id = $1`, third) // meanwhile
 	for range 2 {
 		done := review.submit(t, "form#confirm", nil)
 		require.Equal(t, "1 member is active again", done.text("h1"), done.text("main"))
-		require.Contains(t, done.text("#member-"+third), "managed by an identity provider and comes back from there")
+		require.Contains(t, done.text("#member-"+third), "An identity provider manages this account, and it is done there.")
 		require.NotContains(t, done.text("#member-"+second), "active.")
 	}
 	require.Equal(t, "active", d.status(second))
@@ -109,7 +109,7 @@ func TestReactivateThoseTicked(t *testing.T) {
 
 	all := admin.open(t, http.MethodPost, "/console/members/reactivate", url.Values{"step": {"confirm"}, "member": {third, managed}})
 	require.Equal(t, "0 members are active again", all.text("h1"), all.text("main"))
-	require.Contains(t, all.text("#member-"+third), "managed by an identity provider")
+	require.Contains(t, all.text("#member-"+third), "An identity provider manages this account")
 }
 
 // Where an identity provider authenticates people nobody comes back with others (rule R2),
@@ -122,14 +122,14 @@ func TestReactivateManyWithAProvider(t *testing.T) {
 	d.inactive(second)
 	admin := d.as(d.Admin)
 	foreign := admin.open(t, http.MethodPost, "/console/members/reactivate", url.Values{"step": {"review"}, "member": {other.Leaver, "x", second}})
-	require.Contains(t, foreign.text("#member-"+other.Leaver), "there is no such member")
+	require.Contains(t, foreign.text("#member-"+other.Leaver), "There is no such member.")
 	require.NotContains(t, foreign.text("main"), "m4@acme.example")
 	require.Equal(t, 1, foreign.Find("form#confirm input[name=member]").Length())
 	d.Provisioned("saml")
 	review := admin.open(t, http.MethodPost, "/console/members/reactivate", url.Values{"step": {"review"}, "member": {second}})
-	require.Contains(t, review.text(".callout.bad"), "only where no identity provider authenticates the organization")
+	require.Contains(t, review.text(".callout.bad"), "An identity provider signs people in here")
 	require.Zero(t, review.Find("form#confirm").Length())
 	confirmed := admin.open(t, http.MethodPost, "/console/members/reactivate", url.Values{"step": {"confirm"}, "member": {second}})
-	require.Contains(t, confirmed.text(".faults"), "only where no identity provider authenticates the organization")
+	require.Contains(t, confirmed.text(".faults"), "An identity provider signs people in here")
 	require.Equal(t, "inactive", d.status(second))
 }
