@@ -104,6 +104,7 @@ func (w *walk) forms(b *browser, s *stack) {
 	b.until("the numbers", `!!document.querySelector("form#confirm")`)
 	w.look(b, " in numbers")
 	b.click(`button[value="confirm"]`)
+	b.until("the case", `location.pathname.startsWith("/console/leavers/")`)
 	s.awaitGrace(b.t, "m0101")
 	b.open("/console/members/" + leaver + "/delete")
 	b.fill("#field-email", "somebody@devdocs.example")
