@@ -25,9 +25,6 @@ func endWithin(quick bool) time.Duration {
 	return time.Minute
 }
 
-// claimFor is how long claims are measured while nothing else happens.
-func claimFor(quick bool) time.Duration { return endWithin(quick) / 6 }
-
 // letClaim grants each claimant a share of the first documents of those whose cases
 // stay in grace.
 func (p *parked) letClaim(ctx context.Context) error {
@@ -38,81 +35,72 @@ func (p *parked) letClaim(ctx context.Context) error {
 	return err
 }
 
+// wanted is a claim of a document of a case that stays in grace.
+type wanted struct {
+	Workflow string `db:"workflow_id"`
+	Document string `db:"document_id"`
+	Member   string `db:"member_id"`
+}
+
+// claims makes claims one after the other, so many a second whatever becomes of them,
+// and gives the seconds of each.
+func (p *parked) claims(ctx context.Context, span time.Duration) ([]float64, error) {
+	n := int(span.Seconds() * claimsPerSecond)
+	if n <= 0 || n > len(p.wishes) {
+		return nil, fmt.Errorf("%d claims are to be made in %s, and %d can be", n, span, len(p.wishes))
+	}
+	wishes := p.wishes[:n]
+	p.wishes = p.wishes[n:]
+	took := make([]float64, n)
+	g, ctx := errgroup.WithContext(ctx)
+	tick := time.NewTicker(time.Second / claimsPerSecond)
+	defer tick.Stop()
+	for i, w := range wishes {
+		<-tick.C
+		g.Go(func() (err error) {
+			took[i], err = timed(func() error {
+				out, err := p.cases.Claim(ctx, w.Workflow, offboarding.ClaimRequest{DocumentID: w.Document, MemberID: w.Member})
+				if err == nil && out.Outcome != offboarding.OutcomeClaimed {
+					err = fmt.Errorf("a claim came to %s", out.Outcome)
+				}
+				return err
+			})
+			return err
+		})
+	}
+	return took, g.Wait()
+}
+
+// claimAlone makes claims while nothing else happens.
+func (p *parked) claimAlone(ctx context.Context) (err error) {
+	err = p.store.DB().SelectContext(ctx, &p.wishes, `SELECT c.workflow_id, d.id AS document_id, g.member_id FROM cases c
+		JOIN documents d ON d.owner_id = c.member_id JOIN grants g ON g.document_id = d.id ORDER BY c.id LIMIT 5000`)
+	if err == nil {
+		p.alone, err = p.claims(ctx, endWithin(p.quick)/6)
+	}
+	return err
+}
+
 // graces waits for the graces that end within a minute, and claims documents of other
 // cases meanwhile.
 func (p *parked) graces(ctx context.Context, ending int) error {
-	var claim []offboarding.ClaimRequest
-	var workflow []string
-	rows, err := p.store.DB().QueryContext(ctx, `SELECT c.workflow_id, d.id, g.member_id FROM cases c
-		JOIN documents d ON d.owner_id = c.member_id JOIN grants g ON g.document_id = d.id
-		WHERE c.grace_ends_at > now() + interval '1 day' ORDER BY c.id LIMIT 5000`)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var c offboarding.ClaimRequest
-		var id string
-		if err := rows.Scan(&id, &c.DocumentID, &c.MemberID); err != nil {
-			return err
-		}
-		claim, workflow = append(claim, c), append(workflow, id)
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	made := 0
-	claims := func(until time.Time) ([]float64, error) {
-		n := int(time.Until(until).Seconds() * claimsPerSecond)
-		if n <= 0 || made+n > len(claim) {
-			return nil, fmt.Errorf("%d claims can be made, not %d", len(claim)-made, n)
-		}
-		took := make([]float64, n)
-		g, ctx := errgroup.WithContext(ctx)
-		tick := time.NewTicker(time.Second / claimsPerSecond)
-		defer tick.Stop()
-		for i := range n {
-			<-tick.C
-			g.Go(func() (err error) {
-				took[i], err = timed(func() error {
-					out, err := p.cases.Claim(ctx, workflow[made+i], claim[made+i])
-					if err == nil && out.Outcome != offboarding.OutcomeClaimed {
-						err = fmt.Errorf("a claim came to %s", out.Outcome)
-					}
-					return err
-				})
-				return err
-			})
-		}
-		err := g.Wait()
-		made += n
-		return took, err
-	}
-	alone, err := claims(time.Now().Add(claimFor(p.quick)))
-	if err != nil {
-		return err
-	}
 	var ends struct {
 		First time.Time `db:"first"`
 		Last  time.Time `db:"last"`
 	}
-	err = p.store.DB().GetContext(ctx, &ends, `SELECT min(grace_ends_at) AS first, max(grace_ends_at) AS last FROM cases WHERE grace_ends_at < now() + interval '1 day'`)
+	err := p.store.DB().GetContext(ctx, &ends, `SELECT min(grace_ends_at) AS first, max(grace_ends_at) AS last FROM cases WHERE grace_ends_at < now() + interval '1 day'`)
 	if err != nil {
 		return err
-	}
-	if early := time.Until(ends.First); early < 0 {
-		return fmt.Errorf("the first grace ended %s too early to be seen", -early)
 	}
 	time.Sleep(time.Until(ends.First)) // a time, and not a condition: nothing is to happen before it
-	during, err := claims(ends.Last)
+	during, err := p.claims(ctx, time.Until(ends.Last))
 	if err != nil {
 		return err
 	}
-	err = p.until(ctx, `SELECT count(*) = $1 FROM documents WHERE access = 'read_only'`, 2*ending)
+	if err := p.until(ctx, `SELECT count(*) = $1 FROM documents WHERE access = 'read_only'`, 2*ending); err != nil {
+		return err
+	}
 	took := time.Since(ends.First).Seconds()
-	if err != nil {
-		return err
-	}
 	var late []float64
 	err = p.store.DB().SelectContext(ctx, &late, `SELECT extract(epoch FROM max(a.at) - c.grace_ends_at)::float8 FROM audit_events a JOIN cases c ON c.id = a.case_id
 		WHERE a.event = 'MarkDocsReadOnly' GROUP BY c.id`)
@@ -125,8 +113,8 @@ func (p *parked) graces(ctx context.Context, ending int) error {
 		name string
 		q    float64
 	}{{"p50", 0.5}, {"p99", 0.99}} {
-		p.row("a claim meanwhile, "+q.name, fmt.Sprintf("%.1f ms", 1000*quantile(during, q.q)), fmt.Sprintf("%.1f ms", 1000*quantile(alone, q.q)),
-			number(quantile(during, q.q)/quantile(alone, q.q)), "compared to: a claim while nothing else happens")
+		p.row("a claim meanwhile, "+q.name, fmt.Sprintf("%.1f ms", 1000*quantile(during, q.q)), fmt.Sprintf("%.1f ms", 1000*quantile(p.alone, q.q)),
+			number(quantile(during, q.q)/quantile(p.alone, q.q)), "compared to: a claim while nothing else happens")
 	}
 	p.result("graces_seconds", took)
 	p.result("claim_during_graces_p99_ms", 1000*quantile(during, 0.99))

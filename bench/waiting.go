@@ -32,14 +32,17 @@ type parked struct {
 	worker int     // process
 	n      int     // cases parked
 	rate   float64 // at which they were, a second
+
+	wishes []wanted  // claims that can be made
+	alone  []float64 // seconds of claims while nothing else happened
 }
 
 // waiting parks cases in grace, looks what that costs while nothing happens, and then
 // lets the graces of some of them end together.
 func (b *bench) waiting(ctx context.Context) (err error) {
-	total, ending := parkedCases, endingCases
+	total, ending, wait := parkedCases, endingCases, idleFor
 	if b.quick {
-		total, ending = parkedQuick, endingQuick
+		total, ending, wait = parkedQuick, endingQuick, idleQuick
 	}
 	store, dsn, closeStore, err := b.database(ctx, "waiting")
 	if err != nil {
@@ -74,8 +77,12 @@ func (b *bench) waiting(ctx context.Context) (err error) {
 	if err := p.park(ctx, total-ending, func(int) time.Duration { return 0 }); err != nil {
 		return err
 	}
-	// The end of the first grace: when all are parked and have been watched.
-	first := time.Duration(5+1.5*float64(ending)/p.rate)*time.Second + idleFor + 2*claimFor(b.quick)
+	if err := p.claimAlone(ctx); err != nil {
+		return err
+	}
+	// The end of the first grace: when all are parked, which slows down at times, and
+	// have been watched.
+	first := time.Duration(5+1.5*float64(ending)/p.rate)*time.Second + wait
 	within := endWithin(b.quick)
 	if err := p.park(ctx, ending, func(i int) time.Duration {
 		return first + within*time.Duration(i)/time.Duration(ending)
@@ -83,7 +90,7 @@ func (b *bench) waiting(ctx context.Context) (err error) {
 		return err
 	}
 	b.row("cases parked in grace", number(p.rate)+" a second", "", "", "cases of lists, taken over by their workflows; nothing else runs")
-	if err := p.watch(ctx, empty); err != nil {
+	if err := p.watch(ctx, wait, empty); err != nil {
 		return err
 	}
 	if err := p.graces(ctx, ending); err != nil {
@@ -146,14 +153,10 @@ func (p *parked) until(ctx context.Context, query string, arg any) error {
 }
 
 // watch looks what a worker costs that has nothing to do.
-func (p *parked) watch(ctx context.Context, empty float64) error {
+func (p *parked) watch(ctx context.Context, wait time.Duration, empty float64) error {
 	before, err := p.idle(ctx)
 	if err != nil {
 		return err
-	}
-	wait := idleFor
-	if p.quick {
-		wait = idleQuick
 	}
 	time.Sleep(wait) // nothing is to happen
 	after, err := p.idle(ctx)
