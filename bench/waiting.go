@@ -129,7 +129,7 @@ func (p *parked) park(ctx context.Context, n int, grace func(i int) time.Duratio
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	err := p.until(ctx, `SELECT count(*) = $1 FROM cases WHERE phase = 'grace'`, p.n)
+	err := p.until(ctx, `SELECT count(*) = $1 FROM cases WHERE grace_ends_at IS NOT NULL`, p.n)
 	p.rate = float64(n) / time.Since(began).Seconds()
 	p.say("  %d cases parked at %.0f a second", p.n, p.rate)
 	return err
