@@ -106,6 +106,16 @@ func TestNoStepReadsWholeTables(t *testing.T) {
 	}
 	l.claim(document, maker)
 	check("a claim")
+	for range 8 { // the later ones with a plan made for any claim
+		l.claim(l.claimable()) // makes the folders
+		again := l.Document(l.member, "")
+		l.Grant(again, maker, offboarding.GrantEdit)
+		l.claim(again, maker)
+		check("a claim")
+		_, err := l.store.Claim(t.Context(), l.claimInput(again, l.Manager))
+		require.Equal(t, offboarding.CodeNoAccess, offboarding.CodeOf(err))
+		check("a refused claim")
+	}
 	_, err := l.store.Decide(t.Context(), l.decideInput(l.requested(wanted, l.Maker()), offboarding.DecisionApprove, ""))
 	require.NoError(t, err)
 	check("an approval")
