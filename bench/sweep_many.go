@@ -77,7 +77,6 @@ func (s *sweeping) ofMany(ctx context.Context, n sweepSizes, peak float64, kille
 type killedSweep struct {
 	leaver, caseID string
 	documents      int
-	lastEvent      int64 // the newest number of an event before
 }
 
 // killed has a leaver's documents archived and kills the worker when a part is done.
@@ -91,20 +90,24 @@ func (s *sweeping) killed(ctx context.Context, documents, worker int) (k killedS
 		return k, err
 	}
 	k.caseID = started.CaseID
+	if err := s.until(ctx, `SELECT count(*) > 3 FROM case_steps WHERE case_id = $1 AND step LIKE 'archive/%'`, k.caseID); err != nil {
+		return k, err
+	}
+	return k, syscall.Kill(worker, syscall.SIGKILL)
+}
+
+// until looks again and again until something holds for a case.
+func (s *sweeping) until(ctx context.Context, query, caseID string) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		var archived int
-		err := s.store.DB().GetContext(ctx, &archived, `SELECT count(*) FROM case_steps WHERE case_id = $1 AND step LIKE 'archive/%'`, k.caseID)
-		if err != nil {
-			return k, err
-		}
-		if archived >= 4 {
-			return k, syscall.Kill(worker, syscall.SIGKILL)
+		var holds bool
+		if err := s.store.DB().GetContext(ctx, &holds, query, caseID); err != nil || holds {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return k, ctx.Err()
+			return ctx.Err()
 		case <-tick.C:
 		}
 	}

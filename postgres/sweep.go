@@ -52,11 +52,14 @@ type portion struct {
 	OwnerHeld bool           `db:"owner_held"` // by a legal hold on the leaver (rule H1)
 }
 
-// takeDocuments finds the end of a batch and locks it in one pass. $1 leaver, $2 after,
-// $3 how many.
+// takeDocuments finds the end of a batch and locks it in one pass. Pairs are compared, and
+// sorted by, because only the index of owners can do that: where few members own much, the
+// plan would go through everybody's documents in the order of their IDs. $1 leaver, $2
+// after, $3 how many.
 const takeDocuments = `WITH taken AS MATERIALIZED (
 		SELECT d.id, d.access, d.folder_id FROM documents d
-		WHERE d.owner_id = $1 AND d.id > $2` + named + scope + `ORDER BY d.id LIMIT $3 FOR NO KEY UPDATE)
+		WHERE (d.owner_id, d.id) > ($1::uuid, $2::uuid) AND (d.owner_id, d.id) <= ($1::uuid, '` + lastID + `'::uuid)` + named + scope + `
+		ORDER BY d.owner_id, d.id LIMIT $3 FOR NO KEY UPDATE)
 	SELECT count(*) AS documents, coalesce((SELECT id::text FROM taken ORDER BY id DESC LIMIT 1), '') AS last,
 		count(*) FILTER (WHERE access = 'editable') AS editable, count(*) FILTER (WHERE access = 'read_only') AS read_only,
 		count(*) FILTER (WHERE access = 'archived') AS archived, coalesce(bool_or(folder_id IS NULL), false) AS loose,
