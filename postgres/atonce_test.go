@@ -1,0 +1,110 @@
+package postgres_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"handover/offboarding"
+)
+
+// What a start that goes on at once leaves is what the steps leave: the same events,
+// in the same order and with the same details, and the same rows.
+func TestAtOnceIsStepByStep(t *testing.T) {
+	t.Parallel()
+	left := func(atOnce bool) (events, rows string) {
+		l := newLeaving(t)
+		other := l.of(l.Maker())
+		document := l.Document(other.member, "")
+		other.inGrace().requested(document, l.member)
+		l.Credential(l.member)
+		l.Session(l.member)
+		l.SSOSession(l.member, time.Hour)
+		l.Document(l.member, "")
+		r := l.request()
+		r.NewOwnerID, r.ArchiveSchedules, r.Reason, r.GracePeriod = l.Manager, true, "moves on", "3d"
+		l.Exec(`UPDATE members SET managed_by = 'entra' WHERE id = $1`, l.member)
+		l.Exec(`UPDATE organizations SET identity_provider = 'entra', provisioning_admin_id = $1`, l.Admin)
+		r.Provider = "entra"
+		if atOnce {
+			a, err := l.store.Admit(t.Context(), l.atOnce(r))
+			require.NoError(t, err)
+			require.Equal(t, offboarding.PhaseDeactivated, a.Phase)
+			again, err := l.store.Admit(t.Context(), l.atOnce(r))
+			require.NoError(t, err, "the answer was lost")
+			require.Equal(t, a.DeactivatedAt.UTC(), again.DeactivatedAt.UTC())
+			again.DeactivatedAt = a.DeactivatedAt
+			require.Equal(t, a, again)
+		} else {
+			at := l.at
+			step := func(name string) offboarding.Step { return offboarding.Step{CaseID: l.id, Name: name, At: at} }
+			l.admit(r)
+			_, err := l.store.Revoke(t.Context(), offboarding.RevokeInput{Step: step("revoke")})
+			require.NoError(t, err)
+			_, err = l.store.Deactivate(t.Context(), step("deactivate"))
+			require.NoError(t, err)
+		}
+		invariantsHold(t, l.store)
+		events = l.Text(`SELECT string_agg(concat_ws(' ', e.event, e.subject_kind, e.actor_id = e.member_id, e.case_id = $1, e.document_id IS NOT NULL, e.before,
+			e.after - 'new_owner_id', e.origin, e.at), E'\n' ORDER BY e.id) FROM audit_events e JOIN cases c ON c.id = $1 WHERE e.member_id = c.member_id AND e.at >= $2`, l.id, l.at)
+		return events, l.Text(`SELECT concat_ws(' ', phase, disposition, reason, origin, provider, archive_schedules, grace_period_seconds, created_at, effective_at, revoked_at,
+			deactivated_at, (SELECT concat_ws(' ', m.status, m.deactivated_at) FROM members m WHERE m.id = c.member_id),
+			(SELECT string_agg(r.status, ' ') FROM ownership_requests r WHERE r.member_id = c.member_id)) FROM cases c WHERE id = $1`, l.id)
+	}
+	events, rows := left(false)
+	atOnceEvents, atOnceRows := left(true)
+	require.Equal(t, events, atOnceEvents)
+	require.Equal(t, rows, atOnceRows)
+}
+
+// What is to be waited for, or cannot be done, goes step by step.
+func TestNotAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, arrange := range map[string]func(*leaving, *offboarding.Request){
+		"a day ahead":             func(_ *leaving, r *offboarding.Request) { r.EffectiveAt = "2027-01-01" },
+		"sessions are waited for": func(l *leaving, _ *offboarding.Request) { l.Exec(`UPDATE organizations SET sso_sessions = 'wait'`) },
+		"an owner": func(l *leaving, _ *offboarding.Request) {
+			l.Member(offboarding.RoleOwner, offboarding.AccountMaker)
+			l.Exec(`UPDATE members SET role = 'owner' WHERE id = $1`, l.member)
+		},
+		"credentials cannot be revoked": func(l *leaving, _ *offboarding.Request) { l.Exec(`ALTER TABLE credentials RENAME TO away`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLeaving(t)
+			r := l.request()
+			arrange(l, &r)
+			a, err := l.store.Admit(t.Context(), l.atOnce(r))
+			require.NoError(t, err)
+			require.Equal(t, offboarding.PhaseScheduled, a.Phase)
+			require.Len(t, l.Events(), 1)
+			require.Equal(t, "active", l.Text(`SELECT status FROM members WHERE id = $1`, l.member))
+		})
+	}
+}
+
+// Whoever starts first opens the case; the others find it.
+func TestStartsAtOnce(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	l.Credential(l.member)
+	answers := make([]offboarding.Admission, 8)
+	starts := make([]func(), len(answers))
+	for i := range starts {
+		in := l.of(l.member).atOnce(l.request())
+		starts[i] = func() {
+			var err error
+			answers[i], err = l.store.Admit(t.Context(), in)
+			require.NoError(t, err)
+		}
+	}
+	atOnce(starts...)
+	opened := l.Text(`SELECT id FROM cases`)
+	for _, a := range answers {
+		require.Equal(t, opened, a.CaseID)
+		require.Equal(t, offboarding.PhaseDeactivated, a.Phase)
+	}
+	require.Len(t, l.Events(), 4)
+	invariantsHold(t, l.store)
+}
