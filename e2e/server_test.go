@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
 
 	"handover/internal/fixture"
 	"handover/internal/openapitest"
@@ -298,4 +299,37 @@ func TestAServerIsKilledInTheMiddleOfRequests(t *testing.T) {
 	}
 	requireInvariants(t, p.databaseURL)
 	t.Logf("%d requests were cut short", cut.Load())
+}
+
+// TestAServerWithAWorker does what it is asked for itself, and begins a case with the
+// answer to its start.
+func TestAServerWithAWorker(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	o := fixture.New(t, p.prepare(t))
+	o.Document(o.Leaver, "")
+	admin := p.credential(t, o.Admin)
+	s := p.server(t, "HANDOVER_WITH_WORKER=true").ready(t)
+	s.answers(t, admin, http.MethodPost, "/v1/offboardings", object{"member_id": o.Leaver}, http.StatusAccepted, "Prefer", "respond-async")
+	c, err := dial(p.TemporalAddress, p.namespace)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	id := "offboarding/" + o.Leaver
+	waitFor(t, "the leaver has no access", func() error {
+		if status := o.Text(`SELECT status FROM members WHERE id = $1`, o.Leaver); status != "inactive" {
+			return errors.New(status)
+		}
+		return nil
+	})
+	events := c.GetWorkflowHistory(t.Context(), id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	started, err := events.Next()
+	require.NoError(t, err)
+	require.True(t, started.GetWorkflowExecutionStartedEventAttributes().GetEagerExecutionAccepted())
+	status, _, err := s.call(t, admin, http.MethodPost, "/v1/offboardings", object{"member_id": o.Manager})
+	require.NoError(t, err)
+	require.Equal(t, http.StatusCreated, status, "who waits is answered too")
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	require.Zero(t, s.wait(t), s.err.String())
+	requireLogs(t, s.process, "worker started", "server started", "server draining", "worker draining", "worker stopped", "server stopped")
+	requireInvariants(t, p.databaseURL)
 }

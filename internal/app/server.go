@@ -34,6 +34,8 @@ import (
 type Server struct {
 	store    *postgres.Store
 	client   client.Client
+	borrowed bool    // the client is a worker's that runs in the same process
+	worker   *Worker // of its own, nil for none
 	listener net.Listener
 	http     *http.Server
 	health   *health
@@ -66,7 +68,7 @@ func StartServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Se
 	if err != nil {
 		return nil, err
 	}
-	s, err := startServer(ctx, cfg, log, tells)
+	s, err := startServer(ctx, cfg, log, tells, nil)
 	if err != nil {
 		return nil, errors.Join(err, tells.Close())
 	}
@@ -74,10 +76,13 @@ func StartServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Se
 	return s, nil
 }
 
-// startServer is StartServer in a process that has its telemetry.
-func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger, tells *telemetry.Telemetry) (_ *Server, err error) {
+// startServer is StartServer in a process that has its telemetry, and may have a
+// connection that a worker runs on.
+func startServer(
+	ctx context.Context, cfg *config.Config, log *slog.Logger, tells *telemetry.Telemetry, shared client.Client,
+) (_ *Server, err error) {
 	log = tells.Logger(log)
-	s := &Server{log: log, tells: tells, drain: cfg.Server.DrainTimeout, stopping: make(chan struct{}), fatal: make(chan error, 1)}
+	s := &Server{log: log, tells: tells, drain: cfg.Server.DrainTimeout, stopping: make(chan struct{}), fatal: make(chan error, 3)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.release())
@@ -119,12 +124,7 @@ func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger, tell
 	if err = awaitDatabase(ctx, s.store, log); err != nil {
 		return nil, err
 	}
-	options := cfg.Temporal
-	options.Logger = tlog.NewStructuredLogger(log)
-	if err = tells.Temporal(&options); err != nil {
-		return nil, err
-	}
-	if s.client, err = awaitTemporal(ctx, options, log); err != nil {
+	if err = s.connect(ctx, cfg, shared); err != nil {
 		return nil, err
 	}
 	handler, err := s.handler(cfg)
@@ -135,6 +135,24 @@ func startServer(ctx context.Context, cfg *config.Config, log *slog.Logger, tell
 	s.health.setClient(s.client)
 	log.InfoContext(ctx, "server started", "address", s.Address())
 	return s, nil
+}
+
+// connect connects to Temporal, and starts the worker that the settings may want.
+func (s *Server) connect(ctx context.Context, cfg *config.Config, shared client.Client) (err error) {
+	if shared != nil {
+		s.client, s.borrowed = shared, true
+		return nil
+	}
+	options := cfg.Temporal
+	options.Logger = tlog.NewStructuredLogger(s.log)
+	if err := s.tells.Temporal(&options); err != nil {
+		return err
+	}
+	if s.client, err = awaitTemporal(ctx, options, s.log); err != nil || !cfg.Server.Worker {
+		return err
+	}
+	s.worker, err = workBeside(ctx, s, cfg)
+	return err
 }
 
 // bounded bounds how long a body may take. Whoever is refused before the body is
@@ -254,7 +272,10 @@ func (s *Server) release() error {
 	} else if s.listener != nil {
 		errs = append(errs, s.listener.Close())
 	}
-	if s.client != nil {
+	if s.worker != nil { // what still runs may be what a request has waited for
+		errs = append(errs, s.worker.Close())
+	}
+	if s.client != nil && !s.borrowed {
 		s.client.Close()
 	}
 	if s.health != nil {

@@ -135,7 +135,7 @@ func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
 			return nil, err
 		}
 		cfg.Server.OIDC = config.OIDC{Issuer: s.people.Issuer(), ClientID: devidp.ClientID, ClientSecret: devidp.ClientSecret}
-		if s.server, err = startServer(ctx, cfg, o.Log, s.tells); err != nil {
+		if s.server, err = startServer(ctx, cfg, o.Log, s.tells, s.worker.client); err != nil {
 			return nil, err
 		}
 	}

@@ -29,6 +29,7 @@ type Worker struct {
 	worker   worker.Worker
 	webhooks *webhookWorker // nil where webhooks are switched off
 	health   *health
+	borrowed bool   // store and client are the server's in whose process it is
 	ends     func() // of its own telemetry, nil where that is the process's
 	log      *slog.Logger
 	fatal    chan error
@@ -54,9 +55,6 @@ func startWorker(
 	ctx context.Context, cfg *config.Config, log *slog.Logger, notifier activities.Notifier, tells *telemetry.Telemetry,
 ) (_ *Worker, err error) {
 	log = tells.Logger(log)
-	if notifier == nil {
-		notifier = activities.LogNotifier{Log: log}
-	}
 	w := &Worker{log: log, fatal: make(chan error, 2)}
 	defer func() {
 		if err != nil {
@@ -72,9 +70,6 @@ func startWorker(
 	if err = awaitDatabase(ctx, w.store, log); err != nil {
 		return nil, err
 	}
-	if err = tells.Cases(w.store.Figures, log); err != nil { // once the schema is there
-		return nil, err
-	}
 	options := cfg.Temporal
 	options.Logger = tlog.NewStructuredLogger(log)
 	if err = tells.Temporal(&options); err != nil {
@@ -82,6 +77,31 @@ func startWorker(
 	}
 	if w.client, err = awaitTemporal(ctx, options, log); err != nil {
 		return nil, err
+	}
+	if err = w.work(ctx, cfg, notifier, tells); err != nil {
+		return nil, err
+	}
+	w.health.setClient(w.client)
+	return w, nil
+}
+
+// workBeside starts a worker on a server's store and connection: the connection knows
+// of it, and has it begin a case with the answer to the start.
+func workBeside(ctx context.Context, s *Server, cfg *config.Config) (*Worker, error) {
+	w := &Worker{store: s.store, client: s.client, borrowed: true, log: s.log, fatal: s.fatal}
+	if err := w.work(ctx, cfg, nil, s.tells); err != nil {
+		return nil, errors.Join(err, w.release())
+	}
+	return w, nil
+}
+
+// work starts to work, once there are store and client.
+func (w *Worker) work(ctx context.Context, cfg *config.Config, notifier activities.Notifier, tells *telemetry.Telemetry) (err error) {
+	if notifier == nil {
+		notifier = activities.LogNotifier{Log: w.log}
+	}
+	if err := tells.Cases(w.store.Figures, w.log); err != nil { // once the schema is there
+		return err
 	}
 	if n := cfg.Worker.MaxCachedWorkflows; n > 0 {
 		worker.SetStickyWorkflowCacheSize(n) // of the process
@@ -96,17 +116,16 @@ func startWorker(
 		MaxConcurrentLocalActivityExecutionSize: cfg.Worker.MaxConcurrentLocalActivities,
 		OnFatalError:                            func(err error) { w.fatal <- err },
 	})
-	workflows.Register(w.worker, activities.New(w.store, cases.New(w.client), notifier, log))
+	workflows.Register(w.worker, activities.New(w.store, cases.New(w.client), notifier, w.log))
 	if err = w.worker.Start(); err != nil {
 		w.worker = nil
-		return nil, fmt.Errorf("start the worker: %w", err)
+		return fmt.Errorf("start the worker: %w", err)
 	}
-	if w.webhooks, err = startWebhooks(w.store, w.client, cfg, log, w.fatal); err != nil {
-		return nil, fmt.Errorf("start to send webhooks: %w", err)
+	if w.webhooks, err = startWebhooks(w.store, w.client, cfg, w.log, w.fatal); err != nil {
+		return fmt.Errorf("start to send webhooks: %w", err)
 	}
-	w.health.setClient(w.client)
-	log.InfoContext(ctx, "worker started", "task_queue", offboarding.TaskQueue, "webhooks", w.webhooks != nil)
-	return w, nil
+	w.log.InfoContext(ctx, "worker started", "task_queue", offboarding.TaskQueue, "webhooks", w.webhooks != nil)
+	return nil
 }
 
 // Store is the worker's database.
@@ -140,6 +159,9 @@ func (w *Worker) release() error {
 		stopping.Go(w.worker.Stop)
 	}
 	stopping.Wait()
+	if w.borrowed {
+		return nil
+	}
 	if w.client != nil {
 		w.client.Close()
 	}

@@ -96,6 +96,8 @@ type Server struct {
 	PublicURL string
 	// OIDC is who signs people in; without an issuer nobody does.
 	OIDC OIDC
+	// Worker says to run a worker in the same process, on the same connection.
+	Worker bool
 	// TrustedProxies are networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
 	// Codec is for the web UI of Temporal.

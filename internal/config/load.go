@@ -32,6 +32,7 @@ const (
 	flagActivities       = "max-concurrent-activities"
 	flagLocalActivities  = "max-concurrent-local-activities"
 	flagCachedWorkflows  = "max-cached-workflows"
+	flagWithWorker       = "with-worker"
 	flagListenAddress    = "listen-address"
 	flagPublicURL        = "public-url"
 	flagOIDCIssuer       = "oidc-issuer"
@@ -57,11 +58,12 @@ var settings = []setting{
 	{flagLogFormat, "HANDOVER_LOG_FORMAT", FormatJSON, "log `format`: json, text", LogGroup},
 	{flagHealthAddress, "HANDOVER_HEALTH_ADDRESS", "127.0.0.1:8081", "`host:port` of /livez, /readyz and /metrics", WorkerGroup},
 	{flagDrainTimeout, "HANDOVER_DRAIN_TIMEOUT", "30s", "`duration` that running activities and requests have to end", WorkerGroup | ServerGroup},
-	{flagActivities, "HANDOVER_MAX_CONCURRENT_ACTIVITIES", "0", "activities at once, a `number`; 0: the SDK's default", WorkerGroup},
-	{flagLocalActivities, "HANDOVER_MAX_CONCURRENT_LOCAL_ACTIVITIES", "0", "local activities at once, a `number`; 0: the SDK's default", WorkerGroup},
-	{flagCachedWorkflows, "HANDOVER_MAX_CACHED_WORKFLOWS", "1000", "workflows kept in memory while they wait, a `number`; 0: the SDK's default", WorkerGroup},
+	{flagActivities, "HANDOVER_MAX_CONCURRENT_ACTIVITIES", "0", "activities at once, a `number`; 0: the SDK's default", WorkerGroup | ServerGroup},
+	{flagLocalActivities, "HANDOVER_MAX_CONCURRENT_LOCAL_ACTIVITIES", "0", "local activities at once, a `number`; 0: the SDK's default", WorkerGroup | ServerGroup},
+	{flagCachedWorkflows, "HANDOVER_MAX_CACHED_WORKFLOWS", "1000", "workflows kept in memory while they wait, a `number`; 0: the SDK's default", WorkerGroup | ServerGroup},
 	{flagHealthAddress, "HANDOVER_HEALTH_ADDRESS", "127.0.0.1:8082", "`host:port` of /livez, /readyz and /metrics", ServerGroup},
 	{flagListenAddress, "HANDOVER_LISTEN_ADDRESS", "127.0.0.1:8080", "`host:port` of the HTTP API", ServerGroup},
+	{flagWithWorker, "HANDOVER_WITH_WORKER", "false", "`true` runs a worker in this process too, on the same connections: access is gone soonest", ServerGroup},
 	{flagPublicURL, "HANDOVER_PUBLIC_URL", "", "`url` at which callers reach the server, such as https://handover.example.com", ServerGroup},
 	{flagOIDCIssuer, "HANDOVER_OIDC_ISSUER", "", "OpenID Connect provider that signs people in, a `url`; none: nobody signs in", ServerGroup},
 	{flagOIDCClientID, "HANDOVER_OIDC_CLIENT_ID", "", "`id` under which the provider knows the server", ServerGroup},
@@ -119,8 +121,11 @@ func (l *Loader) Load(env envconfig.EnvLookup) (*Config, error) {
 	}
 	if l.groups&ServerGroup != 0 {
 		c.Server = r.server()
+		c.Worker.DrainTimeout = c.Server.DrainTimeout
 	}
 	if l.groups&(WorkerGroup|ServerGroup) != 0 {
+		c.Worker.MaxConcurrentActivities, c.Worker.MaxConcurrentLocalActivities = r.number(flagActivities, 0), r.number(flagLocalActivities, 0)
+		c.Worker.MaxCachedWorkflows = r.number(flagCachedWorkflows, 0)
 		c.Webhooks = r.webhooks()
 	}
 	if len(r.mistakes) > 0 {

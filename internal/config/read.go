@@ -131,13 +131,7 @@ func (r *reader) log() Log {
 func (r *reader) worker() Worker {
 	address, source := r.value(flagHealthAddress)
 	r.checkAddress(address, source)
-	return Worker{
-		HealthAddress:                address,
-		DrainTimeout:                 r.duration(flagDrainTimeout),
-		MaxConcurrentActivities:      r.number(flagActivities, 0),
-		MaxConcurrentLocalActivities: r.number(flagLocalActivities, 0),
-		MaxCachedWorkflows:           r.number(flagCachedWorkflows, 0),
-	}
+	return Worker{HealthAddress: address, DrainTimeout: r.duration(flagDrainTimeout)}
 }
 
 func (r *reader) server() Server {
@@ -148,7 +142,7 @@ func (r *reader) server() Server {
 	public := strings.TrimSuffix(r.url(flagPublicURL), "/")
 	return Server{
 		PublicURL: public, OIDC: r.oidc(public), Address: address, HealthAddress: health, DrainTimeout: r.duration(flagDrainTimeout),
-		RateLimit: r.number(flagRateLimit, 0), TrustedProxies: r.networks(flagTrustedProxies),
+		RateLimit: r.number(flagRateLimit, 0), Worker: r.flag(flagWithWorker), TrustedProxies: r.networks(flagTrustedProxies),
 		Codec: r.codec(),
 	}
 }
@@ -215,12 +209,17 @@ func (r *reader) webhooks() Webhooks {
 		}
 		w.Keys = append(w.Keys, Secret(raw))
 	}
-	allow, source := r.value(flagAllowPrivate)
-	var err error
-	if w.AllowPrivate, err = strconv.ParseBool(allow); err != nil {
-		r.mistake(source, "%q is neither true nor false", allow)
-	}
+	w.AllowPrivate = r.flag(flagAllowPrivate)
 	return w
+}
+
+func (r *reader) flag(flag string) bool {
+	text, source := r.value(flag)
+	on, err := strconv.ParseBool(text)
+	if err != nil {
+		r.mistake(source, "%q is neither true nor false", text)
+	}
+	return on
 }
 
 func (r *reader) number(flag string, least int) int {
