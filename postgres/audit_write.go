@@ -28,6 +28,12 @@ const insertAudit = `INSERT INTO audit_events
 
 // audit writes one event of a case.
 func (t *tx) audit(c *caseRow, at time.Time, ch change) error {
+	_, err := t.exec(insertAudit, c.event(at, ch)...)
+	return err
+}
+
+// event is what insertAudit takes for a change of a case.
+func (c *caseRow) event(at time.Time, ch change) []any {
 	if ch.actor == "" {
 		ch.actor = c.RequestedBy
 	}
@@ -38,34 +44,50 @@ func (t *tx) audit(c *caseRow, at time.Time, ch change) error {
 		ch.kind, ch.subject = offboarding.SubjectCase, c.ID
 	}
 	ch.caseID = c.ID
-	return t.auditOf(c.OrganizationID, c.Origin, at, ch)
+	return ch.row(c.OrganizationID, c.Origin, at)
 }
 
 // auditOf writes one event of an organization.
 func (t *tx) auditOf(organizationID, origin string, at time.Time, ch change) error {
+	_, err := t.exec(insertAudit, ch.row(organizationID, origin, at)...)
+	return err
+}
+
+// row is what insertAudit takes.
+func (ch change) row(organizationID, origin string, at time.Time) []any {
 	if ch.before == nil {
 		ch.before = state{}
 	}
 	if ch.after == nil {
 		ch.after = state{}
 	}
-	_, err := t.exec(insertAudit, organizationID, ch.event, ch.actor, origin, ch.member, ch.document, ch.caseID,
-		ch.kind, ch.subject, string(mustJSON(ch.before)), string(mustJSON(ch.after)), at)
-	return err
+	return []any{
+		organizationID, ch.event, ch.actor, origin, ch.member, ch.document, ch.caseID,
+		ch.kind, ch.subject, string(mustJSON(ch.before)), string(mustJSON(ch.after)), at,
+	}
 }
+
+// moveCase moves a case to a phase together with the event of insertAudit.
+const moveCase = `WITH moved AS (
+		UPDATE cases SET phase = $13, closed_at = CASE WHEN $14 THEN $12::timestamptz END, grace_ends_at = coalesce($15, grace_ends_at) WHERE id = $16)
+	` + insertAudit
 
 // advance moves the case to a phase and writes the event.
 func (t *tx) advance(c *caseRow, at time.Time, phase offboarding.Phase, event string, after state) error {
+	return t.move(c, at, phase, event, after, nil)
+}
+
+// move is advance to a phase in which the grace may begin.
+func (t *tx) move(c *caseRow, at time.Time, phase offboarding.Phase, event string, after state, graceEnds *time.Time) error {
 	if after == nil {
 		after = state{}
 	}
 	after["phase"] = phase
-	before := state{"phase": c.Phase}
-	const update = `UPDATE cases SET phase = $2, closed_at = CASE WHEN $3 THEN $4::timestamptz END WHERE id = $1`
 	closed := phase.Closed() && phase != offboarding.PhaseReactivated // a reactivated case closes when its documents are settled
-	if _, err := t.exec(update, c.ID, phase, closed, at); err != nil {
+	args := c.event(at, change{event: event, before: state{"phase": c.Phase}, after: after})
+	if _, err := t.exec(moveCase, append(args, phase, closed, graceEnds, c.ID)...); err != nil {
 		return err
 	}
 	c.Phase = phase
-	return t.audit(c, at, change{event: event, before: before, after: after})
+	return nil
 }

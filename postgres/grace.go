@@ -128,10 +128,7 @@ func (t *tx) settle(c *caseRow, in offboarding.SettleInput) (offboarding.Settled
 }
 
 func (t *tx) beginGrace(c *caseRow, at, ends time.Time) error {
-	if _, err := t.exec(startGrace, c.ID, ends); err != nil {
-		return err
-	}
-	return t.advance(c, at, offboarding.PhaseGrace, offboarding.EventAdvanceOffboarding, state{"grace_ends_at": ends})
+	return t.move(c, at, offboarding.PhaseGrace, offboarding.EventAdvanceOffboarding, state{"grace_ends_at": ends}, &ends)
 }
 
 // pending fills in the requests that wait for a decision.
