@@ -37,6 +37,7 @@ type section struct {
 // sections in the order in which they run.
 var sections = []section{
 	{"cases", "One case: from the start to no access", (*bench).cases},
+	{"cost", "What a case costs the engine", (*bench).cost},
 	{"claims", "Claims: makers race for documents", (*bench).claims},
 	{"import", "Import of an organization", (*bench).imports},
 	{"capacity", "Capacity: what a whole case costs, and what many leavers a day ask for", (*bench).capacity},

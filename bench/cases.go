@@ -16,9 +16,9 @@ import (
 // cases: from a start until the leaver's access is revoked, and how many cases a
 // second are parked in grace, beside a textbook workflow.
 func (b *bench) cases(ctx context.Context) (err error) {
-	rounds, one, many := 9, 20, 400
+	rounds, one, fewer, many := 9, 20, 5, 200
 	if b.quick {
-		rounds, one, many = 3, 15, 100
+		rounds, one, fewer, many = 3, 12, 3, 75
 	}
 	store, dsn, closeStore, err := b.database(ctx, "cases")
 	if err != nil {
@@ -26,7 +26,7 @@ func (b *bench) cases(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
 	// Both come first once without being measured: connections and statements are made then.
-	org, err := fill(ctx, store.DB(), size{members: 200 + rounds*(3*one+many+many/4), documents: 10, accesses: 1, grants: 1})
+	org, err := fill(ctx, store.DB(), size{members: 4*50 + rounds*3*one + fewer*2*many, documents: 10, accesses: 1, grants: 1})
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (b *bench) cases(ctx context.Context) (err error) {
 	r := &race{org: org, atOnce: 50}
 	ours := cases.New(w.Client())
 	us := lane{watch: w.watch, start: func(ctx context.Context, i int) error {
-		_, err := ours.Start(ctx, r.request(i))
+		_, err := ours.Start(ctx, org.request(i))
 		return err
 	}}
 	seen := newWatch()
@@ -65,7 +65,7 @@ func (b *bench) cases(ctx context.Context) (err error) {
 	}
 	b.row("start → answered, for who waits", number(answered)+" ms", "", "", "until revoked, inactive and parked")
 	b.result("answered_ms", answered)
-	rate, theirRate, err := alternate(rounds, r.rate(ctx, us, many), r.rate(ctx, them, many/4))
+	rate, theirRate, err := alternate(fewer, r.rate(ctx, us, many), r.rate(ctx, them, many))
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	cases "handover/client"
-	"handover/offboarding"
 	"handover/postgres"
 )
 
@@ -103,7 +102,7 @@ func (r *race) rate(ctx context.Context, l lane, n int) func(int) (float64, erro
 // gives the median milliseconds until the answer.
 func (r *race) answered(ctx context.Context, c *cases.Client, l lane, n int) (float64, error) {
 	took, err := each(ctx, n, 1, func(ctx context.Context, _ int) error {
-		_, err := c.StartAndAwait(ctx, r.request(r.someone()))
+		_, err := c.StartAndAwait(ctx, r.org.request(r.someone()))
 		return err
 	})
 	for range took {
@@ -115,10 +114,6 @@ func (r *race) answered(ctx context.Context, c *cases.Client, l lane, n int) (fl
 		}
 	}
 	return quantile(took, 0.5) * 1000, err
-}
-
-func (r *race) request(i int) offboarding.Request {
-	return offboarding.Request{MemberID: r.org.members[i], RequestedBy: r.org.admin}
 }
 
 // warm does a round of everything that nobody measures: connections and statements

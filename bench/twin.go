@@ -23,8 +23,8 @@ const (
 	twinType  = "Textbook"
 )
 
-// twin is what the tutorials would make of a case: one regular activity a step, an
-// ordinary start, a worker as it comes. It does its steps with the same methods of the
+// twin is what the tutorials would make of a case: one regular activity a step and an
+// ordinary start. It does its steps with the same methods of the
 // store, so that rules, audit rows and durability are the same; it takes no messages
 // and answers no queries, which would only cost it more.
 type twin struct {
@@ -39,7 +39,11 @@ func startTwin(ctx context.Context, options client.Options, store *postgres.Stor
 	if err != nil {
 		return nil, err
 	}
-	t := &twin{client: c, org: org, worker: worker.New(c, twinQueue, worker.Options{})}
+	t := &twin{client: c, org: org, worker: worker.New(c, twinQueue, worker.Options{
+		// As Handover's: a fixed few would starve it.
+		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		ActivityTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+	})}
 	t.worker.RegisterWorkflowWithOptions(textbook, workflow.RegisterOptions{Name: twinType})
 	t.worker.RegisterActivityWithOptions(activities.New(store, nil, nil, slog.New(slog.DiscardHandler)), activity.RegisterOptions{})
 	if err := t.worker.Start(); err != nil {
