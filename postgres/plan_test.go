@@ -104,6 +104,15 @@ func TestNoStepReadsWholeTables(t *testing.T) {
 		}
 		check("a list of ownership requests")
 	}
+	for range 8 {
+		left := l.of(l.Maker())
+		a, err := l.store.Admit(t.Context(), left.atOnce(left.request()))
+		require.NoError(t, err)
+		require.Equal(t, offboarding.PhaseDeactivated, a.Phase)
+		_, err = l.store.Settle(t.Context(), offboarding.SettleInput{Step: left.step("settle/1")})
+		require.NoError(t, err)
+		check("a start at once")
+	}
 	l.claim(document, maker)
 	check("a claim")
 	for range 8 { // the later ones with a plan made for any claim
