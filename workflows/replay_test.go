@@ -155,6 +155,16 @@ var recorded = map[string]func(t *testing.T, s *stand, leaver string) *live{
 		c.reaches(phase(offboarding.PhaseGrace))
 		return c
 	},
+	"left-at-once-open": func(_ *testing.T, s *stand, leaver string) *live {
+		documents(s.Organization, leaver, 2)
+		c := s.start(leaver, nil)
+		c.reaches(phase(offboarding.PhaseGrace))
+		return c
+	},
+	"left-at-once-transferred": func(_ *testing.T, s *stand, leaver string) *live {
+		documents(s.Organization, leaver, 3)
+		return s.start(leaver, func(r *offboarding.Request) { r.NewOwnerID = s.Manager }).ends(offboarding.PhaseCompleted)
+	},
 	"extended-open": func(_ *testing.T, s *stand, leaver string) *live {
 		documents(s.Organization, leaver, 1)
 		c := s.start(leaver, nil)
