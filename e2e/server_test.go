@@ -176,6 +176,12 @@ func TestAServerWaitsForWhatItNeeds(t *testing.T) {
 	o := fixture.New(t, p.prepare(t))
 	admin := p.credential(t, o.Admin)
 	waitFor(t, "no Temporal", says(s.process, s.health, "/readyz", http.StatusServiceUnavailable, "not connected to the Temporal server yet"))
+	waitFor(t, "it asks for Temporal", func() error { // it may still look for the schema, which is there by now
+		if !strings.Contains(s.err.String(), "waiting for the Temporal server at "+gate) {
+			return errors.New(s.err.String())
+		}
+		return nil
+	})
 	forwardTo(t, gate, p.TemporalAddress)
 	s.ready(t)
 	waitFor(t, "the API's address says so too", says(s.process, s.address, "/readyz", http.StatusOK, "ok"))
