@@ -8,16 +8,12 @@ import (
 	"handover/offboarding"
 )
 
-// ofOne plans statements about what one member has, however much of all that is. To
-// compile them takes longer than they do.
-var ofOne = []string{byIndex, `set_config('jit', 'off', true)`}
-
 // Preview says what a start would do now: every rule that it breaks, or its
 // plan, and what the leaver owns and can do. It changes nothing.
 func (s *Store) Preview(ctx context.Context, r offboarding.Request, now time.Time) (offboarding.Preview, error) {
 	out := noPreview()
 	err := s.inTx(ctx, "preview", func(t *tx) error {
-		if err := t.set(ofOne...); err != nil {
+		if err := t.set(byIndex); err != nil { // what one member has, however much of all that is
 			return err
 		}
 		facts, err := t.admissionFacts(r, now)
@@ -36,7 +32,7 @@ func (s *Store) Preview(ctx context.Context, r offboarding.Request, now time.Tim
 func (s *Store) PreviewDeletion(ctx context.Context, r offboarding.DeletionRequest, now time.Time) (offboarding.DeletionPreview, error) {
 	out := offboarding.DeletionPreview{Preview: noPreview()}
 	err := s.inTx(ctx, "preview a deletion", func(t *tx) error {
-		if err := t.set(ofOne...); err != nil {
+		if err := t.set(byIndex); err != nil {
 			return err
 		}
 		f, err := t.deletionFacts(r, now)

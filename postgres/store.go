@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -39,11 +40,30 @@ func OpenBy(open func(driver.Connector) *sql.DB, url string, maxConnections int)
 	if err != nil {
 		return nil, fmt.Errorf("the database URL cannot be read") //nolint:err113 // the driver's text would show the password
 	}
-	db := sqlx.NewDb(open(connector), "postgres")
+	db := sqlx.NewDb(open(uncompiled{connector}), "postgres")
 	db.SetMaxOpenConns(maxConnections)
 	db.SetMaxIdleConns(maxConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	return New(db), nil
+}
+
+// uncompiled connects so that PostgreSQL compiles no statement (jit): it would at each
+// execution of one that looks expensive, and take longer than the statement does. It is
+// said after the connection is there, for a pooler in between may not know the parameter.
+type uncompiled struct{ driver.Connector }
+
+// Connect is one more connection.
+func (c uncompiled) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if e, ok := conn.(driver.ExecerContext); ok { // lib/pq's are
+		if _, err := e.ExecContext(ctx, "SET jit = off", nil); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	return conn, nil
 }
 
 // New returns a store on an open database.

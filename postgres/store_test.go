@@ -27,3 +27,15 @@ func TestOneConnectionIsEnough(t *testing.T) {
 		require.NoError(t, err)
 	}
 }
+
+// PostgreSQL compiles what looks expensive at each execution, which takes longer than
+// the statements do.
+func TestNothingIsCompiled(t *testing.T) {
+	t.Parallel()
+	store, err := postgres.Open(testdb.URL(t), 2)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	var jit string
+	require.NoError(t, store.DB().Get(&jit, `SHOW jit`))
+	require.Equal(t, "off", jit)
+}

@@ -58,7 +58,7 @@ func (s *Store) Successors(ctx context.Context, memberID, workspaceID, cursor st
 		return out, badCursor()
 	}
 	err := s.inTx(ctx, "suggest successors", func(t *tx) error {
-		if err := t.set(append(ofOne, asAsked)...); err != nil { // there may be thousands of candidates
+		if err := t.set(byIndex, asAsked); err != nil { // there may be thousands of candidates
 			return err
 		}
 		leaver, err := t.memberByID(memberID, selectMember)
