@@ -3,9 +3,11 @@ package activities
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"golang.org/x/sync/errgroup"
 
 	"handover/offboarding"
 )
@@ -14,8 +16,10 @@ import (
 type BulkStore interface {
 	AdmitBulk(context.Context, offboarding.BulkAdmitInput) (offboarding.BulkRun, error)
 	JudgeBulk(context.Context, offboarding.BulkStep) (offboarding.BulkRun, error)
-	// OffboardBatch processes the next members of the list in one transaction.
-	OffboardBatch(context.Context, offboarding.BulkStep) (offboarding.BulkRun, error)
+	// OffboardBatch processes the next members of the list behind a place in one
+	// transaction, and answers how far it has come, 0 when nobody is left.
+	OffboardBatch(ctx context.Context, in offboarding.BulkStep, after int) (int, error)
+	BulkRun(ctx context.Context, bulkID string) (offboarding.BulkRun, error)
 	// StartableCases and CasesStarted find cases to start and keep that they were.
 	StartableCases(ctx context.Context, in offboarding.BulkStartInput, limit int) ([]offboarding.BulkStart, error)
 	CasesStarted(ctx context.Context, in offboarding.BulkStep, positions []int) (offboarding.BulkRun, error)
@@ -28,7 +32,8 @@ type BulkStore interface {
 // How much of a run one activity does, so that the run says how far it is and can
 // be canceled in between.
 const (
-	batchesAtOnce = 4                // of members who lose access
+	batchesMost   = 12               // of members who lose access
+	batchesAtOnce = 4                // of these, side by side
 	startFor      = 10 * time.Second // at the run's rate
 	startersMost  = 16               // cases started side by side
 )
@@ -43,18 +48,26 @@ func (a *Activities) JudgeBulk(ctx context.Context, in offboarding.BulkStep) (of
 	return answer(a.store.JudgeBulk(ctx, in))
 }
 
-// OffboardMembers takes the access of some batches of members. Who has been
+// OffboardMembers takes the access of some batches of members, side by side. Who has been
 // processed is known by the list, so another attempt goes on where this one was.
 func (a *Activities) OffboardMembers(ctx context.Context, in offboarding.BulkStep) (offboarding.BulkRun, error) {
-	var run offboarding.BulkRun
-	for i := range batchesAtOnce {
-		var err error
-		if run, err = answer(a.store.OffboardBatch(ctx, in)); err != nil || run.Counts.Pending == 0 {
-			return run, err
-		}
-		activity.RecordHeartbeat(ctx, i)
+	var done atomic.Int32
+	side, sideCtx := errgroup.WithContext(ctx)
+	for range batchesAtOnce {
+		side.Go(func() error {
+			var err error
+			for after := 0; done.Add(1) <= batchesMost; activity.RecordHeartbeat(ctx) {
+				if after, err = a.store.OffboardBatch(sideCtx, in, after); err != nil || after == 0 {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	return run, nil
+	if err := side.Wait(); err != nil {
+		return answer(offboarding.BulkRun{}, err)
+	}
+	return answer(a.store.BulkRun(ctx, in.BulkID))
 }
 
 // StartCases starts cases of the run at its rate. A case that is started again is

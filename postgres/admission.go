@@ -146,7 +146,7 @@ func (t *tx) takeOver(in offboarding.AdmitInput) (offboarding.Admission, error) 
 }
 
 // The run that opened a case waits until a workflow has taken it over.
-const markRunning = `UPDATE bulk_members SET running_at = $2 WHERE case_id = $1 AND to_start AND running_at IS NULL`
+const markRunning = `UPDATE bulk_members SET running_at = $2 WHERE member_id = $3 AND case_id = $1 AND to_start AND running_at IS NULL`
 
 // admitted is a case that has been opened, as its workflow knows it.
 func admitted(c *caseRow, in offboarding.AdmitInput) offboarding.Admission {
@@ -176,7 +176,7 @@ func (t *tx) admission(c *caseRow, in offboarding.AdmitInput) (offboarding.Admis
 		}
 	}
 	if a.Resumed {
-		if _, err := t.exec(markRunning, c.ID, in.At); err != nil {
+		if _, err := t.exec(markRunning, c.ID, in.At, c.MemberID); err != nil {
 			return a, err
 		}
 		return a, t.get(&a.Unsent, countUnsent, c.ID)

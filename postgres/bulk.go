@@ -129,11 +129,11 @@ func (t *tx) admitBulk(in offboarding.BulkAdmitInput) error {
 	if err != nil {
 		return err
 	}
-	shares, err := t.shares(list.active())
+	limit, err := t.judgeLimit(r.Confirmed, list)
 	if err != nil {
 		return err
 	}
-	if err := offboarding.RefusalOf(offboarding.JudgeBulkLimit(r.Confirmed, shares)); err != nil {
+	if err := offboarding.RefusalOf(limit); err != nil {
 		return err
 	}
 	phase, rate := offboarding.BulkRevoking, r.Rate
@@ -257,8 +257,19 @@ func (s *Store) CompleteBulk(ctx context.Context, in offboarding.BulkStep) (offb
 	})
 }
 
-// bulkStep runs a step of a run in one transaction; nobody else works on the run
-// meanwhile. It answers with the run as it is then.
+// BulkRun is how far a run is.
+func (s *Store) BulkRun(ctx context.Context, bulkID string) (offboarding.BulkRun, error) {
+	var out bulkRun
+	err := s.inTx(ctx, "look at a bulk run", func(t *tx) (err error) {
+		out, err = t.run(bulkID, countedRun)
+		return err
+	})
+	return out.BulkRun, err
+}
+
+// bulkStep runs a step of a run in one transaction; no other step is done meanwhile,
+// and a batch only where it says nothing about the step. It answers with the run as it
+// is then.
 func (s *Store) bulkStep(ctx context.Context, op string, in offboarding.BulkStep, fn func(*tx, bulkRun) error) (offboarding.BulkRun, error) {
 	var out bulkRun
 	err := s.inTx(ctx, op, func(t *tx) error {

@@ -15,22 +15,41 @@ type bulkFacts struct {
 	at        time.Time
 	members   map[string]*offboarding.Member // leavers, new owners and managers, by ID
 	externals map[[2]string]*offboarding.Member
-	open      map[string]openCase // by member
-	owners    map[string][]string // active owners who stay, by organization
-	leaving   map[string]bool     // new owners and managers who leave at once in this run
-	left      map[string]bool     // owners whom this run has let go
-	signedIn  map[string]bool     // leavers for the end of whose SSO sessions their own case waits (rule S1)
+	leavers   map[string]bulkLeaver // by member
+	owners    map[string][]string   // active owners who stay, by organization
+	leaving   map[string]bool       // new owners and managers who leave at once in this run
+	left      map[string]bool       // owners whom this run has let go
 }
 
 const (
 	selectByExternal = `SELECT ` + memberColumns + ` FROM unnest($1::uuid[], $2::text[]) AS x (organization_id, external_id)
 	JOIN members m ON m.organization_id = x.organization_id AND m.external_id = x.external_id`
+	// Of the last owners the first on the list goes: batches with earlier rows come to their end before.
+	awaitEarlier      = `SELECT position FROM bulk_members WHERE bulk_id = $1 AND result = 'pending' AND position < $2 FOR SHARE`
 	lockOrganizations = `SELECT id FROM organizations WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`
-	selectSignedIn    = `SELECT DISTINCT s.member_id FROM sessions s JOIN organizations o ON o.id = s.organization_id AND o.sso_sessions = 'wait'
-	WHERE s.member_id = ANY ($1::uuid[]) AND s.sso AND s.status = 'active' AND (s.expires_at IS NULL OR s.expires_at > $2)`
+	// What the rules ask about each leaver, found by their own rows: of an array the planner would rather read all open
+	// cases. A document that waits for nobody (archived) is moved by a transfer all the same.
+	selectLeavers = `SELECT x.id, coalesce(c.id::text, '') AS case_id, coalesce(c.phase, '') AS phase, s.signed_in, d.unowned, d.unowned OR EXISTS (
+		SELECT 1 FROM documents d WHERE d.owner_id = x.id) AS owns
+	FROM unnest($1::uuid[]) AS x (id)
+	LEFT JOIN LATERAL (SELECT id, phase FROM cases WHERE member_id = x.id AND closed_at IS NULL AND workspace_id IS NULL LIMIT 1) AS c ON true
+	CROSS JOIN LATERAL (SELECT EXISTS (SELECT 1 FROM sessions s WHERE s.member_id = x.id AND s.sso AND s.status = 'active'
+		AND (s.expires_at IS NULL OR s.expires_at > $2) AND EXISTS (
+			SELECT 1 FROM organizations o WHERE o.id = s.organization_id AND o.sso_sessions = 'wait')) AS signed_in) AS s
+	CROSS JOIN LATERAL (SELECT EXISTS (SELECT 1 FROM documents d WHERE d.owner_id = x.id AND d.access <> 'archived') AS unowned) AS d`
 	// Whoever leaves at once is not given anything by the run, whatever becomes of them.
 	selectLeaving = `SELECT member_id FROM bulk_members WHERE bulk_id = $1 AND at_once AND member_id = ANY ($2::uuid[])`
 )
+
+// bulkLeaver is what the rules ask about a leaver beside the account.
+type bulkLeaver struct {
+	ID       string            `db:"id"`
+	CaseID   string            `db:"case_id"` // the open case, "" for none
+	Phase    offboarding.Phase `db:"phase"`
+	SignedIn bool              `db:"signed_in"` // by SSO, where their own case waits for the end of it (rule S1)
+	Owns     bool              `db:"owns"`      // a document
+	Unowned  bool              `db:"unowned"`   // and one that is not archived
+}
 
 // selectOwners finds the owners who stay, as a start sees it; $2 is now.
 var selectOwners = `SELECT m.organization_id, m.id FROM members m WHERE m.organization_id = ANY ($1::uuid[]) AND ` +
@@ -43,7 +62,7 @@ func (t *tx) bulkFacts(run bulkRun, rows []bulkRow, at time.Time, left map[strin
 	f := &bulkFacts{
 		within: within{t: t, organizations: map[string]offboarding.Organization{}, reach: map[string]offboarding.Reach{}},
 		at:     at, members: map[string]*offboarding.Member{}, externals: map[[2]string]*offboarding.Member{},
-		owners: map[string][]string{}, leaving: map[string]bool{}, left: left, signedIn: map[string]bool{},
+		leavers: map[string]bulkLeaver{}, owners: map[string][]string{}, leaving: map[string]bool{}, left: left,
 	}
 	var leavers []string
 	for _, row := range rows {
@@ -63,19 +82,19 @@ func (t *tx) bulkFacts(run bulkRun, rows []bulkRow, at time.Time, left map[strin
 	if f.actor, err = t.memberByID(run.RequestedBy, selectMember); err != nil {
 		return nil, err
 	}
-	if f.open, err = t.openCases(leavers); err != nil {
+	if err := f.loadLeavers(leavers); err != nil {
 		return nil, err
 	}
-	if err := f.loadOwners(rows, change); err != nil {
-		return nil, err
-	}
-	if err := f.loadSignedIn(leavers); err != nil {
+	if err := f.loadOwners(run, rows, change); err != nil {
 		return nil, err
 	}
 	return f, f.loadNewOwners(run, rows)
 }
 
 func (f *bulkFacts) load(query string, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
 	var rows []offboarding.Member
 	err := f.t.list(&rows, query, uuidArray(ids))
 	for i := range rows {
@@ -84,20 +103,18 @@ func (f *bulkFacts) load(query string, ids []string) error {
 	return err
 }
 
-// loadSignedIn finds the leavers who are signed in by SSO where the organization
-// lets them be until they sign out.
-func (f *bulkFacts) loadSignedIn(leavers []string) error {
-	var waiting []string
-	err := f.t.list(&waiting, selectSignedIn, uuidArray(leavers), f.at)
-	for _, id := range waiting {
-		f.signedIn[id] = true
+func (f *bulkFacts) loadLeavers(ids []string) error {
+	var rows []bulkLeaver
+	err := f.t.list(&rows, selectLeavers, uuidArray(ids), f.at)
+	for _, row := range rows {
+		f.leavers[row.ID] = row
 	}
 	return err
 }
 
 // loadOwners finds the owners of the organizations that an owner is to leave
 // (rule A3); their rows are locked, as those of a single start.
-func (f *bulkFacts) loadOwners(rows []bulkRow, change bool) error {
+func (f *bulkFacts) loadOwners(run bulkRun, rows []bulkRow, change bool) error {
 	var organizations []string
 	for _, row := range rows {
 		if m := f.members[row.MemberID]; m != nil && m.Role == offboarding.RoleOwner && !slices.Contains(organizations, m.OrganizationID) {
@@ -108,6 +125,10 @@ func (f *bulkFacts) loadOwners(rows []bulkRow, change bool) error {
 		return nil
 	}
 	if change {
+		var before []int
+		if err := f.t.list(&before, awaitEarlier, run.ID, rows[0].Position); err != nil {
+			return err
+		}
 		var locked []string
 		if err := f.t.list(&locked, lockOrganizations, uuidArray(organizations)); err != nil {
 			return err
@@ -126,7 +147,7 @@ func (f *bulkFacts) loadOwners(rows []bulkRow, change bool) error {
 
 // loadNewOwners finds whom the rows name as new owners (rules N1, N2).
 func (f *bulkFacts) loadNewOwners(run bulkRun, rows []bulkRow) error {
-	var ids, organizations, externals []string
+	var ids, named, organizations, externals []string
 	for _, row := range rows {
 		leaver := f.members[row.MemberID]
 		if leaver == nil {
@@ -138,26 +159,31 @@ func (f *bulkFacts) loadNewOwners(run bulkRun, rows []bulkRow) error {
 		}
 		if external, ok := strings.CutPrefix(ref, externalPrefix); ok {
 			organizations, externals = append(organizations, leaver.OrganizationID), append(externals, external)
-		} else if isID(ref) && f.members[strings.ToLower(ref)] == nil {
-			ids = append(ids, ref)
+		} else if isID(ref) {
+			named = append(named, ref)
+			if f.members[strings.ToLower(ref)] == nil {
+				ids = append(ids, ref)
+			}
 		}
 	}
 	if err := f.load(selectMembers, ids); err != nil {
 		return err
 	}
-	var found []offboarding.Member
-	if err := f.t.list(&found, selectByExternal, uuidArray(organizations), uuidArray(externals)); err != nil {
-		return err
+	if len(externals) > 0 {
+		var found []offboarding.Member
+		if err := f.t.list(&found, selectByExternal, uuidArray(organizations), uuidArray(externals)); err != nil {
+			return err
+		}
+		for i := range found {
+			f.externals[[2]string{found[i].OrganizationID, found[i].ExternalID}] = &found[i]
+			named = append(named, found[i].ID)
+		}
 	}
-	for i := range found {
-		f.externals[[2]string{found[i].OrganizationID, found[i].ExternalID}] = &found[i]
-		ids = append(ids, found[i].ID)
-	}
-	for _, m := range f.members {
-		ids = append(ids, m.ID)
+	if len(named) == 0 {
+		return nil
 	}
 	var leaving []string
-	err := f.t.list(&leaving, selectLeaving, run.ID, uuidArray(ids))
+	err := f.t.list(&leaving, selectLeaving, run.ID, uuidArray(named))
 	for _, id := range leaving {
 		f.leaving[id] = true
 	}
@@ -215,11 +241,11 @@ func (f *bulkFacts) judge(row bulkRow) (judged, error) {
 	}
 	reason := ""
 	if j.facts.Leaver != nil {
-		if open := f.open[leaver.ID]; open.ID != "" && len(offboarding.JudgeAuthority(j.facts.Actor, leaver)) == 0 {
+		if open := f.leavers[leaver.ID]; open.CaseID != "" && len(offboarding.JudgeAuthority(j.facts.Actor, leaver)) == 0 {
 			if open.Phase == offboarding.PhaseReactivated { // nobody who leaves
 				return j, offboarding.Refuse("E2", offboarding.CodeTryAgain, "member_id", "the member has come back, and the documents are still being settled")
 			}
-			j.existing = open.ID
+			j.existing = open.CaseID
 			return j, nil
 		}
 		var err error

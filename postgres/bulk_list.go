@@ -187,27 +187,20 @@ func (w within) reachOf(id string) (offboarding.Reach, error) {
 }
 
 const (
-	selectOpenCases = `SELECT id, member_id, phase FROM cases WHERE member_id = ANY ($1::uuid[]) AND closed_at IS NULL AND workspace_id IS NULL`
-	countActive     = `SELECT organization_id AS id, count(*) AS n FROM members
+	// Who of the members is being offboarded.
+	selectOffboarded = `SELECT x.id FROM unnest($1::uuid[]) AS x (id)
+	WHERE EXISTS (SELECT 1 FROM cases c WHERE c.member_id = x.id AND c.closed_at IS NULL AND c.workspace_id IS NULL)`
+	countActive = `SELECT organization_id AS id, count(*) AS n FROM members
 	WHERE organization_id = ANY ($1::uuid[]) AND status = 'active' GROUP BY organization_id`
 )
 
-// openCase is an open case of a member.
-type openCase struct {
-	ID       string            `db:"id"`
-	MemberID string            `db:"member_id"`
-	Phase    offboarding.Phase `db:"phase"`
-}
-
-// openCases are the open cases of members, by member.
-func (t *tx) openCases(members []string) (map[string]openCase, error) {
-	var rows []openCase
-	open := map[string]openCase{}
-	err := t.list(&rows, selectOpenCases, uuidArray(members))
-	for _, row := range rows {
-		open[row.MemberID] = row
+// judgeLimit judges the guard against removing a whole organization by mistake.
+func (t *tx) judgeLimit(confirmed bool, l list) ([]offboarding.Violation, error) {
+	if confirmed {
+		return nil, nil // what nobody asks for is not counted
 	}
-	return open, err
+	shares, err := t.shares(l.active())
+	return offboarding.JudgeBulkLimit(confirmed, shares), err
 }
 
 // shares says how much of each organization the run would remove. Who is being
@@ -217,14 +210,18 @@ func (t *tx) shares(members []*offboarding.Member) ([]offboarding.BulkShare, err
 	for i, m := range members {
 		ids[i] = m.ID
 	}
-	open, err := t.openCases(ids)
-	if err != nil {
+	var offboarded []string
+	if err := t.list(&offboarded, selectOffboarded, uuidArray(ids)); err != nil {
 		return nil, err
+	}
+	open := make(map[string]bool, len(offboarded))
+	for _, id := range offboarded {
+		open[id] = true
 	}
 	removed := map[string]int{}
 	var organizations []string
 	for _, m := range members {
-		if open[m.ID].ID == "" {
+		if !open[m.ID] {
 			if removed[m.OrganizationID]++; removed[m.OrganizationID] == 1 {
 				organizations = append(organizations, m.OrganizationID)
 			}

@@ -28,11 +28,11 @@ func (s *Store) PreviewBulk(ctx context.Context, r offboarding.BulkRequest, now 
 		if err != nil {
 			return err
 		}
-		shares, err := t.shares(list.active())
+		limit, err := t.judgeLimit(r.Confirmed, list)
 		if err != nil {
 			return err
 		}
-		out.Violations = append(out.Violations, offboarding.JudgeBulkLimit(r.Confirmed, shares)...)
+		out.Violations = append(out.Violations, limit...)
 		leaving, err := t.judgeList(&out, list, actor.ID, now)
 		if err != nil {
 			return err
@@ -96,7 +96,7 @@ func (f *bulkFacts) preview(out *offboarding.BulkPreviewRow, row bulkRow) (*offb
 		return nil, nil
 	}
 	out.Outcome = offboarding.BulkMemberScheduled
-	if !j.plan.EffectiveAt.After(f.at) && !f.signedIn[row.MemberID] {
+	if !j.plan.EffectiveAt.After(f.at) && !f.leavers[row.MemberID].SignedIn {
 		out.Outcome = offboarding.BulkMemberStarted
 	}
 	out.EffectiveAt, out.Disposition, out.FallbackReason = &j.plan.EffectiveAt, j.plan.Disposition, j.plan.FallbackReason

@@ -181,7 +181,7 @@ func TestBulkTroubleFailsNobody(t *testing.T) {
 	_, err := l.admitted(t, "run")
 	require.NoError(t, err)
 	l.Exec(`ALTER TABLE sessions RENAME TO sessions_away`)
-	_, err = l.store.OffboardBatch(t.Context(), offboarding.BulkStep{BulkID: "run", At: l.at})
+	_, err = l.store.OffboardBatch(t.Context(), offboarding.BulkStep{BulkID: "run", At: l.at}, 0)
 	var failed *postgres.Error
 	require.True(t, errors.As(err, &failed))
 	require.Equal(t, "42P01", failed.State)
@@ -229,10 +229,11 @@ func TestBulkRunsAndSingleStartsRace(t *testing.T) {
 				if _, err := store.AdmitBulk(ctx, offboarding.BulkAdmitInput{BulkID: id + o.ID, WorkflowID: id, At: fixture.Start, Request: r}); err != nil {
 					return nil, err
 				}
-				for {
-					run, err := store.OffboardBatch(ctx, offboarding.BulkStep{BulkID: id + o.ID, At: fixture.Start})
-					if err != nil || run.Counts.Pending == 0 {
-						return run, err
+				for after := 0; ; {
+					var err error
+					after, err = store.OffboardBatch(ctx, offboarding.BulkStep{BulkID: id + o.ID, At: fixture.Start}, after)
+					if err != nil || after == 0 {
+						return after, err
 					}
 				}
 			}

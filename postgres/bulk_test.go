@@ -129,10 +129,14 @@ func (l *listed) bulk(t testing.TB) []offboarding.BulkMemberRow {
 
 func (l *listed) process(t testing.TB) offboarding.BulkRun {
 	t.Helper()
-	for {
-		run, err := l.store.OffboardBatch(t.Context(), offboarding.BulkStep{BulkID: "run", At: l.at})
+	for after := 0; ; {
+		var err error
+		after, err = l.store.OffboardBatch(t.Context(), offboarding.BulkStep{BulkID: "run", At: l.at}, after)
 		require.NoError(t, err)
-		if run.Counts.Pending == 0 {
+		if after == 0 {
+			run, err := l.store.BulkRun(t.Context(), "run")
+			require.NoError(t, err)
+			require.Zero(t, run.Counts.Pending)
 			return run
 		}
 	}

@@ -220,15 +220,17 @@ func TestBulkAndSingleStart(t *testing.T) {
 		require.NoError(t, err)
 		single := l.admitInput(l.request())
 		single.WorkflowID = "hr/" + l.id
-		return called(l.store.OffboardBatch, offboarding.BulkStep{BulkID: bulk, At: l.at}), called(l.store.Admit, single), func(a, b error) {
-			require.NoError(t, a)
-			if b != nil { // the list was done with the member before the start was judged
-				refused(t, offboarding.CodeAlreadyInactive, b)
+		return called(func(ctx context.Context, in offboarding.BulkStep) (int, error) {
+				return l.store.OffboardBatch(ctx, in, 0)
+			}, offboarding.BulkStep{BulkID: bulk, At: l.at}), called(l.store.Admit, single), func(a, b error) {
+				require.NoError(t, a)
+				if b != nil { // the list was done with the member before the start was judged
+					refused(t, offboarding.CodeAlreadyInactive, b)
+				}
+				require.Equal(t, 1, l.Count(`SELECT count(*) FROM cases WHERE member_id = $1`, l.member))
+				require.Equal(t, 1, l.Count(`SELECT count(*) FROM audit_events WHERE member_id = $1 AND event = 'ScheduleOffboarding'`, l.member))
+				require.Equal(t, "inactive", l.Text(`SELECT status FROM members WHERE id = $1`, l.Manager))
 			}
-			require.Equal(t, 1, l.Count(`SELECT count(*) FROM cases WHERE member_id = $1`, l.member))
-			require.Equal(t, 1, l.Count(`SELECT count(*) FROM audit_events WHERE member_id = $1 AND event = 'ScheduleOffboarding'`, l.member))
-			require.Equal(t, "inactive", l.Text(`SELECT status FROM members WHERE id = $1`, l.Manager))
-		}
 	})
 }
 

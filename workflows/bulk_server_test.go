@@ -1,16 +1,13 @@
 package workflows_test
 
 import (
-	"flag"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/protobuf/proto"
 
 	cases "handover/client"
-	"handover/internal/fixture"
 	"handover/offboarding"
 )
 
@@ -154,57 +151,4 @@ func TestLargestBulkInputOnAServer(t *testing.T) {
 	require.Greater(t, len(r.Members), 9000)
 	_, err := client.BulkResult(t.Context(), "large")
 	require.Equal(t, offboarding.CodeInvalidArgument, offboarding.CodeOf(err), "the reason is too long, and the actor nobody")
-}
-
-var measure = flag.Int("measure", 0, "offboard so many leavers in bulk, and say how long it took")
-
-// TestMeasureBulk says what 10,000 leavers take:
-//
-//	go test -run TestMeasureBulk ./workflows -measure 10000 -v
-func TestMeasureBulk(t *testing.T) {
-	if *measure == 0 {
-		t.Skip("measures only with -measure")
-	}
-	s := newStand(t)
-	members := make([]string, *measure)
-	for i := range members {
-		members[i] = uuid.Must(uuid.NewV7()).String()
-		s.Exec(`INSERT INTO members (id, organization_id, external_id, email, display_name, role, account_type, status, managed_by, time_zone, created_at)
-			VALUES ($1, $2, $3, $3 || '@acme.example', 'Member', 'contributor', 'maker', 'active', '', '', $4)`, members[i], s.ID, "x"+members[i], fixture.Start)
-	}
-	s.Exec(`INSERT INTO credentials (id, organization_id, member_id, kind, name, status, created_at)
-		SELECT gen_random_uuid(), organization_id, id, 'api', 'key', 'active', created_at FROM members WHERE external_id LIKE 'x%'`)
-	s.Exec(`INSERT INTO sessions (id, organization_id, member_id, sso, status, created_at)
-		SELECT gen_random_uuid(), organization_id, id, false, 'active', created_at FROM members WHERE external_id LIKE 'x%'`)
-	s.Exec(`INSERT INTO documents (id, organization_id, external_id, title, kind, owner_id, access, created_at, updated_at)
-		SELECT gen_random_uuid(), organization_id, 'd' || external_id, 'Document', 'document', id, 'editable', created_at, created_at
-		FROM members WHERE external_id LIKE 'x%' AND hashtext(id::text) % 10 = 0`)
-	began := time.Now()
-	c := s.bulk(func(r *offboarding.BulkRequest) { r.Rate = 200 }, members...)
-	gone := time.Duration(0)
-	for {
-		if n := s.Count(`SELECT count(*) FROM members WHERE status = 'active' AND external_id LIKE 'x%'`); n == 0 {
-			gone = time.Since(began)
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	result := c.closes(offboarding.BulkSuccess)
-	events, bytes := 0, 0
-	for _, h := range c.histories() {
-		events += len(h.Events)
-		bytes += proto.Size(h)
-	}
-	t.Logf("%d leavers: nobody has access after %.1f s, %d cases run after %.1f s; history %d events, %d bytes",
-		*measure, gone.Seconds(), result.Counts.Cases, time.Since(began).Seconds(), events, bytes)
-	single := time.Now()
-	const some = 200
-	for range some {
-		member := s.Maker()
-		s.Credential(member)
-		s.Session(member)
-		_, err := cases.New(s.client).StartAndAwait(t.Context(), offboarding.Request{MemberID: member, RequestedBy: s.Admin})
-		require.NoError(t, err)
-	}
-	t.Logf("one by one: %.1f members a second", some/time.Since(single).Seconds())
 }
