@@ -189,7 +189,7 @@ func (u *usage) removed() {
 // many is a list.
 func (u *usage) many() {
 	ctx, s, id := u.leaving.t.Context(), u.store, fmt.Sprintf("usage-%d", u.round)
-	r := offboarding.BulkRequest{RequestedBy: u.Owner, Confirmed: true}
+	r := offboarding.BulkRequest{RequestedBy: u.Owner}
 	for range 3 {
 		member := u.Maker()
 		u.Document(member, "")
@@ -200,7 +200,7 @@ func (u *usage) many() {
 	got(u, "AdmitBulk", func() (any, error) {
 		return s.AdmitBulk(ctx, offboarding.BulkAdmitInput{BulkID: id, WorkflowID: offboarding.BulkWorkflowID(id), At: u.at, Request: r})
 	})
-	got(u, "OffboardBatch", func() (any, error) { return s.OffboardBatch(ctx, step) })
+	got(u, "OffboardBatch", func() (any, error) { return s.OffboardBatch(ctx, step, 0) })
 	starts := got(u, "StartableCases", func() ([]offboarding.BulkStart, error) {
 		return s.StartableCases(ctx, offboarding.BulkStartInput{BulkStep: step, Rate: 10}, 10)
 	})
