@@ -8,12 +8,12 @@ import (
 
 // leaveAtOnce opens a case and does its first steps in one statement: it revokes,
 // withdraws what the leaver has asked for, and deactivates, with the events of those
-// steps. The account is locked first, so that everything waits for who changes it;
-// access made meanwhile is not seen here, and a trigger of the account refuses all.
+// steps. The account has been locked by a statement before, so that this one sees the
+// access that was made, and what was asked for, until then, and there is no more.
 // $1 leaver, $2 at, $3 organization, $4 who asked, $5 origin, $6 case, $16 what the
 // audit says of the case; the rest are the case's.
 var leaveAtOnce = `WITH leaver AS MATERIALIZED (
-		SELECT id FROM members WHERE id = $1 AND status = 'active' FOR NO KEY UPDATE),
+		SELECT id FROM members WHERE id = $1 AND status = 'active'),
 	credential AS (
 		UPDATE credentials SET status = 'revoked', revoked_at = $2 WHERE member_id = (SELECT id FROM leaver) AND status = 'active' RETURNING id),
 	session AS (
@@ -64,6 +64,9 @@ func (s *Store) leaveAtOnce(ctx context.Context, in offboarding.AdmitInput) (a o
 			return errStepByStep
 		}
 		c := plannedCase(in.CaseID, in.WorkflowID, r, f, plan)
+		if _, err := t.exec(lockMember, c.MemberID); err != nil {
+			return err
+		}
 		var gone int
 		err = t.get(&gone, leaveAtOnce, c.MemberID, in.At, c.OrganizationID, c.RequestedBy, c.Origin, c.ID, c.WorkflowID, r.Reason, c.Disposition,
 			c.NewOwnerID, c.ArchiveSchedules, c.GraceSeconds, c.EffectiveAt, c.Provider, c.FallbackReason, string(mustJSON(c.scheduled())))

@@ -108,3 +108,37 @@ func TestStartsAtOnce(t *testing.T) {
 	require.Len(t, l.Events(), 4)
 	invariantsHold(t, l.store)
 }
+
+// Whoever asks for a document while their own case begins has asked for nothing.
+func TestARequestOfWhoLeavesAtOnceIsWithdrawn(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	document, asker := l.Document(l.member, ""), l.Maker()
+	l.Grant(document, asker, offboarding.GrantView)
+	in := l.inGrace().claimInput(document, asker)
+	other := l.of(asker)
+	start := other.atOnce(other.request())
+	blocker, err := l.DB.Beginx()
+	require.NoError(t, err)
+	defer func() { _ = blocker.Rollback() }()
+	_, err = blocker.Exec(`SELECT FROM documents WHERE id = $1 FOR UPDATE`, document)
+	require.NoError(t, err)
+
+	first, second := make(chan error), make(chan error)
+	go func() {
+		_, err := l.store.Claim(t.Context(), in)
+		first <- err
+	}()
+	l.waiting(1)
+	go func() {
+		_, err := l.store.Admit(t.Context(), start)
+		second <- err
+	}()
+	l.waiting(2)
+	require.NoError(t, blocker.Rollback())
+	require.NoError(t, <-first)
+	require.NoError(t, <-second)
+	require.Equal(t, string(offboarding.PhaseDeactivated), other.phase())
+	require.Equal(t, "withdrawn", l.Text(`SELECT status FROM ownership_requests WHERE member_id = $1`, asker))
+	invariantsHold(t, l.store)
+}
