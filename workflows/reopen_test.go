@@ -83,7 +83,7 @@ func TestReactivationAfterTheCase(t *testing.T) {
 // where it is stuck, continues as new, and goes on.
 func TestReactivationThatFailsForAWhile(t *testing.T) {
 	t.Parallel()
-	for table, step := range map[string]string{"members": "reactivate/", "schedules": "restore/", "folders": "", "grants": "grant/"} {
+	for table, step := range map[string]string{"members": "reactivate/", "schedules": "restore/", "folders": "restore/", "grants": "grant/", "scim_tokens": ""} {
 		t.Run(table, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t)
