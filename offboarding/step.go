@@ -87,7 +87,7 @@ type ArchivalInput struct {
 type AdvanceInput struct {
 	Step
 	Phase Phase `json:"phase"`
-	// AtOnce: with the grace, all that comes at its end, where one batch of documents is enough.
+	// AtOnce: with the grace, all that comes at its end, where there are few documents.
 	AtOnce bool `json:"at_once,omitempty"`
 }
 

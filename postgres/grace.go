@@ -66,14 +66,19 @@ func (s *Store) Advance(ctx context.Context, in offboarding.AdvanceInput) (offbo
 	})
 }
 
-// lockAtOnce locks what is unowned, and settles, where the leaver has no more than one
-// batch of documents; nil where there are more: they are left to the sweep.
+// lockedAtOnce is how many documents are locked together with the end of the grace: no
+// claim is heard meanwhile, but beside a sweep it is.
+const lockedAtOnce = 500
+
+// lockAtOnce locks what is unowned, and settles, where the leaver has fewer documents
+// than that; nil where there are more: they are left to the sweep.
 func (t *tx) lockAtOnce(c *caseRow, in offboarding.AdvanceInput) (*offboarding.Settled, error) {
-	b, err := t.take(c, offboarding.SweepInput{Step: in.Step}, "")
+	sweep := offboarding.SweepInput{Step: in.Step, BatchSize: lockedAtOnce}
+	b, err := t.take(c, sweep, "")
 	if err != nil || !b.last {
 		return nil, err
 	}
-	if _, err := t.sweeps(c, offboarding.SweepInput{Step: in.Step}, b, locking); err != nil {
+	if _, err := t.sweeps(c, sweep, b, locking); err != nil {
 		return nil, err
 	}
 	settled, err := t.settle(c, offboarding.SettleInput{Step: in.Step})

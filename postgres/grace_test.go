@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"handover/offboarding"
+	"handover/postgres"
 )
 
 // A grace is extended, never shortened, and only while it runs.
@@ -110,18 +111,18 @@ func TestRecordTrouble(t *testing.T) {
 	require.Len(t, l.Events(), 1, "trouble is no change of the case")
 }
 
-func TestMoreThanABatchIsLeftToTheSweepAtTheEndOfTheGrace(t *testing.T) {
+func TestManyDocumentsAreLeftToTheSweepAtTheEndOfTheGrace(t *testing.T) {
 	t.Parallel()
 	l := newLeaving(t)
-	for range 3 {
-		l.Document(l.member, "")
-	}
+	const documents = 500 // whoever claims one of them would wait too long
+	l.Documents(l.member, documents)
 	l.inGrace()
 	l.at = l.at.Add(grace)
-	out, err := l.store.WithBatchSize(3).Advance(t.Context(), l.endGrace())
+	l.store = postgres.New(l.DB)
+	out, err := l.store.Advance(t.Context(), l.endGrace())
 	require.NoError(t, err)
 	require.Nil(t, out.Settled)
 	require.Zero(t, l.Count(`SELECT count(*) FROM documents WHERE access = 'read_only'`))
 	l.sweep(l.store.LockBatch, offboarding.SweepInput{Step: l.step("lock")})
-	require.Equal(t, 3, l.Count(`SELECT count(*) FROM documents WHERE access = 'read_only'`))
+	require.Equal(t, documents, l.Count(`SELECT count(*) FROM documents WHERE access = 'read_only'`))
 }
