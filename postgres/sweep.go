@@ -60,7 +60,7 @@ const takeDocuments = `WITH taken AS MATERIALIZED (
 		SELECT d.id, d.access, d.folder_id FROM documents d
 		WHERE (d.owner_id, d.id) > ($1::uuid, $2::uuid) AND (d.owner_id, d.id) <= ($1::uuid, '` + lastID + `'::uuid)` + named + scope + `
 		ORDER BY d.owner_id, d.id LIMIT $3 FOR NO KEY UPDATE)
-	SELECT count(*) AS documents, coalesce((SELECT id::text FROM taken ORDER BY id DESC LIMIT 1), '') AS last,
+	SELECT count(*) AS documents, coalesce((SELECT t.id::text FROM taken t ORDER BY t.id DESC LIMIT 1), '') AS last,
 		count(*) FILTER (WHERE access = 'editable') AS editable, count(*) FILTER (WHERE access = 'read_only') AS read_only,
 		count(*) FILTER (WHERE access = 'archived') AS archived, coalesce(bool_or(folder_id IS NULL), false) AS loose,
 		ARRAY(SELECT f.id FROM folders f WHERE f.owner_id = $1
