@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,6 +48,7 @@ const (
 	// makes it another version for what has read it without a lock.
 	lockCasesOf = `WITH locked AS MATERIALIZED (SELECT id FROM cases WHERE member_id = $1 AND closed_at IS NULL ORDER BY id FOR NO KEY UPDATE)
 	UPDATE cases c SET phase = c.phase FROM locked l WHERE c.id = l.id`
+	countCasesOf   = `SELECT count(*) FROM cases WHERE member_id = $1 AND closed_at IS NULL`
 	selectHeldDoc  = `SELECT organization_id FROM documents WHERE id = $1 FOR NO KEY UPDATE`
 	markHeld       = `UPDATE documents SET held = EXISTS (SELECT 1 FROM legal_holds h WHERE h.document_id = $1 AND h.lifted_at IS NULL) WHERE id = $1`
 	selectHoldLock = `SELECT h.id, h.organization_id, coalesce(h.member_id::text, '') AS member_id, coalesce(h.document_id::text, '') AS document_id,
@@ -62,7 +64,7 @@ func (s *Store) PlaceHold(ctx context.Context, h offboarding.Hold, by string, at
 		id = uuid.Must(uuid.NewV7()).String()
 	}
 	at = at.Truncate(time.Microsecond)
-	err := s.inTx(ctx, "place a legal hold", func(t *tx) error {
+	place := func(t *tx) error {
 		organizationID, err := t.holdOn(h)
 		if err != nil {
 			return err
@@ -83,7 +85,11 @@ func (s *Store) PlaceHold(ctx context.Context, h offboarding.Hold, by string, at
 			event: offboarding.EventPlaceLegalHold, actor: admin, member: h.MemberID, document: h.DocumentID,
 			kind: offboarding.SubjectHold, subject: id, before: state{"held": false}, after: state{"held": true},
 		})
-	})
+	}
+	err := s.inTx(ctx, "place a legal hold", place)
+	for errors.Is(err, errCaseOpened) {
+		err = s.inTx(ctx, "place a legal hold", place) // locks it now
+	}
 	return id, err
 }
 
@@ -151,13 +157,22 @@ func (t *tx) holdOn(h offboarding.Hold) (organizationID string, err error) {
 		if !isID(h.MemberID) {
 			return "", nil
 		}
-		if _, err = t.exec(lockCasesOf, h.MemberID); err != nil {
-			return "", err
+		locked, lockErr := t.exec(lockCasesOf, h.MemberID)
+		if lockErr != nil {
+			return "", lockErr
 		}
 		// The account after the cases, as a deletion locks them, and as a return shares
 		// that of who gives back; who is deleted is nobody.
 		if _, err = t.exec(lockMember, h.MemberID); err != nil {
 			return "", err
+		}
+		// A case that was opened while this waited for the account works on the documents too.
+		var open int
+		if err = t.get(&open, countCasesOf, h.MemberID); err != nil {
+			return "", err
+		}
+		if open > locked {
+			return "", errCaseOpened
 		}
 		m, findErr := t.memberByID(h.MemberID, selectMember)
 		if m == nil || m.Status == offboarding.MemberDeleted || findErr != nil {

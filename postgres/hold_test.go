@@ -282,3 +282,30 @@ func TestHoldAndReturn(t *testing.T) {
 		}
 	})
 }
+
+// A case that is opened while a hold waits for the account is locked by the hold too, and
+// another version for a claim that has read it before.
+func TestAHoldLocksACaseThatIsOpenedMeanwhile(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	blocker, err := l.DB.Beginx()
+	require.NoError(t, err)
+	defer func() { _ = blocker.Rollback() }()
+	_, err = blocker.Exec(`SELECT FROM members WHERE id = $1 FOR NO KEY UPDATE`, l.member)
+	require.NoError(t, err)
+
+	placed := make(chan error)
+	go func() {
+		_, err := l.store.PlaceHold(t.Context(), offboarding.Hold{MemberID: l.member, Reason: "matter 12"}, l.Admin, l.at)
+		placed <- err
+	}()
+	l.waiting(1)
+	l.admit(l.request())
+	const version = `SELECT xmin FROM cases WHERE id = $1`
+	opened := l.Text(version, l.id)
+	require.NoError(t, blocker.Rollback())
+	require.NoError(t, <-placed)
+	require.NotEqual(t, opened, l.Text(version, l.id))
+	require.Equal(t, 1, l.Count(`SELECT count(*) FROM legal_holds`))
+	invariantsHold(t, l.store)
+}
