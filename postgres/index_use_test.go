@@ -69,6 +69,7 @@ func (u *usage) lists() {
 	}
 	for _, f := range []offboarding.DocumentFilter{
 		{ViewerID: c.Admin}, {ViewerID: c.Admin, OwnerID: largest}, {ViewerID: c.Manager, ViewerOnly: true}, {ViewerID: c.Manager, Claimable: true},
+		{ViewerID: c.Admin, Case: &offboarding.Case{ID: c.ID("CASE", crowd.Largest), MemberID: largest}, State: offboarding.DocumentReadOnly},
 		{ViewerID: c.Admin, Case: &offboarding.Case{ID: c.ID("CASE", crowd.Largest), MemberID: largest}, State: offboarding.DocumentMoved},
 	} {
 		f.Reach = reach

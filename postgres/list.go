@@ -49,7 +49,7 @@ const ofMembers = `c.id = ANY (ARRAY(SELECT x.id FROM cases x WHERE x.member_id 
 
 // Cases lists cases, the newest first.
 func (s *Store) Cases(ctx context.Context, f offboarding.CaseFilter) (offboarding.Page[offboarding.CaseRow], error) {
-	c := &conditions{args: []any{f.Now}}
+	c := &conditions{args: []any{f.Now}, before: []string{alongIndex}}
 	c.id("c.organization_id", f.OrganizationID)
 	c.within("c.organization_id", f.Reach)
 	c.id("c.member_id", f.MemberID)
@@ -86,7 +86,7 @@ func caseTimes(row *offboarding.CaseRow) []*time.Time {
 	return []*time.Time{&row.CreatedAt, &row.EffectiveAt, row.SessionsEndAt, row.DeactivatedAt, row.GraceEndsAt, row.ClosedAt, row.TroubleSince, row.LastEventAt}
 }
 
-const selectCaseOf = selectCases + ` WHERE c.id = $2::uuid OR c.member_id = $2::uuid
+const selectCaseOf = selectCases + ` WHERE c.id = ANY (ARRAY(SELECT id FROM cases WHERE id = $2::uuid UNION SELECT id FROM cases WHERE member_id = $2::uuid))
 	ORDER BY c.id = $2::uuid DESC, c.closed_at IS NULL DESC, c.workspace_id IS NULL DESC, c.created_at DESC, c.id LIMIT 1`
 
 // FindCase finds the case of a member, or the case with that ID: the open one,
@@ -95,6 +95,9 @@ func (s *Store) FindCase(ctx context.Context, memberOrCaseID string, now time.Ti
 	var row offboarding.CaseRow
 	err := s.inTx(ctx, "look up a case", func(t *tx) error {
 		if isID(memberOrCaseID) {
+			if err := t.set(alongIndex); err != nil {
+				return err
+			}
 			found, err := t.find(&row, selectCaseOf, now, memberOrCaseID)
 			if found || err != nil {
 				return err
@@ -214,6 +217,9 @@ const (
 func (s *Store) MemberDetail(ctx context.Context, memberID string) (offboarding.MemberDetail, error) {
 	var out offboarding.MemberDetail
 	err := s.inTx(ctx, "read a member", func(t *tx) error {
+		if err := t.set(alongIndex); err != nil {
+			return err
+		}
 		found, err := t.find(&out, selectMemberDetail, memberID)
 		if !found && err == nil {
 			err = offboarding.Refuse("E1", offboarding.CodeMemberNotFound, "member_id", "there is no such member")
@@ -227,7 +233,7 @@ func (s *Store) MemberDetail(ctx context.Context, memberID string) (offboarding.
 // Members lists members, active ones unless told otherwise, and counts them up to
 // CountLimit; those whom a search finds are not counted.
 func (s *Store) Members(ctx context.Context, f offboarding.MemberFilter) (offboarding.Page[offboarding.MemberRow], error) {
-	c := &conditions{}
+	c := &conditions{before: []string{alongIndex}}
 	if !f.AnyStatus {
 		if f.Status == "" {
 			f.Status = offboarding.MemberActive

@@ -5,6 +5,8 @@
 -- +goose Up
 DROP INDEX CONCURRENTLY IF EXISTS webhook_deliveries_undelivered_idx; -- what an attempt has left that was broken off
 CREATE INDEX CONCURRENTLY webhook_deliveries_undelivered_idx ON webhook_deliveries (webhook_id, id) WHERE status <> 'delivered';
+DROP INDEX CONCURRENTLY IF EXISTS documents_not_editable_idx;
+CREATE INDEX CONCURRENTLY documents_not_editable_idx ON documents (owner_id, id) WHERE access <> 'editable';
 DROP INDEX CONCURRENTLY IF EXISTS ownership_requests_newest_idx;
 CREATE INDEX CONCURRENTLY ownership_requests_newest_idx ON ownership_requests (organization_id, created_at, id);
 DROP INDEX CONCURRENTLY IF EXISTS ownership_requests_document_idx;
@@ -44,3 +46,4 @@ DROP INDEX CONCURRENTLY IF EXISTS ownership_requests_decided_by_idx;
 DROP INDEX CONCURRENTLY IF EXISTS ownership_requests_document_idx;
 DROP INDEX CONCURRENTLY IF EXISTS ownership_requests_newest_idx;
 DROP INDEX CONCURRENTLY IF EXISTS webhook_deliveries_undelivered_idx;
+DROP INDEX CONCURRENTLY IF EXISTS documents_not_editable_idx;
