@@ -15,14 +15,14 @@ func TestABatchIsAsLargeAsFits(t *testing.T) {
 		took time.Duration
 		want int
 	}{
-		"as it should be":        {500, batchTime, 500},
-		"too long":               {500, batchTime * 5 / 4, 400},
-		"far too long":           {500, 100 * batchTime, 250},
+		"as it should be":        {1000, batchTime, 1000},
+		"too long":               {1000, batchTime * 5 / 4, 800},
+		"far too long":           {2000, 100 * batchTime, 1000},
 		"short":                  {500, batchTime * 5 / 8, 800},
 		"very short":             {500, batchTime / 100, 1000},
 		"in no time":             {500, 0, 1000},
 		"never larger than that": {1500, batchTime / 4, largestBatch},
-		"never smaller":          {smallestBatch, time.Hour, smallestBatch},
+		"never smaller":          {700, time.Hour, smallestBatch},
 	} {
 		require.Equal(t, test.want, nextBatch(test.size, test.took), name)
 	}

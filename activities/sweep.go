@@ -15,17 +15,15 @@ func (a *Activities) ArchiveDocuments(ctx context.Context, in offboarding.SweepI
 }
 
 // Whoever claims a document waits for as long as the batch that has it. So a batch has
-// as many documents as can be done in batchTime, whatever the machine, the disk and the
-// load are like.
+// as many documents as can be done in batchTime, as the machine, the disk and the load
+// are; but not so few that most of the time goes into what a batch costs besides.
 const (
 	batchTime     = 40 * time.Millisecond
-	firstBatch    = 500
-	smallestBatch = 100
+	smallestBatch = 500
 	largestBatch  = 2000
 )
 
-// nextBatch is the size of the batch after one that took so long. What a batch costs
-// besides its documents makes a step too small rather than too large.
+// nextBatch is the size of the batch after one that took so long.
 func nextBatch(size int, took time.Duration) int {
 	fitting := int(int64(size) * int64(batchTime) / max(int64(took), 1))
 	return min(max(fitting, size/2, smallestBatch), 2*size, largestBatch)
@@ -44,7 +42,7 @@ func sweep(
 			total = offboarding.Sweep{} // from the start; batches done are not done again
 		}
 	}
-	for in.BatchSize = firstBatch; !total.Done; {
+	for in.BatchSize = smallestBatch; !total.Done; {
 		began := time.Now()
 		done, err := answer(batch(ctx, in, total.Cursor))
 		if err != nil {
