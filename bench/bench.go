@@ -152,9 +152,9 @@ func (b *bench) say(format string, args ...any) {
 // poolSize is the worker's default, and what everybody who is measured has.
 const poolSize = 32
 
-// database is a new migrated database with a store on it. close drops it, or
+// database is a new migrated database with a store on it. drop drops it, or
 // leaves it to the end of the run.
-func (b *bench) database(ctx context.Context, name string) (store *postgres.Store, dsn string, close func() error, err error) {
+func (b *bench) database(ctx context.Context, name string) (store *postgres.Store, dsn string, drop func() error, err error) {
 	admin, err := sqlx.ConnectContext(ctx, "postgres", b.postgres.URL())
 	if err != nil {
 		return nil, "", nil, err
@@ -170,15 +170,15 @@ func (b *bench) database(ctx context.Context, name string) (store *postgres.Stor
 	if store, err = postgres.Open(u.String(), poolSize); err != nil {
 		return nil, "", nil, errors.Join(err, admin.Close())
 	}
-	close = func() error {
+	drop = func() error {
 		err := store.Close()
 		_, dropped := admin.ExecContext(context.WithoutCancel(ctx), "DROP DATABASE "+name+" WITH (FORCE)")
 		return errors.Join(err, dropped, admin.Close())
 	}
 	if _, err := schema.Migrate(ctx, store.DB().DB); err != nil {
-		return nil, "", nil, errors.Join(err, close())
+		return nil, "", nil, errors.Join(err, drop())
 	}
-	return store, u.String(), close, nil
+	return store, u.String(), drop, nil
 }
 
 // invariants checks all promises on a database in which something was measured.

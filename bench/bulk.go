@@ -181,7 +181,7 @@ func until(ctx context.Context, db *sqlx.DB, query string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	defer stmt.Close()
+	defer func() { _ = stmt.Close() }()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {

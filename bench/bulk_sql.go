@@ -69,7 +69,7 @@ func prepareLeaving(ctx context.Context, db *sqlx.DB) (*leavingSQL, error) {
 		&l.openMany: bareOpen, &l.deactivateMany: bareDeactivate,
 	} {
 		var err error
-		if *stmt, err = db.PreparexContext(ctx, query); err != nil {
+		if *stmt, err = db.PreparexContext(ctx, query); err != nil { //nolint:sqlclosecheck // Close closes it
 			return nil, errors.Join(err, l.Close())
 		}
 	}
@@ -115,7 +115,7 @@ func (l *leavingSQL) one(ctx context.Context, admin, leaver string) error {
 			Open        bool                     `db:"open"`
 			SignedIn    bool                     `db:"signed_in"`
 		}
-		if err := tx.StmtxContext(ctx, l.facts).GetContext(ctx, &row, leaver, admin); err != nil {
+		if err := tx.StmtxContext(ctx, l.facts).GetContext(ctx, &row, leaver, admin); err != nil { //nolint:sqlclosecheck // the transaction's end closes it
 			return err
 		}
 		actor := row.Member

@@ -203,10 +203,12 @@ func (s *sweeping) give(ctx context.Context, member string, documents int) error
 				|| '8' || substr(md5(random()::text), 1, 15))::uuid,
 			m.organization_id, 'more-' || gen_random_uuid(), 'Document ' || d, 'document', m.id, 'editable', now(), now()
 		FROM members m, generate_series(1, $2::int) d WHERE m.id = $1`, []any{member, documents}},
-		{`INSERT INTO schedules (id, organization_id, document_id, kind, cron, status)
+		{
+			`INSERT INTO schedules (id, organization_id, document_id, kind, cron, status)
 		SELECT gen_random_uuid(), organization_id, id, 'export', '0 6 * * *', 'active' FROM (
 			SELECT organization_id, id, row_number() OVER (ORDER BY id) AS n FROM documents WHERE owner_id = $1) d WHERE n % $2 = 0`,
-			[]any{member, schedulesEach}},
+			[]any{member, schedulesEach},
+		},
 	} {
 		if _, err := tx.ExecContext(ctx, step.query, step.args...); err != nil {
 			return err

@@ -130,7 +130,7 @@ func (s *sweeping) bareSweep(ctx context.Context, statements []bareStatement, ow
 	defer func() { _ = find.Close() }()
 	prepared := make([]*sql.Stmt, len(statements))
 	for i, statement := range statements {
-		if prepared[i], err = db.PrepareContext(ctx, statement.query); err != nil {
+		if prepared[i], err = db.PrepareContext(ctx, statement.query); err != nil { //nolint:sqlclosecheck // closed at the end of the sweep
 			return err
 		}
 		defer func() { _ = prepared[i].Close() }()
@@ -153,7 +153,7 @@ func (s *sweeping) bareSweep(ctx context.Context, statements []bareStatement, ow
 			if statement.others {
 				args = append(args, heir, folder)
 			}
-			if _, err := tx.StmtContext(ctx, prepared[i]).ExecContext(ctx, args...); err != nil {
+			if _, err := tx.StmtContext(ctx, prepared[i]).ExecContext(ctx, args...); err != nil { //nolint:sqlclosecheck // the transaction's end closes it
 				return errors.Join(err, tx.Rollback())
 			}
 		}

@@ -79,7 +79,7 @@ func ready(ctx context.Context, url string) error {
 		if err != nil {
 			return err
 		}
-		if response, err := http.DefaultClient.Do(request); err == nil { //nolint:gosec // of the process that has just been started
+		if response, err := http.DefaultClient.Do(request); err == nil {
 			if err := response.Body.Close(); err != nil {
 				return err
 			}

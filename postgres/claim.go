@@ -44,14 +44,14 @@ const selectDocument = `SELECT d.id, d.owner_id, coalesce(d.folder_id::text, '')
 	EXISTS (SELECT 1 FROM ownership_requests r WHERE r.document_id = d.id AND r.member_id = $4 AND r.status = 'pending') AS pending
 	FROM documents d WHERE d.id = $1 AND d.organization_id = $2` + scope + `FOR NO KEY UPDATE OF d`
 
-func (t *tx) document(c *caseRow, documentID, memberID string) (documentRow, bool, error) {
+func (t *tx) document(c *caseRow, documentID, memberID string) (documentRow, error) {
 	var d documentRow
 	if !isID(documentID) {
-		return d, false, nil
+		return d, nil
 	}
 	query, args := c.scoped(selectDocument, []any{documentID, c.OrganizationID, c.MemberID, memberID})
-	found, err := t.find(&d, query, args...)
-	return d, found, err
+	_, err := t.find(&d, query, args...)
+	return d, err
 }
 
 // Claim gives a document to the claimant (rule C1) or files a request (rule C2).

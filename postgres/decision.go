@@ -72,7 +72,7 @@ func (t *tx) lockRequest(
 	if err != nil {
 		return false, err
 	}
-	d, _, err := t.document(c, r.DocumentID, r.MemberID)
+	d, err := t.document(c, r.DocumentID, r.MemberID)
 	if err != nil {
 		return false, err
 	}
@@ -102,7 +102,7 @@ func (t *tx) approve(
 	out := offboarding.Outcome{
 		Outcome: offboarding.OutcomeApproved, RequestID: r.ID, DocumentID: r.DocumentID, OwnerID: newOwner, Documents: 1,
 	}
-	d, _, err := t.document(c, r.DocumentID, r.MemberID)
+	d, err := t.document(c, r.DocumentID, r.MemberID)
 	if err != nil {
 		return out, err
 	}

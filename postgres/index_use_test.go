@@ -57,8 +57,14 @@ func (u *usage) lists() {
 	got(u, "Figures", func() (any, error) { return s.Figures(ctx, now) })
 	got(u, "LatestChanges", func() (any, error) { return s.LatestChanges(ctx, reach) })
 	for _, f := range []offboarding.RequestFilter{
-		{}, {AnyStatus: true}, {Decided: true, NewestFirst: true}, {Status: offboarding.RequestRejected}, {AnyStatus: true, MemberID: c.ID("MEMBER", 1)},
-		{AnyStatus: true, CaseID: c.ID("CASE", 20)}, {AnyStatus: true, DocumentID: document}, {CaseID: c.ID("CASE", crowd.Largest)},
+		{},
+		{AnyStatus: true},
+		{Decided: true, NewestFirst: true},
+		{Status: offboarding.RequestRejected},
+		{AnyStatus: true, MemberID: c.ID("MEMBER", 1)},
+		{AnyStatus: true, CaseID: c.ID("CASE", 20)},
+		{AnyStatus: true, DocumentID: document},
+		{CaseID: c.ID("CASE", crowd.Largest)},
 	} {
 		f.Reach = reach
 		got(u, "Requests", func() (any, error) { return s.Requests(ctx, f) })
@@ -68,7 +74,10 @@ func (u *usage) lists() {
 		got(u, "Members", func() (any, error) { return s.Members(ctx, f) })
 	}
 	for _, f := range []offboarding.DocumentFilter{
-		{ViewerID: c.Admin}, {ViewerID: c.Admin, OwnerID: largest}, {ViewerID: c.Manager, ViewerOnly: true}, {ViewerID: c.Manager, Claimable: true},
+		{ViewerID: c.Admin},
+		{ViewerID: c.Admin, OwnerID: largest},
+		{ViewerID: c.Manager, ViewerOnly: true},
+		{ViewerID: c.Manager, Claimable: true},
 		{ViewerID: c.Admin, Case: &offboarding.Case{ID: c.ID("CASE", crowd.Largest), MemberID: largest}, State: offboarding.DocumentReadOnly},
 		{ViewerID: c.Admin, Case: &offboarding.Case{ID: c.ID("CASE", crowd.Largest), MemberID: largest}, State: offboarding.DocumentMoved},
 	} {
@@ -76,7 +85,11 @@ func (u *usage) lists() {
 		got(u, "Documents", func() (any, error) { return s.Documents(ctx, f) })
 	}
 	for _, f := range []offboarding.AuditFilter{
-		{}, {Events: []string{offboarding.EventDeactivateMember}}, {MemberID: largest}, {DocumentID: document}, {CaseID: c.ID("CASE", 20)},
+		{},
+		{Events: []string{offboarding.EventDeactivateMember}},
+		{MemberID: largest},
+		{DocumentID: document},
+		{CaseID: c.ID("CASE", 20)},
 		{From: now.AddDate(-10, 0, 0), To: now.AddDate(-9, 0, 0)},
 	} {
 		f.Reach = reach
@@ -164,7 +177,7 @@ func (u *usage) leaves() {
 }
 
 // leaver is a case of a new member.
-func (u *usage) leaver() *leaving { return u.leaving.of(u.Maker()) }
+func (u *usage) leaver() *leaving { return u.of(u.Maker()) }
 
 func (u *usage) sweep(method string, l *leaving, do batch, in offboarding.SweepInput) {
 	in.Step = l.step(method)

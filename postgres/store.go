@@ -93,7 +93,7 @@ func (s *Store) Ping(ctx context.Context) error { return clean("connect", s.db.P
 func (s *Store) find(ctx context.Context, dest any, query string, args ...any) (bool, error) {
 	s.prepare(ctx, query)
 	get := func() error { return s.db.GetContext(ctx, dest, query, args...) }
-	if stmt := s.prepared(query); stmt != nil { //nolint:sqlclosecheck // lives as long as the store
+	if stmt := s.prepared(query); stmt != nil {
 		get = func() error { return stmt.GetContext(ctx, dest, args...) }
 	}
 	err := get()
@@ -108,7 +108,7 @@ func (s *Store) find(ctx context.Context, dest any, query string, args ...any) (
 func (s *Store) exec(ctx context.Context, query string, args ...any) (int, error) {
 	s.prepare(ctx, query)
 	run := func() (sql.Result, error) { return s.db.ExecContext(ctx, query, args...) }
-	if stmt := s.prepared(query); stmt != nil { //nolint:sqlclosecheck // lives as long as the store
+	if stmt := s.prepared(query); stmt != nil {
 		run = func() (sql.Result, error) { return stmt.ExecContext(ctx, args...) }
 	}
 	return changed(run())
@@ -166,7 +166,7 @@ func (s *Store) prepare(ctx context.Context, query string) {
 	if ok {
 		return
 	}
-	stmt, err := s.db.PreparexContext(ctx, query)
+	stmt, err := s.db.PreparexContext(ctx, query) //nolint:sqlclosecheck // lives as long as the store
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
