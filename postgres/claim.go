@@ -56,6 +56,11 @@ func (t *tx) document(c *caseRow, documentID, memberID string) (documentRow, err
 
 // Claim gives a document to the claimant (rule C1) or files a request (rule C2).
 func (s *Store) Claim(ctx context.Context, in offboarding.ClaimInput) (offboarding.Outcome, error) {
+	done, err := s.claims.take(ctx, in.Message.DocumentID)
+	if err != nil {
+		return offboarding.Outcome{}, clean(in.Name, err)
+	}
+	defer done()
 	if out, done, err := s.claimAsFound(ctx, in); done || err != nil {
 		return out, err
 	}

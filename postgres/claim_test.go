@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"handover/internal/fixture"
 	"handover/offboarding"
+	"handover/postgres"
 )
 
 // Rules C1 and C2 by what the database holds.
@@ -141,6 +143,11 @@ func TestClaimTooEarly(t *testing.T) {
 	refused(t, offboarding.CodeAlreadyOwned, err)
 }
 
+// claimElsewhere claims by a worker of its own: those of one worker take turns.
+func (l *leaving) claimElsewhere(ctx context.Context, in offboarding.ClaimInput) (offboarding.Outcome, error) {
+	return postgres.New(l.DB).Claim(ctx, in)
+}
+
 // waiting waits until so many of the database's transactions wait for a lock.
 func (l *leaving) waiting(n int) {
 	l.t.Helper()
@@ -169,7 +176,7 @@ func TestWhatComesBetweenIsHeeded(t *testing.T) {
 			l.Grant(document, reader, offboarding.GrantView)
 			in := l.claimInput(document, reader)
 			return func() error {
-				_, err := l.store.Claim(l.t.Context(), in)
+				_, err := l.claimElsewhere(l.t.Context(), in)
 				return err
 			}
 		}, ""},

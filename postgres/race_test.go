@@ -122,7 +122,7 @@ func TestTwoClaims(t *testing.T) {
 		two := l.Maker()
 		l.Grant(document, two, offboarding.GrantEdit)
 		l.inGrace()
-		return called(l.store.Claim, l.claimInput(document, one)), called(l.store.Claim, l.claimInput(document, two)),
+		return called(l.claimElsewhere, l.claimInput(document, one)), called(l.claimElsewhere, l.claimInput(document, two)),
 			func(a, b error) { either(t, offboarding.CodeAlreadyOwned, a, b) }
 	})
 }
@@ -135,7 +135,7 @@ func TestTwoClaimsOfOneMaker(t *testing.T) {
 		l.Grant(one, maker, offboarding.GrantEdit)
 		l.Grant(two, maker, offboarding.GrantEdit)
 		l.inGrace()
-		return called(l.store.Claim, l.claimInput(one, maker)), called(l.store.Claim, l.claimInput(two, maker)), func(a, b error) {
+		return called(l.claimElsewhere, l.claimInput(one, maker)), called(l.claimElsewhere, l.claimInput(two, maker)), func(a, b error) {
 			require.NoError(t, errors.Join(a, b))
 			require.Equal(t, 3, l.Count(`SELECT count(*) FROM folders WHERE owner_id = $1`, maker))
 		}

@@ -154,18 +154,18 @@ var steps = map[string]struct {
 		document, maker := l.Document(l.member, ""), l.Maker()
 		l.Grant(document, maker, offboarding.GrantEdit)
 		l.inGrace().requested(document, l.Maker())
-		return called(l.store.Claim, l.claimInput(document, maker))
+		return called(l.claimElsewhere, l.claimInput(document, maker))
 	}},
 	"claim, filed as a request": {events: []string{"RequestDocOwnership"}, make: func(l *leaving) call {
 		document, reader := l.Document(l.member, ""), l.Member(offboarding.RoleReader, offboarding.AccountViewer)
 		l.Grant(document, reader, offboarding.GrantView)
 		l.inGrace()
-		return called(l.store.Claim, l.claimInput(document, reader))
+		return called(l.claimElsewhere, l.claimInput(document, reader))
 	}},
 	"claim, refused": {code: offboarding.CodeNoAccess, make: func(l *leaving) call {
 		document := l.Document(l.member, "")
 		l.inGrace()
-		return called(l.store.Claim, l.claimInput(document, l.Maker()))
+		return called(l.claimElsewhere, l.claimInput(document, l.Maker()))
 	}},
 	"approve": {
 		events: []string{"ApproveDocOwnership", "TransferDocs", "SupersedeDocOwnership"},

@@ -22,6 +22,7 @@ type Store struct {
 	mu         sync.RWMutex
 	statements map[string]*sqlx.Stmt // by the query's text; nil while it is being prepared
 	batchSize  int                   // documents a sweep changes in one transaction
+	claims     turns                 // by the document
 }
 
 // DefaultBatchSize is how many documents a sweep changes in one transaction at the most:
