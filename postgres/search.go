@@ -44,7 +44,7 @@ func (s *Store) search(ctx context.Context, c *conditions, text, of string, orga
 		}
 		return t.list(&found, "SELECT m.id FROM members m"+all.clause()+" LIMIT "+strconv.Itoa(fewFound+1), all.args...)
 	})
-	c.before = append(c.before, searching...)
+	c.before = searching // an index of words gathers what it finds, along the order would be far
 	if len(found) <= fewFound {
 		c.add(of, uuidArray(found))
 		return err
