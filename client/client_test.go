@@ -28,6 +28,7 @@ func TestStartNamesTheCaseAfterTheMember(t *testing.T) {
 		TaskQueue:                "offboarding",
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		EnableEagerStart:         true, // of use where the caller's connection has a worker
 	}, "Offboarding", request).Return(run, nil)
 
 	started, err := New(engine).Start(context.Background(), request)
