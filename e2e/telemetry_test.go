@@ -126,13 +126,13 @@ func TestOneRequestIsOneTrace(t *testing.T) {
 		}
 		roots++
 		require.NotEqual(t, theirs, trace)
-		if slices.Contains(names, "handover-worker RunActivity:Deactivate") {
+		if slices.Contains(names, "handover-worker RunActivity:Settle") {
 			for _, want := range []string{
-				"handover-worker RunWorkflow:Offboarding", "handover-worker RunActivity:Admit", "handover-worker RunActivity:Revoke",
+				"handover-worker RunWorkflow:Offboarding", "handover-worker RunActivity:Admit",
 			} {
 				require.Contains(t, names, want)
 			}
-			requireStatement(t, all, trace, "handover-worker", "UPDATE")
+			requireStatement(t, all, trace, "handover-worker", "WITH leaver")
 			requireStatement(t, all, trace, "handover-server", "SELECT")
 		} else {
 			waitFor(t, "the log tells which trace a problem belongs to", func() error {

@@ -42,6 +42,9 @@ type Admission struct {
 	Reactivation *Reactivation `json:"reactivation,omitempty"`
 	// Unsent notices of a case that was resumed.
 	Unsent int `json:"unsent_notices,omitempty"`
+	// What a member who left at once owns, as in Deactivated.
+	Documents int `json:"documents,omitempty"`
+	Unowned   int `json:"unowned,omitempty"`
 }
 
 // RevokeInput asks to revoke what the leaver can do.

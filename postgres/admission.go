@@ -33,6 +33,7 @@ func (s *Store) Admit(ctx context.Context, in offboarding.AdmitInput) (offboardi
 	in.At = in.At.Truncate(time.Microsecond) // what the database keeps, so that a later run answers the same
 	if in.AtOnce {
 		if a, left := s.leaveAtOnce(ctx, in); left {
+			s.countLeft(ctx, &a)
 			return a, nil
 		}
 	}
@@ -45,6 +46,9 @@ func (s *Store) Admit(ctx context.Context, in offboarding.AdmitInput) (offboardi
 	err := admit()
 	if errors.Is(err, errCaseOpened) {
 		err = admit() // finds it now
+	}
+	if err == nil && in.AtOnce {
+		s.countLeft(ctx, &out) // of a start that is repeated
 	}
 	return out, err
 }

@@ -84,5 +84,18 @@ func (s *Store) leaveAtOnce(ctx context.Context, in offboarding.AdmitInput) (a o
 	return a, err == nil
 }
 
+// countLeft counts what a member who has left at once owns, after access is gone, however
+// much it is. Where it cannot be counted now, the next step does.
+func (s *Store) countLeft(ctx context.Context, a *offboarding.Admission) {
+	if a.Existing || a.Resumed || a.DeactivatedAt == nil {
+		return
+	}
+	var owns owned
+	query, args := scoped("", countDocuments, []any{a.MemberID})
+	if _, err := s.find(ctx, &owns, query, args...); err == nil {
+		a.Documents, a.Unowned = owns.Documents, owns.Unowned
+	}
+}
+
 // errStepByStep says that a start cannot go on at once.
 const errStepByStep = sentinel("the case is to go step by step")

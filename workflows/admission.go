@@ -30,6 +30,7 @@ func (c *offboardingCase) admit(ctx workflow.Context) error {
 	}
 	c.done("admit")
 	if a.DeactivatedAt != nil && !a.Existing && !a.Resumed { // at once; histories of earlier builds have no such answer
+		c.Documents.Total, c.Documents.Unowned = a.Documents, a.Unowned
 		c.done("revoke")
 		c.done("deactivate")
 		measureRevoked(ctx, workflow.GetInfo(ctx).WorkflowStartTime)
