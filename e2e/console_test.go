@@ -130,3 +130,12 @@ func (s *stack) document(t testing.TB, owner string, others ...string) (id, titl
 	require.NoError(t, err, "a document of %s with grants of %v", owner, others)
 	return id, title
 }
+
+// page is where the list of documents without an owner begins with a document: others
+// leave meanwhile, and a list of many goes on on a next page.
+func (s *stack) page(t testing.TB, document string) string {
+	t.Helper()
+	var before string
+	require.NoError(t, s.db.Get(&before, `SELECT coalesce((SELECT id FROM documents WHERE id < $1 ORDER BY id DESC LIMIT 1)::text, '')`, document))
+	return "/console/documents?cursor=" + before
+}

@@ -42,13 +42,13 @@ func TestAnOffboardingInTheConsole(t *testing.T) {
 			s.awaitGrace(t, who.leaver)
 
 			maker := newBrowser(t, site, who.scripts)
-			maker.signIn(address(theMaker), "/console/documents")
+			maker.signIn(address(theMaker), s.page(t, claimed))
 			maker.click("#document-" + claimed + " button.primary")
 			maker.see("The document is yours now.")
 			require.Equal(t, s.id(t, theMaker), s.owner(t, claimed))
 
 			editor := newBrowser(t, site, who.scripts)
-			editor.signIn(address(who.editor), "/console/documents")
+			editor.signIn(address(who.editor), s.page(t, asked))
 			editor.click("#document-" + asked + " th a")
 			editor.see(title)
 			editor.fill("#field-note", "for Member 0236")
@@ -86,7 +86,7 @@ func TestTwoBrowsersRace(t *testing.T) {
 	button := "#document-" + document + " button.primary"
 	for i, racer := range racers {
 		browsers[i] = newBrowser(t, site, true)
-		browsers[i].signIn(address(racer), "/console/documents")
+		browsers[i].signIn(address(racer), s.page(t, document))
 		browsers[i].until("the button", `!!document.querySelector("`+button+`")`)
 	}
 	begin, done := make(chan struct{}), make(chan error)
@@ -129,7 +129,7 @@ func TestPagesAreLive(t *testing.T) {
 	watcher.do(chromedp.Evaluate[chromedp.Void](`window.notLoadedAgain = true`))
 	waits := `document.querySelector("#case-` + id + ` td.number").textContent`
 	before := value[string](watcher, waits)
-	claimer.signIn(address(theMaker), "/console/documents")
+	claimer.signIn(address(theMaker), s.page(t, document))
 	claimer.until("the document", "!!"+row)
 	claimer.click("#document-" + document + " button.primary")
 	claimer.see("The document is yours now.")
@@ -205,7 +205,7 @@ func TestAClickWhenTheSessionHasEnded(t *testing.T) {
 	document, _ := s.document(t, "m0153", "m0235")
 	s.offboard(t, "m0153")
 	b := newBrowser(t, site, true)
-	b.signIn(address("m0235"), "/console/documents")
+	b.signIn(address("m0235"), s.page(t, document))
 	b.until("the document", `!!document.querySelector("#document-`+document+` button.primary")`)
 	other := b.tab()
 	other.open("/console/documents")
@@ -229,7 +229,7 @@ func TestKeyboardOnly(t *testing.T) {
 	document, _ := s.document(t, "m0196", "m0285")
 	s.offboard(t, "m0196")
 	b := newBrowser(t, site, true)
-	b.open("/console/documents")
+	b.open(s.page(t, document))
 	b.until("the field is focused", `document.activeElement?.name === "email"`)
 	b.press(address("m0285") + kb.Enter)
 	b.until("the page", `!!document.querySelector("#main")`)
