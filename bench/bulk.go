@@ -4,16 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"time"
 
-	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
-	"go.temporal.io/sdk/client"
 
 	cases "handover/client"
-	"handover/internal/app"
-	"handover/internal/config"
 	"handover/offboarding"
 	"handover/postgres"
 )
@@ -42,14 +36,11 @@ func (b *bench) bulk(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	w, err := app.StartWorker(ctx, &config.Config{
-		Database: config.Database{URL: config.Secret(dsn), PoolSize: poolSize},
-		Temporal: client.Options{HostPort: b.temporal.Address(), Namespace: b.temporal.Namespace()},
-	}, slog.New(slog.DiscardHandler), nil)
+	w, stop, err := b.worker(ctx, dsn)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.Close()) }()
+	defer func() { err = errors.Join(err, stop()) }()
 	sql, err := prepareLeaving(ctx, store.DB())
 	if err != nil {
 		return err
@@ -64,7 +55,7 @@ type bulkMeasure struct {
 	b      *bench
 	store  *postgres.Store
 	org    organization
-	worker *app.Worker
+	worker *watchedWorker
 	sql    *leavingSQL
 	left   []string // members who are still there
 	lists  int
@@ -153,7 +144,7 @@ func (m *bulkMeasure) list(ctx context.Context, leavers []string) error {
 	// The last one first: to look through the list again and again would be work that nobody asked for.
 	const processed = `SELECT CASE WHEN EXISTS (SELECT 1 FROM bulk_members WHERE bulk_id = $1 AND position = $2 AND result <> 'pending')
 		THEN NOT EXISTS (SELECT 1 FROM bulk_members WHERE bulk_id = $1 AND result = 'pending') ELSE false END`
-	if err := until(ctx, m.store.DB(), processed, id, len(leavers)); err != nil {
+	if err := until(ctx, m.store.DB(), often, processed, id, len(leavers)); err != nil {
 		return err
 	}
 	return m.worker.Client().TerminateWorkflow(ctx, run.WorkflowID, "", "measured")
@@ -173,26 +164,4 @@ func (m *bulkMeasure) bare(ctx context.Context, leavers []string) error {
 func (m *bulkMeasure) oneByOne(ctx context.Context, leavers []string) error {
 	_, err := each(ctx, len(leavers), 50, func(ctx context.Context, i int) error { return m.sql.one(ctx, m.org.admin, leavers[i]) })
 	return err
-}
-
-// until waits until a query says true.
-func until(ctx context.Context, db *sqlx.DB, query string, args ...any) error {
-	stmt, err := db.PreparexContext(ctx, query)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = stmt.Close() }()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		var done bool
-		if err := stmt.GetContext(ctx, &done, args...); err != nil || done {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
 }

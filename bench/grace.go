@@ -97,7 +97,7 @@ func (p *parked) graces(ctx context.Context, ending int) error {
 	if err != nil {
 		return err
 	}
-	if err := p.until(ctx, `SELECT count(*) = $1 FROM documents WHERE access = 'read_only'`, 2*ending); err != nil {
+	if err := until(ctx, p.store.DB(), rarely, `SELECT count(*) = $1 FROM documents WHERE access = 'read_only'`, 2*ending); err != nil {
 		return err
 	}
 	took := time.Since(ends.First).Seconds()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jmoiron/sqlx"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -60,4 +61,33 @@ func each(ctx context.Context, n, atOnce int, do func(ctx context.Context, i int
 		})
 	}
 	return took, g.Wait()
+}
+
+// How often it is looked whether something holds: often where its moment counts, rarely
+// where to look reads whole tables.
+const (
+	often  = 5 * time.Millisecond
+	rarely = time.Second / 4
+)
+
+// until looks again and again until a query says true.
+func until(ctx context.Context, db *sqlx.DB, every time.Duration, query string, args ...any) error {
+	stmt, err := db.PreparexContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stmt.Close() }()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		var holds bool
+		if err := stmt.GetContext(ctx, &holds, args...); err != nil || holds {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
 }

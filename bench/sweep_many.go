@@ -90,27 +90,10 @@ func (s *sweeping) killed(ctx context.Context, documents, worker int) (k killedS
 		return k, err
 	}
 	k.caseID = started.CaseID
-	if err := s.until(ctx, `SELECT count(*) > 3 FROM case_steps WHERE case_id = $1 AND step LIKE 'archive/%'`, k.caseID); err != nil {
+	if err := until(ctx, s.store.DB(), often, `SELECT count(*) > 3 FROM case_steps WHERE case_id = $1 AND step LIKE 'archive/%'`, k.caseID); err != nil {
 		return k, err
 	}
 	return k, syscall.Kill(worker, syscall.SIGKILL)
-}
-
-// until looks again and again until something holds for a case.
-func (s *sweeping) until(ctx context.Context, query, caseID string) error {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		var holds bool
-		if err := s.store.DB().GetContext(ctx, &holds, query, caseID); err != nil || holds {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
 }
 
 // redone waits until another worker has gone on, and counts what was done twice and what

@@ -85,7 +85,7 @@ func (s *sweeping) bare(ctx context.Context, documents int) (seconds [len(sweepK
 	if err != nil {
 		return seconds, err
 	}
-	if err := s.until(ctx, `SELECT phase = 'read_only' FROM cases WHERE id = $1`, left.CaseID); err != nil {
+	if err := until(ctx, s.store.DB(), often, `SELECT phase = 'read_only' FROM cases WHERE id = $1`, left.CaseID); err != nil {
 		return seconds, err
 	}
 	leaves, err := s.leaves(ctx, offboarding.Request{MemberID: heir, Disposition: offboarding.DispositionArchive})

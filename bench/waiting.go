@@ -129,27 +129,10 @@ func (p *parked) park(ctx context.Context, n int, grace func(i int) time.Duratio
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	err := p.until(ctx, `SELECT count(*) = $1 FROM cases WHERE grace_ends_at IS NOT NULL`, p.n)
+	err := until(ctx, p.store.DB(), rarely, `SELECT count(*) = $1 FROM cases WHERE grace_ends_at IS NOT NULL`, p.n)
 	p.rate = float64(n) / time.Since(began).Seconds()
 	p.say("  %d cases parked at %.0f a second", p.n, p.rate)
 	return err
-}
-
-// until looks now and then whether a query says true: it reads whole tables.
-func (p *parked) until(ctx context.Context, query string, arg any) error {
-	tick := time.NewTicker(time.Second / 4)
-	defer tick.Stop()
-	for {
-		var done bool
-		if err := p.store.DB().GetContext(ctx, &done, query, arg); err != nil || done {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
 }
 
 // watch looks what a worker costs that has nothing to do.
