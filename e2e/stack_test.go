@@ -34,6 +34,7 @@ type stack struct {
 	temporal, health string // addresses, the same for each start
 	server, people   string // addresses of the HTTP API, "" for none, and of who signs people in
 	DatabaseURL      string `json:"database_url"`
+	OwnerURL         string `json:"owner_url"` // of the same database, for who owns its tables
 	TemporalAddress  string `json:"temporal_address"`
 	db               *sqlx.DB
 	client           client.Client
@@ -71,7 +72,7 @@ func (s *stack) up() (err error) {
 		return err
 	}
 	s.disconnect()
-	if s.db, err = sqlx.Connect("postgres", s.DatabaseURL); err != nil {
+	if s.db, err = sqlx.Connect("postgres", s.OwnerURL); err != nil {
 		return err
 	}
 	s.client, err = dial(s.TemporalAddress, namespace)

@@ -53,19 +53,21 @@ func TestAWorkerReportsEveryMistakeAtOnce(t *testing.T) {
 // worker works in.
 type place struct {
 	*stack
-	database, namespace string
-	databaseURL         string
+	database, namespace   string
+	databaseURL, ownerURL string // as worker and server have it, and as who owns the tables
 }
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
 	s := sharedStack.get(t)
 	p := &place{stack: s, database: "e2e_" + strings.ReplaceAll(uuid.NewString(), "-", ""), namespace: "e2e-" + uuid.NewString()}
-	u, err := url.Parse(s.DatabaseURL)
-	require.NoError(t, err)
-	u.Path = "/" + p.database
-	p.databaseURL = u.String()
-	_, err = s.client.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
+	for from, to := range map[string]*string{s.DatabaseURL: &p.databaseURL, s.OwnerURL: &p.ownerURL} {
+		u, err := url.Parse(from)
+		require.NoError(t, err)
+		u.Path = "/" + p.database
+		*to = u.String()
+	}
+	_, err := s.client.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
 		Namespace: p.namespace, WorkflowExecutionRetentionPeriod: durationpb.New(48 * time.Hour),
 	})
 	require.NoError(t, err)
@@ -80,8 +82,14 @@ func (p *place) env(more ...string) []string {
 func (p *place) prepare(t *testing.T) *sqlx.DB {
 	t.Helper()
 	p.createDatabase(t)
-	succeed(t, work, p.env(), "starter", "migrate")
+	p.migrate(t, "--app-role", "handover_app")
 	return p.connect(t)
+}
+
+// migrate brings the database to this version, as its owner.
+func (p *place) migrate(t *testing.T, args ...string) {
+	t.Helper()
+	succeed(t, work, p.env("DATABASE_URL="+p.ownerURL), "starter", append([]string{"migrate"}, args...)...)
 }
 
 func (p *place) createDatabase(t *testing.T) {
@@ -92,7 +100,7 @@ func (p *place) createDatabase(t *testing.T) {
 
 func (p *place) connect(t *testing.T) *sqlx.DB {
 	t.Helper()
-	db, err := sqlx.Connect("postgres", p.databaseURL)
+	db, err := sqlx.Connect("postgres", p.ownerURL)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	return db
@@ -160,7 +168,9 @@ func TestAWorkerWaitsForWhatItNeeds(t *testing.T) {
 		}
 	}
 	waitFor(t, "the log says so", logged("waiting for the database's schema"))
-	succeed(t, work, p.env(), "starter", "migrate")
+	p.migrate(t)
+	waitFor(t, "no privileges", ready(503, "may the database role use the schema? `starter migrate --app-role`"))
+	p.migrate(t, "--app-role", "handover_app")
 	waitFor(t, "no Temporal", ready(503, "not connected to the Temporal server yet"))
 	waitFor(t, "the log says so", logged("waiting for the Temporal server at "+gate))
 	forwardTo(t, gate, p.TemporalAddress)

@@ -77,12 +77,11 @@ var erasures = []erasure{
 		[]string{"email", "external_id"},
 	},
 	{func(e *offboarding.Erased) *int { return &e.Holds }, `UPDATE legal_holds SET reason = 'erased' WHERE member_id = $1`, nil},
-	// The trigger audit_events_texts_only lets this pass in the transaction that deletes the member, and nothing else.
-	{func(e *offboarding.Erased) *int { return &e.Events }, `UPDATE audit_events SET before = without_texts(before), after = without_texts(after)
-		WHERE id = ANY (ARRAY(SELECT id FROM audit_events WHERE member_id = $1
-			UNION SELECT a.id FROM cases c JOIN audit_events a ON a.case_id = c.id WHERE c.member_id = $1))
-		AND (before <> without_texts(before) OR after <> without_texts(after))`, nil},
 }
+
+// The application's role may not change the audit: a function of the owner does this, in
+// the transaction that deletes the member and in no other.
+const eraseAuditTexts = `SELECT erase_audit_texts($1)`
 
 const deleteMember = `UPDATE members SET status = 'deleted', email = 'deleted-' || id || '@deleted.invalid', external_id = 'deleted:' || id,
 	display_name = CASE WHEN $2 = 'anonymous' THEN $3 ELSE display_name END, manager_id = NULL, managed_by = '', time_zone = '',
@@ -139,6 +138,9 @@ func (t *tx) erase(in offboarding.BeginDeletionInput, m *offboarding.Member, out
 		if *e.count(out), err = t.exec(e.statement, args...); err != nil {
 			return err
 		}
+	}
+	if err := t.get(&out.Events, eraseAuditTexts, m.ID); err != nil {
+		return err
 	}
 	if o.Attribution == offboarding.AttributionAnonymous {
 		if out.Folders, err = t.renameFolders(m.ID); err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 	"github.com/stretchr/testify/require"
 
@@ -29,7 +30,11 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	db := testdb.New(t)
+	return newWorldIn(t, testdb.New(t))
+}
+
+func newWorldIn(t *testing.T, db *sqlx.DB) *world {
+	t.Helper()
 	w := &world{Organization: fixture.New(t, db), other: fixture.New(t, db), caseID: newID(), request: newID()}
 	w.document = w.Document(w.Leaver, "")
 	w.openCase(w.caseID)

@@ -29,7 +29,8 @@ const lockSeconds = 300
 
 // Migrate brings the database to this build's version and returns that version.
 // Running it again changes nothing, and of several at once one migrates while the
-// others wait: a lock of the database session keeps them apart.
+// others wait: a lock of the database session keeps them apart. A role that was granted
+// to before may use what is new, too.
 func Migrate(ctx context.Context, db *sql.DB) (int64, error) {
 	if err := checkServer(ctx, db); err != nil {
 		return 0, err
@@ -43,6 +44,9 @@ func Migrate(ctx context.Context, db *sql.DB) (int64, error) {
 		return 0, err
 	}
 	if _, err := p.Up(ctx); err != nil {
+		return 0, fmt.Errorf("migrate: %w", err)
+	}
+	if err := regrant(ctx, db); err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
 	return p.GetDBVersion(ctx)
@@ -64,11 +68,19 @@ func checkServer(ctx context.Context, db *sql.DB) error {
 }
 
 // Versions returns the version that the database is at and the one that this
-// build needs.
+// build needs. It writes nothing.
 func Versions(ctx context.Context, db *sql.DB) (have, need int64, err error) {
 	p, err := provider(db)
 	if err != nil {
 		return 0, 0, err
+	}
+	var begun bool // goose would make its table
+	if err := db.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL`, goose.DefaultTablename).Scan(&begun); err != nil {
+		return 0, 0, fmt.Errorf("read the schema version: %w", err)
+	}
+	if !begun {
+		sources := p.ListSources()
+		return 0, sources[len(sources)-1].Version, nil
 	}
 	if have, need, err = p.GetVersions(ctx); err != nil {
 		return 0, 0, fmt.Errorf("read the schema version: %w", err)

@@ -113,6 +113,8 @@ func safeText(err error) string {
 	switch {
 	case errors.As(err, &stored) && stored.State == "":
 		return "the database cannot be reached; is DATABASE_URL right?"
+	case errors.As(err, &stored) && stored.Name == "insufficient_privilege":
+		return "the role of DATABASE_URL may not do this; 'starter migrate --app-role' lets a role do what it needs"
 	case errors.As(err, &stored) && stored.Name == "undefined_table":
 		return "the database has no tables yet; run 'starter migrate'"
 	case errors.As(err, &stored):

@@ -2,26 +2,39 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"handover/internal/terminal"
 	"handover/schema"
 )
 
-type migrateOptions struct{ *factory }
+type migrateOptions struct {
+	*factory
+	appRole string
+}
 
 func newMigrateCmd(f *factory, runF func(*migrateOptions) error) *cobra.Command {
 	opts := &migrateOptions{factory: f}
-	return &cobra.Command{
-		Use:     "migrate",
-		Short:   "Bring the database to the version of this build",
-		Long:    "Bring the database to the version of this build. Running it again changes nothing.",
-		Example: "  starter migrate --database-url postgres://handover@localhost/handover",
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring the database to the version of this build",
+		Long: `Bring the database to the version of this build, as the owner of its tables.
+Running it again changes nothing.
+
+Worker, server and all other commands need less: --app-role names an existing role
+that is let do what they do and no more. It cannot change or delete audit events, nor
+the schema. Whoever was named once is let use what later migrations bring.`,
+		Example: `  starter migrate --database-url postgres://handover@localhost/handover
+  starter migrate --app-role handover_app`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			wrong.args(args)
+			opts.appRole = first(opts.appRole, os.Getenv("HANDOVER_APP_ROLE"))
 			if err := wrong.err(); err != nil {
 				return err
 			}
@@ -31,6 +44,14 @@ func newMigrateCmd(f *factory, runF func(*migrateOptions) error) *cobra.Command 
 			return migrateRun(cmd.Context(), opts)
 		},
 	}
+	cmd.Flags().StringVar(&opts.appRole, "app-role", "", "`ROLE` of worker, server and command line (env HANDOVER_APP_ROLE)")
+	return cmd
+}
+
+// migrated is the answer for scripts.
+type migrated struct {
+	Version int64  `json:"version"`
+	AppRole string `json:"app_role,omitempty"`
 }
 
 func migrateRun(ctx context.Context, opts *migrateOptions) error {
@@ -41,11 +62,28 @@ func migrateRun(ctx context.Context, opts *migrateOptions) error {
 	if err := store.Ping(ctx); err != nil {
 		return err
 	}
+	var unfit *schema.RoleError
 	version, err := schema.Migrate(ctx, store.DB().DB)
+	if errors.As(err, &unfit) {
+		return unfit
+	}
 	if err != nil {
 		return &plainError{text: "the database could not be migrated; is its role allowed to create tables?", raw: err}
 	}
-	return opts.answer(map[string]int64{"version": version}, func(w *strings.Builder) {
+	if opts.appRole != "" {
+		err = schema.Grant(ctx, store.DB().DB, opts.appRole)
+	}
+	if errors.As(err, &unfit) {
+		return unfit
+	}
+	if err != nil {
+		return &plainError{text: "the role " + opts.appRole + " could not be granted what it needs; is this the owner of the tables?", raw: err}
+	}
+	out := migrated{Version: version, AppRole: opts.appRole}
+	return opts.answer(out, func(w *strings.Builder) {
 		fmt.Fprintf(w, "The database is at version %d.\n", version)
+		if opts.appRole != "" {
+			fmt.Fprintf(w, "The role %s may do what worker, server and command line do.\n", terminal.Clear(opts.appRole))
+		}
 	})
 }

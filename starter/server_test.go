@@ -28,7 +28,7 @@ func TestServerScripts(t *testing.T) {
 		t.Skip("starts a Temporal server")
 	}
 	t.Parallel()
-	url := testdb.URL(t)
+	url := testdb.AppURL(t, testdb.URL(t))
 	importDevdocs(t, url)
 	server, err := temporalserver.Start(t.Context(), temporalserver.Options{Address: "127.0.0.1:0"})
 	require.NoError(t, err)

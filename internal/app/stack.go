@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 
+	"github.com/lib/pq"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 
@@ -50,7 +52,8 @@ type StackOptions struct {
 type Stack struct {
 	postgres *pgserver.Server
 	temporal *temporalserver.Server // nil when TEMPORAL_ADDRESS names another
-	database string                 // URL of the database
+	owner    string                 // URL of the database for its owner
+	database string                 // URL of the database for worker and server
 	drop     func() error           // removes a throw-away database on a server that is not the stack's, else nil
 	options  client.Options
 	worker   *Worker
@@ -91,9 +94,9 @@ func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
 	if s.postgres, err = pgserver.Start(ctx, pgserver.Options{Dir: dir("postgres"), Logf: logf}); err != nil {
 		return nil, err
 	}
-	s.database = s.postgres.URL()
+	s.owner = s.postgres.URL()
 	if o.Dir == "" && os.Getenv("DATABASE_URL") != "" {
-		if s.database, s.drop, err = scratch(ctx, s.database); err != nil {
+		if s.owner, s.drop, err = scratch(ctx, s.owner); err != nil {
 			return nil, err
 		}
 	}
@@ -166,19 +169,50 @@ func secretKey(file string) (config.Secret, error) {
 	return config.Secret(key), nil
 }
 
-func (s *Stack) migrate(ctx context.Context) error {
-	store, err := postgres.Open(s.database, 2)
+// appRole is the role of worker and server on a PostgreSQL of the stack's own.
+const appRole = "handover_app"
+
+// migrate brings the database to this build's version, and gives worker and server a
+// role of their own. On a PostgreSQL that is not the stack's they are who its URL says:
+// to make roles there is not the stack's to do.
+func (s *Stack) migrate(ctx context.Context) (err error) {
+	store, err := postgres.Open(s.owner, 2)
 	if err != nil {
 		return err
 	}
-	_, err = schema.Migrate(ctx, store.DB().DB)
-	return errors.Join(err, store.Close())
+	defer func() { err = errors.Join(err, store.Close()) }()
+	db := store.DB().DB
+	if _, err := schema.Migrate(ctx, db); err != nil {
+		return err
+	}
+	s.database = s.owner
+	if os.Getenv("DATABASE_URL") != "" {
+		return nil
+	}
+	var exists bool
+	if err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)`, appRole).Scan(&exists); err != nil {
+		return fmt.Errorf("look for the application's role: %w", err)
+	}
+	change, password := "CREATE", rand.Text() // another one at each start
+	if exists {
+		change = "ALTER"
+	}
+	if _, err := db.ExecContext(ctx, change+" ROLE "+appRole+" LOGIN PASSWORD "+pq.QuoteLiteral(password)); err != nil {
+		return fmt.Errorf("make the application's role: %w", err)
+	}
+	u, err := url.Parse(s.owner)
+	if err != nil {
+		return errors.New("the URL of the stack's database cannot be read")
+	}
+	u.User = url.UserPassword(appRole, password)
+	s.database = u.String()
+	return schema.Grant(ctx, db, appRole)
 }
 
 // describe writes how to reach the stack, for the command line; the file has the
 // database's password in it and is the owner's alone.
 func (s *Stack) describe(file string) error {
-	data, err := json.Marshal(map[string]string{"database_url": s.database, "temporal_address": s.options.HostPort})
+	data, err := json.Marshal(map[string]string{"database_url": s.database, "owner_url": s.owner, "temporal_address": s.options.HostPort})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -46,18 +47,32 @@ func awaitDatabase(ctx context.Context, store *postgres.Store, log *slog.Logger)
 	if err := until(ctx, log, "the database", store.Ping); err != nil {
 		return err
 	}
-	return until(ctx, log, "the database's schema", func(ctx context.Context) error { return schemaReady(ctx, store) })
+	if err := until(ctx, log, "the database's schema", func(ctx context.Context) error { return schemaReady(ctx, store) }); err != nil {
+		return err
+	}
+	if may, err := schema.MayChangeAudit(ctx, store.DB().DB); err == nil && may { // who cannot be asked is asked again by the first step
+		log.WarnContext(ctx, "the database role may change the audit; a role of its own, which may not, is better: see `starter migrate --app-role`")
+	}
+	return nil
 }
 
 // schemaReady says what is missing where the schema is older than this build
-// needs. A newer one is fine: migrations keep older builds working.
+// needs, or the role may not use it. A newer one is fine: migrations keep older builds
+// working.
 func schemaReady(ctx context.Context, store *postgres.Store) error {
 	have, need, err := schema.Versions(ctx, store.DB().DB)
 	if err != nil {
-		return fmt.Errorf("the schema version cannot be read")
+		return fmt.Errorf("the schema version cannot be read; may the database role use the schema? `starter migrate --app-role` lets it")
 	}
 	if have < need {
 		return fmt.Errorf("the schema is at version %d and this build needs %d; run `starter migrate`", have, need)
+	}
+	missing, err := schema.Missing(ctx, store.DB().DB)
+	if err != nil {
+		return fmt.Errorf("the privileges of the database role cannot be read")
+	}
+	if missing != "" {
+		return errors.New(missing)
 	}
 	return nil
 }

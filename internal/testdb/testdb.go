@@ -8,6 +8,7 @@ package testdb
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
@@ -16,11 +17,12 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/jmoiron/sqlx"
-	_ "github.com/lib/pq" // the driver "postgres"
+	"github.com/lib/pq" // and the driver "postgres"
 	"github.com/peterldowns/pgtestdb"
 
 	"handover/internal/pgserver"
@@ -105,6 +107,66 @@ func URL(t testing.TB) string {
 		t.Fatalf("the test PostgreSQL: %v", err)
 	}
 	return pgtestdb.Custom(t, conf, migrator{}).URL()
+}
+
+// AppURL is the connection URL of a role as worker and server have it in production: it
+// may add to the audit and not change it, and has no DDL. owner is what URL gave.
+func AppURL(t testing.TB, owner string) string {
+	t.Helper()
+	role, password := Role(t, owner)
+	db, err := sqlx.Open("postgres", owner)
+	if err == nil {
+		err = errors.Join(schema.Grant(t.Context(), db.DB, role), db.Close())
+	}
+	if err != nil {
+		t.Fatalf("grant to the test's role: %v", err)
+	}
+	return as(t, owner, url.UserPassword(role, password))
+}
+
+// Role is a new role, which may do nothing. The test's end drops it.
+func Role(t testing.TB, owner string) (role, password string) {
+	t.Helper()
+	db, err := sqlx.Open("postgres", AdminURL(t, owner))
+	if err != nil {
+		t.Fatalf("open the test database: %v", err)
+	}
+	role, password = "handover_"+strings.ToLower(rand.Text()), rand.Text()
+	if _, err := db.Exec(`CREATE ROLE ` + role + ` LOGIN PASSWORD ` + pq.QuoteLiteral(password)); err != nil {
+		t.Fatalf("make the test's role: %v", err)
+	}
+	t.Cleanup(func() {
+		_, err := db.Exec(`DROP OWNED BY ` + role + `; DROP ROLE ` + role)
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Errorf("drop the test's role: %v", err)
+		}
+	})
+	return role, password
+}
+
+// AdminURL is the connection URL of the server's own role for a database of URL.
+func AdminURL(t testing.TB, owner string) string {
+	t.Helper()
+	s, err := start()
+	if err != nil {
+		t.Fatalf("start the test PostgreSQL: %v", err)
+	}
+	u, err := url.Parse(s.URL())
+	if err != nil {
+		t.Fatal("the URL of the test PostgreSQL cannot be read")
+	}
+	return as(t, owner, u.User)
+}
+
+// as is a connection URL with another role.
+func as(t testing.TB, address string, who *url.Userinfo) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal("the URL of the test database cannot be read")
+	}
+	u.User = who
+	return u.String()
 }
 
 func parse(dsn string) (pgtestdb.Config, error) {
