@@ -28,15 +28,16 @@ const (
 	awaitEarlier      = `SELECT position FROM bulk_members WHERE bulk_id = $1 AND result = 'pending' AND position < $2 FOR SHARE`
 	lockOrganizations = `SELECT id FROM organizations WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`
 	// What the rules ask about each leaver, found by their own rows: of an array the planner would rather read all open
-	// cases. A document that waits for nobody (archived) is moved by a transfer all the same.
+	// cases, and without OFFSET 0 all documents and sessions, to look leavers up among them. A document that waits for
+	// nobody (archived) is moved by a transfer all the same.
 	selectLeavers = `SELECT x.id, coalesce(c.id::text, '') AS case_id, coalesce(c.phase, '') AS phase, s.signed_in, d.unowned, d.unowned OR EXISTS (
-		SELECT 1 FROM documents d WHERE d.owner_id = x.id) AS owns
+		SELECT 1 FROM documents d WHERE d.owner_id = x.id OFFSET 0) AS owns
 	FROM unnest($1::uuid[]) AS x (id)
 	LEFT JOIN LATERAL (SELECT id, phase FROM cases WHERE member_id = x.id AND closed_at IS NULL AND workspace_id IS NULL LIMIT 1) AS c ON true
 	CROSS JOIN LATERAL (SELECT EXISTS (SELECT 1 FROM sessions s WHERE s.member_id = x.id AND s.sso AND s.status = 'active'
 		AND (s.expires_at IS NULL OR s.expires_at > $2) AND EXISTS (
-			SELECT 1 FROM organizations o WHERE o.id = s.organization_id AND o.sso_sessions = 'wait')) AS signed_in) AS s
-	CROSS JOIN LATERAL (SELECT EXISTS (SELECT 1 FROM documents d WHERE d.owner_id = x.id AND d.access <> 'archived') AS unowned) AS d`
+			SELECT 1 FROM organizations o WHERE o.id = s.organization_id AND o.sso_sessions = 'wait') OFFSET 0) AS signed_in) AS s
+	CROSS JOIN LATERAL (SELECT EXISTS (SELECT 1 FROM documents d WHERE d.owner_id = x.id AND d.access <> 'archived' OFFSET 0) AS unowned) AS d`
 	// Whoever leaves at once is not given anything by the run, whatever becomes of them.
 	selectLeaving = `SELECT member_id FROM bulk_members WHERE bulk_id = $1 AND at_once AND member_id = ANY ($2::uuid[])`
 )

@@ -100,3 +100,27 @@ func TestBulkCancelBesideBatches(t *testing.T) {
 		invariantsHold(t, l.store)
 	}
 }
+
+// A batch looks up what its leavers own, however little there is beside it, also before
+// its statements are planned for any values.
+func TestBulkBatchReadsNotAllDocuments(t *testing.T) {
+	t.Parallel()
+	l := newListed(t)
+	l.DB.SetMaxOpenConns(1) // which counts its scans and tells them when asked
+	for range 300 {
+		l.Documents(l.add(l.Maker(), offboarding.BulkPlan{}), 30)
+	}
+	l.Exec(`ANALYZE`)
+	_, err := l.admitted(t, "run")
+	require.NoError(t, err)
+	scans := func() int {
+		l.Exec(`SELECT pg_stat_force_next_flush()`)
+		l.Exec(`SELECT pg_stat_clear_snapshot()`)
+		return l.Count(`SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'documents'`)
+	}
+	before := scans()
+	last, err := l.store.OffboardBatch(t.Context(), offboarding.BulkStep{BulkID: "run", At: l.at}, 0)
+	require.NoError(t, err)
+	require.Equal(t, 300, last)
+	require.Equal(t, before, scans())
+}
