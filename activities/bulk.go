@@ -32,7 +32,7 @@ type BulkStore interface {
 // How much of a run one activity does, so that the run says how far it is and can
 // be canceled in between.
 const (
-	batchesMost   = 12               // of members who lose access
+	batchesMost   = 24               // of members who lose access: a whole list, and some to spare
 	batchesAtOnce = 4                // of these, side by side
 	startFor      = 10 * time.Second // at the run's rate
 	startersMost  = 16               // cases started side by side
