@@ -48,22 +48,25 @@ var advances = map[offboarding.Phase]offboarding.Phase{
 // Advance moves the case to a phase that needs nothing else. At the end of the grace
 // it may lock what is unowned, and settle, in the same transaction.
 func (s *Store) Advance(ctx context.Context, in offboarding.AdvanceInput) (offboarding.Advanced, error) {
+	if in.Phase == offboarding.PhaseTransferring {
+		return counting(ctx, s, in.Step, func(t *tx, c *caseRow, owns owned) (offboarding.Advanced, error) {
+			return offboarding.Advanced{Documents: owns.Documents, Unowned: owns.Unowned}, t.enter(c, in)
+		})
+	}
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (out offboarding.Advanced, err error) {
-		if from, ok := advances[in.Phase]; !ok || from != c.Phase {
-			return out, wrongPhase(c)
-		}
-		if err := t.advance(c, in.At, in.Phase, offboarding.EventAdvanceOffboarding, nil); err != nil {
-			return out, err
-		}
-		switch {
-		case in.Phase == offboarding.PhaseTransferring:
-			owns, err := t.countOwned(c)
-			return offboarding.Advanced{Documents: owns.Documents, Unowned: owns.Unowned}, err
-		case in.AtOnce:
+		if err = t.enter(c, in); err == nil && in.AtOnce {
 			out.Settled, err = t.lockAtOnce(c, in)
 		}
 		return out, err
 	})
+}
+
+// enter moves the case to a phase that follows its own.
+func (t *tx) enter(c *caseRow, in offboarding.AdvanceInput) error {
+	if from, ok := advances[in.Phase]; !ok || from != c.Phase {
+		return wrongPhase(c)
+	}
+	return t.advance(c, in.At, in.Phase, offboarding.EventAdvanceOffboarding, nil)
 }
 
 // lockedAtOnce is how many documents are locked together with the end of the grace: no
@@ -81,7 +84,11 @@ func (t *tx) lockAtOnce(c *caseRow, in offboarding.AdvanceInput) (*offboarding.S
 	if _, err := t.sweeps(c, sweep, b, locking); err != nil {
 		return nil, err
 	}
-	settled, err := t.settle(c, offboarding.SettleInput{Step: in.Step})
+	owns, err := t.countOwned(c)
+	if err != nil {
+		return nil, err
+	}
+	settled, err := t.settle(c, offboarding.SettleInput{Step: in.Step}, owns)
 	return &settled, err
 }
 
@@ -99,20 +106,42 @@ var (
 	WHERE case_id = $1 AND status = 'pending' ORDER BY created_at, id LIMIT 100`
 )
 
+const selectWhose = `SELECT member_id, coalesce(workspace_id::text, '') AS workspace_id FROM cases WHERE id = $1`
+
+// counting is changing for a step that tells what the leaver owns. It is counted before the
+// case is locked: with very many documents it takes as long as many claims do.
+func counting[T any](ctx context.Context, s *Store, step offboarding.Step, fn func(*tx, *caseRow, owned) (T, error)) (T, error) {
+	return kept(ctx, s, step, func(t *tx) (string, func() (T, error), error) {
+		var whose caseRow // nobody's, where there is no such case
+		if _, err := t.find(&whose, selectWhose, step.CaseID); err != nil {
+			return "", nil, err
+		}
+		owns, err := t.countOwned(&whose)
+		if err != nil {
+			return "", nil, err
+		}
+		return loaded(t, step, selectCaseForChange, func(t *tx, c *caseRow) (T, error) { return fn(t, c, owns) })
+	})
+}
+
 // Settle completes a case that has nothing unowned left, lets the grace begin
 // where one is asked for, and says what still waits.
 func (s *Store) Settle(ctx context.Context, in offboarding.SettleInput) (offboarding.Settled, error) {
-	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Settled, error) { return t.settle(c, in) })
+	return counting(ctx, s, in.Step, func(t *tx, c *caseRow, owns owned) (offboarding.Settled, error) {
+		var err error
+		if owns.Unowned == 0 { // by what is so now a case is completed
+			owns, err = t.countOwned(c)
+		}
+		if err != nil {
+			return offboarding.Settled{}, err
+		}
+		return t.settle(c, in, owns)
+	})
 }
 
-func (t *tx) settle(c *caseRow, in offboarding.SettleInput) (offboarding.Settled, error) {
-	var out offboarding.Settled
+func (t *tx) settle(c *caseRow, in offboarding.SettleInput, owns owned) (out offboarding.Settled, err error) {
 	if c.DeactivatedAt == nil {
 		return out, wrongPhase(c)
-	}
-	owns, err := t.countOwned(c)
-	if err != nil {
-		return out, err
 	}
 	out.Documents, out.Unowned = owns.Documents, owns.Unowned
 	switch {

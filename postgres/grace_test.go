@@ -126,3 +126,43 @@ func TestManyDocumentsAreLeftToTheSweepAtTheEndOfTheGrace(t *testing.T) {
 	l.sweep(l.store.LockBatch, offboarding.SweepInput{Step: l.step("lock")})
 	require.Equal(t, documents, l.Count(`SELECT count(*) FROM documents WHERE access = 'read_only'`))
 }
+
+// What a leaver owns is counted before the case is locked: nobody waits for a case
+// because its documents are many. That the last one has found an owner meanwhile is seen
+// the next time.
+func TestACaseIsNotLockedWhileItsDocumentsAreCounted(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	document, maker := l.claimable()
+	l.inGrace()
+	tx := l.DB.MustBegin()
+	defer func() { _ = tx.Rollback() }()
+	tx.MustExec(`LOCK TABLE documents IN ACCESS EXCLUSIVE MODE`) // counting them takes long
+	type outcome struct {
+		offboarding.Settled
+		err error
+	}
+	settle := func(step string) <-chan outcome {
+		settled := make(chan outcome, 1)
+		go func() {
+			s, err := l.store.Settle(t.Context(), offboarding.SettleInput{Step: l.step(step)})
+			settled <- outcome{s, err}
+		}()
+		return settled
+	}
+	settled := settle("settle/2")
+	l.waiting(1)
+	var id string
+	require.NoError(t, tx.Get(&id, `SELECT id FROM cases WHERE id = $1 FOR UPDATE NOWAIT`, l.id))
+	require.NoError(t, tx.Rollback())
+	first := <-settled
+	require.NoError(t, first.err)
+	require.Equal(t, 1, first.Unowned)
+	require.Equal(t, offboarding.PhaseGrace, first.Phase)
+
+	l.claim(document, maker)
+	last := <-settle("settle/3")
+	require.NoError(t, last.err)
+	require.Zero(t, last.Unowned)
+	require.Equal(t, offboarding.PhaseCompleted, last.Phase)
+}

@@ -81,14 +81,17 @@ func working[T any](ctx context.Context, s *Store, step offboarding.Step, fn fun
 func once[T any](
 	ctx context.Context, s *Store, step offboarding.Step, load string, fn func(*tx, *caseRow) (T, error),
 ) (T, error) {
-	return kept(ctx, s, step, func(t *tx) (string, func() (T, error), error) {
-		var c caseRow
-		found, err := t.find(&c, load, step.CaseID, step.Name)
-		if err == nil && !found {
-			err = offboarding.Refuse("", offboarding.CodeCaseNotFound, "case_id", "there is no such case")
-		}
-		return c.Stored.String, func() (T, error) { return fn(t, &c) }, err
-	})
+	return kept(ctx, s, step, func(t *tx) (string, func() (T, error), error) { return loaded(t, step, load, fn) })
+}
+
+// loaded is what kept asks for of a step of a case that a query loads and locks.
+func loaded[T any](t *tx, step offboarding.Step, query string, fn func(*tx, *caseRow) (T, error)) (string, func() (T, error), error) {
+	var c caseRow
+	found, err := t.find(&c, query, step.CaseID, step.Name)
+	if err == nil && !found {
+		err = offboarding.Refuse("", offboarding.CodeCaseNotFound, "case_id", "there is no such case")
+	}
+	return c.Stored.String, func() (T, error) { return fn(t, &c) }, err
 }
 
 // outside runs a step that belongs to no case, or not to one yet; step.CaseID is
