@@ -32,9 +32,9 @@ func scheduleChange(event, set, schedules, documents, before, after string) stri
 
 // notOfRemoval leaves documents of a workspace that the leaver has been removed
 // from to that case: it locks them when its own grace has ended. A removal that has
-// not begun may never do so.
-const notOfRemoval = ` AND NOT EXISTS (SELECT 1 FROM cases r
-	WHERE r.member_id = $1 AND r.workspace_id = d.workspace_id AND r.id <> $4 AND r.deactivated_at IS NOT NULL AND r.closed_at IS NULL)`
+// not begun may never do so. They are asked for once, and not for each document.
+const notOfRemoval = ` AND (d.workspace_id = ANY (ARRAY(SELECT r.workspace_id FROM cases r WHERE r.member_id = $1 AND r.workspace_id IS NOT NULL
+	AND r.id <> $4 AND r.deactivated_at IS NOT NULL AND r.closed_at IS NULL))) IS NOT TRUE`
 
 var (
 	archiveDocuments = accessChange(offboarding.EventArchiveDocs,
