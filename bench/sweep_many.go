@@ -19,50 +19,36 @@ import (
 )
 
 // ofMany starts a worker in place of the one that was killed, which had the peak of memory,
-// and has it transfer very many documents while colleagues claim some of them.
-func (s *sweeping) ofMany(ctx context.Context, n sweepSizes, peak float64, killed killedSweep) (err error) {
+// and has it do the three sweeps over very many documents, while colleagues claim some of those
+// that are transferred. Bare SQL goes from range to range, so that a document takes as long as
+// in the sweeps of fewer.
+func (s *sweeping) ofMany(ctx context.Context, n sweepSizes, bare sweepSeconds, peak float64, killed killedSweep) (err error) {
 	worker, stop, err := s.worker(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	leaver, heir := s.member(), s.member()
-	if err := s.give(ctx, leaver, n.many); err != nil { // until then the killed one is missed
-		return err
-	}
-	if err := s.redone(ctx, killed); err != nil {
-		return err
-	}
-	documents, err := s.grantSome(ctx, leaver)
-	if err != nil {
-		return err
-	}
-	left, err := s.leaves(ctx, offboarding.Request{MemberID: leaver, Disposition: offboarding.DispositionTransfer, NewOwnerID: heir})
-	if err != nil {
-		return err
-	}
-	swept := make(chan struct{})
-	g, ctx := errgroup.WithContext(ctx)
-	var seconds float64
 	var claims []float64
-	g.Go(func() (err error) {
-		defer close(swept)
-		seconds, err = s.activity(ctx, leaver, "TransferDocuments")
-		return err
+	seconds, err := s.handover(ctx, n.many, func(ctx context.Context, caseID, leaver, heir string) (seconds float64, err error) {
+		if err := s.redone(ctx, killed); err != nil { // which was missed while documents were made
+			return 0, err
+		}
+		seconds, claims, err = s.transferWithClaims(ctx, caseID, leaver, heir)
+		return seconds, err
 	})
-	g.Go(func() (err error) {
-		claims, err = s.claimUntil(ctx, swept, left.CaseID, documents)
-		return err
-	})
-	if err := g.Wait(); err != nil {
+	if err != nil {
 		return err
 	}
 	now, err := memoryPeak(worker)
 	if err != nil {
 		return err
 	}
+	for i, kind := range sweepKinds {
+		them := bare[i] * float64(n.many) / float64(n.documents)
+		s.beside(kind, n.many, seconds[i], them, fmt.Sprintf("beside bare SQL over %d documents, to which a document costs as much", n.documents))
+		s.result(fmt.Sprintf("%s_vs_bare_sql_at_%d", kind.key, n.many), seconds[i]/them)
+	}
 	ms := func(q float64) string { return fmt.Sprintf("%.0f ms", 1000*quantile(claims, q)) }
-	s.row(fmt.Sprintf("transfer: %d documents", n.many), number(float64(n.many)/seconds)+"/s", "", "", "with claims meanwhile")
 	s.row("  memory of the worker, at its most", fmt.Sprintf("%.0f MB", now), fmt.Sprintf("%.0f MB", peak), "",
 		fmt.Sprintf("of a worker that has swept %d documents at once", n.documents))
 	s.row("  a claim meanwhile: p50, p99, max", ms(0.5)+", "+ms(0.99)+", "+ms(1), "", "",
@@ -71,6 +57,26 @@ func (s *sweeping) ofMany(ctx context.Context, n sweepSizes, peak float64, kille
 	s.result("claim_blocked_ms_p99", 1000*quantile(claims, 0.99))
 	s.result("claim_blocked_ms_max", 1000*quantile(claims, 1))
 	return nil
+}
+
+// transferWithClaims is transfer while colleagues claim documents that are among them.
+func (s *sweeping) transferWithClaims(ctx context.Context, caseID, leaver, heir string) (seconds float64, claims []float64, err error) {
+	documents, err := s.grantSome(ctx, leaver)
+	if err != nil {
+		return 0, nil, err
+	}
+	swept := make(chan struct{})
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		defer close(swept)
+		seconds, err = s.transfer(ctx, caseID, leaver, heir)
+		return err
+	})
+	g.Go(func() (err error) {
+		claims, err = s.claimUntil(ctx, swept, caseID, documents)
+		return err
+	})
+	return seconds, claims, g.Wait()
 }
 
 // killedSweep is a sweep whose worker was killed.

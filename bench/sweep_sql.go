@@ -76,7 +76,7 @@ var bareSweeps = [len(sweepKinds)][]bareStatement{
 
 // bare does what handover does. The cases are real ones, so that what is left behind is
 // as it would be: of a leaver with one document, and of an heir with none yet.
-func (s *sweeping) bare(ctx context.Context, documents int) (seconds [len(sweepKinds)]float64, err error) {
+func (s *sweeping) bare(ctx context.Context, documents int) (seconds sweepSeconds, err error) {
 	leaver, heir := s.member(), s.member()
 	if err := s.give(ctx, leaver, 1); err != nil {
 		return seconds, err
