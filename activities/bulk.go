@@ -91,9 +91,10 @@ func (a *Activities) StartCases(ctx context.Context, in offboarding.BulkStartInp
 	return answer(a.store.CasesStarted(ctx, in.BulkStep, nil))
 }
 
-// startAll starts cases side by side, one at each tick.
-func (a *Activities) startAll(ctx context.Context, cases []offboarding.BulkStart, every time.Duration) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+// startAll starts cases side by side, one at each tick. Its heartbeats are the activity's:
+// the SDK sends one later, by the context that came with it.
+func (a *Activities) startAll(beats context.Context, cases []offboarding.BulkStart, every time.Duration) error {
+	ctx, cancel := context.WithCancelCause(beats)
 	defer cancel(nil)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -108,7 +109,7 @@ func (a *Activities) startAll(ctx context.Context, cases []offboarding.BulkStart
 			break
 		}
 		free <- struct{}{}
-		activity.RecordHeartbeat(ctx, i) // the engine may be slower than the rate
+		activity.RecordHeartbeat(beats, i) // the engine may be slower than the rate
 		starters.Go(func() {
 			defer func() { <-free }()
 			r := offboarding.Request{MemberID: c.MemberID, RequestedBy: c.RequestedBy, CaseID: c.CaseID}

@@ -122,6 +122,29 @@ func TestBulkIDsOnAServer(t *testing.T) {
 	require.Equal(t, offboarding.CodeInvalidArgument, offboarding.CodeOf(err))
 }
 
+// Starts that take longer than the engine waits for a sign of life are not begun anew.
+func TestBulkStartsGoOnForLong(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	members := make([]string, 6)
+	for i := range members {
+		members[i] = s.Maker()
+		documents(s.Organization, members[i], 1)
+	}
+	c := s.bulk(func(r *offboarding.BulkRequest) { r.Rate = 2 }, members...)
+	c.closes(offboarding.BulkSuccess)
+	var starts int
+	for _, h := range c.histories() {
+		for _, e := range h.GetEvents() {
+			if a := e.GetActivityTaskStartedEventAttributes(); a != nil {
+				starts++
+				require.Equal(t, int32(1), a.GetAttempt(), "%v", a.GetLastFailure())
+			}
+		}
+	}
+	require.Positive(t, starts)
+}
+
 func longText(n int) string {
 	text := make([]byte, n)
 	for i := range text {

@@ -45,7 +45,9 @@ func newStand(t *testing.T) *stand {
 	s.client, err = server.Client(t.Context(), client.Options{Logger: sdklog.NewStructuredLogger(log)})
 	require.NoError(t, err)
 	t.Cleanup(s.client.Close)
-	w := worker.New(s.client, offboarding.TaskQueue, worker.Options{})
+	w := worker.New(s.client, offboarding.TaskQueue, worker.Options{
+		MaxHeartbeatThrottleInterval: 200 * time.Millisecond, // sooner than the default of 80 % of what the engine waits for
+	})
 	workflows.Register(w, activities.New(s.store, cases.New(s.client), activities.LogNotifier{Log: log}, log))
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)
