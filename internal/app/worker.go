@@ -35,6 +35,9 @@ type Worker struct {
 	fatal    chan error
 }
 
+// fewestPollers wait for tasks of cases, on the common queue and on the worker's own.
+const fewestPollers = 20
+
 // StartWorker waits for the database, its schema and the Temporal server, saying
 // what it waits for, then starts to work. notifier nil writes notices to the log.
 func StartWorker(ctx context.Context, cfg *config.Config, log *slog.Logger, notifier activities.Notifier) (*Worker, error) {
@@ -108,8 +111,12 @@ func (w *Worker) work(ctx context.Context, cfg *config.Config, notifier activiti
 	}
 	w.worker = worker.New(w.client, offboarding.TaskQueue, worker.Options{
 		// As many pollers as there is work for: a fixed pair can both wait on the
-		// common queue while a case's own has something to do.
-		WorkflowTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
+		// common queue while a case's own has something to do. For cases not fewer than
+		// some, which cost nothing while they wait: who claims at a busy moment after a
+		// quiet one does not wait for more.
+		WorkflowTaskPollerBehavior: worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{
+			InitialNumberOfPollers: fewestPollers, MinimumNumberOfPollers: fewestPollers,
+		}),
 		ActivityTaskPollerBehavior:              worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{}),
 		WorkerStopTimeout:                       cfg.Worker.DrainTimeout,
 		MaxConcurrentActivityExecutionSize:      cfg.Worker.MaxConcurrentActivities,
