@@ -79,8 +79,13 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	for _, s := range chosen {
 		b.say("%s", s.title)
 		b.rows = append(b.rows, row{title: s.title})
+		section := time.Now()
 		if err := s.run(b, ctx); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		b.say("  %s took %.0f s", s.name, time.Since(section).Seconds())
+		if err := b.write(); err != nil { // so that a run that is stopped has been for something
+			return err
 		}
 	}
 	b.result("invariants", len(b.broken) == 0)
