@@ -1,6 +1,8 @@
 package offboarding
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
@@ -109,4 +111,20 @@ func NextReminder(end, after time.Time) (at time.Time, lead time.Duration, ok bo
 		}
 	}
 	return time.Time{}, 0, false
+}
+
+// longestGraceSpread bounds how long after the end of its grace a case acts on it.
+const longestGraceSpread = 5 * time.Minute
+
+// GraceSpread is how long after the end of its grace, and after the time of a reminder,
+// a case acts on it: up to half of a grace and five minutes at the most, evenly among
+// cases and always the same for one. Cases that end together would else hold up everybody's
+// claims for as long as all of them take.
+func GraceSpread(caseID string, grace time.Duration) time.Duration {
+	most := min(longestGraceSpread, grace/2)
+	if most <= 0 {
+		return 0
+	}
+	sum := sha256.Sum256([]byte(caseID))
+	return time.Duration(binary.BigEndian.Uint64(sum[:]) % uint64(most))
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -153,5 +154,29 @@ func TestNextReminder(t *testing.T) {
 				require.Zero(t, at)
 			}
 		})
+	}
+}
+
+// Cases that end together act one after the other: never before the end, never long
+// after it, at the same time whenever it is asked, and about as many in each minute.
+func TestGraceSpread(t *testing.T) {
+	t.Parallel()
+	const n = 10_000
+	var minutes [5]int
+	for range n {
+		id := uuid.NewString()
+		late := offboarding.GraceSpread(id, 7*24*time.Hour)
+		require.Equal(t, late, offboarding.GraceSpread(id, 7*24*time.Hour))
+		require.GreaterOrEqual(t, late, time.Duration(0))
+		require.Less(t, late, 5*time.Minute)
+		minutes[int(late/time.Minute)]++
+	}
+	for _, cases := range minutes {
+		require.InDelta(t, n/len(minutes), cases, 400, "%v", minutes) // ten standard deviations
+	}
+	for grace, most := range map[time.Duration]time.Duration{
+		-time.Hour: 0, 0: 0, 1: 0, time.Second: time.Second / 2, 4 * time.Minute: 2 * time.Minute, time.Hour: 5 * time.Minute,
+	} {
+		require.LessOrEqual(t, offboarding.GraceSpread(uuid.NewString(), grace), most, "%s", grace)
 	}
 }

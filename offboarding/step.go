@@ -116,6 +116,10 @@ type Settled struct {
 	Documents int   `json:"documents,omitempty"` // that the leaver still owns
 	Unowned   int   `json:"unowned"`             // of them, those that wait for an owner
 
+	// GraceSpread is how long after its grace's end a case whose grace has begun acts on it,
+	// so that cases that end together do not all do so at one moment.
+	GraceSpread time.Duration `json:"grace_spread_ns,omitempty"`
+
 	Pending      []string `json:"pending,omitempty"` // the oldest 100 requests that wait for a decision
 	PendingCount int      `json:"pending_count,omitempty"`
 	// EscalateAt is when the oldest of them that has not gone to the owners does; nil for none.

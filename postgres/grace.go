@@ -152,6 +152,7 @@ func (t *tx) settle(c *caseRow, in offboarding.SettleInput, owns owned) (out off
 			err = t.advance(c, in.At, offboarding.PhaseCompleted, offboarding.EventCompleteOffboarding, nil)
 		}
 	case in.GraceEndsAt != nil && c.Phase != offboarding.PhaseGrace && c.Phase != offboarding.PhaseReadOnly:
+		out.GraceSpread = offboarding.GraceSpread(c.ID, in.GraceEndsAt.Sub(in.At))
 		err = t.beginGrace(c, in.At, *in.GraceEndsAt)
 	}
 	if err != nil {

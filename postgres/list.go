@@ -9,7 +9,7 @@ import (
 
 // overdue is a case whose next step was due and has not been done: nothing runs
 // it, or it cannot go on.
-const overdue = `(c.phase = 'scheduled' AND c.effective_at <= $1 OR c.phase = 'grace' AND c.grace_ends_at <= $1
+const overdue = `(c.phase = 'scheduled' AND c.effective_at <= $1 OR c.phase = 'grace' AND c.grace_ends_at <= $1::timestamptz - interval '5 minutes'
 	OR c.phase IN ('revoking', 'deactivated') AND greatest(c.effective_at, c.sessions_end_at) <= $1::timestamptz - interval '5 minutes')`
 
 // lastEvent is when something happened in a case c, by its own clock.

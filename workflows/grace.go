@@ -17,20 +17,20 @@ func (c *offboardingCase) grace(ctx workflow.Context) error {
 	if c.Documents.Unowned == 0 {
 		return c.exclusively(ctx, func() error { return c.settle(ctx, nil) })
 	}
-	ends := *c.GraceEndsAt
-	if !now(ctx).Before(ends) {
+	ends, acts := *c.GraceEndsAt, c.graceActsAt()
+	if !now(ctx).Before(acts) {
 		return c.exclusively(ctx, func() error { return c.endGrace(ctx) })
 	}
 	next, lead, remind := offboarding.NextReminder(ends, c.RemindedUntil)
-	if remind && !now(ctx).Before(next) {
+	if remind && !now(ctx).Before(next.Add(c.GraceSpread)) {
 		return c.remind(ctx, next, lead)
 	}
 	if c.escalationDue(ctx) {
 		return c.escalate(ctx)
 	}
-	deadline := ends
+	deadline := acts
 	if remind {
-		deadline = next
+		deadline = next.Add(c.GraceSpread)
 	}
 	deadline = c.untilEscalation(deadline)
 	return c.wait(ctx, deadline, func() bool {
@@ -38,10 +38,14 @@ func (c *offboardingCase) grace(ctx workflow.Context) error {
 	})
 }
 
+// graceActsAt is when the case acts on the end of its grace, so that not all that end at
+// one moment do so at once.
+func (c *offboardingCase) graceActsAt() time.Time { return c.GraceEndsAt.Add(c.GraceSpread) }
+
 // endGrace is reached when the grace has run out; a message may have extended it
 // or settled the last document at the same moment.
 func (c *offboardingCase) endGrace(ctx workflow.Context) error {
-	if c.Phase != offboarding.PhaseGrace || now(ctx).Before(*c.GraceEndsAt) {
+	if c.Phase != offboarding.PhaseGrace || now(ctx).Before(c.graceActsAt()) {
 		return nil
 	}
 	in := offboarding.AdvanceInput{Step: c.step(ctx, "end-grace"), Phase: offboarding.PhaseReadOnly, AtOnce: c.Reactivation == nil}
@@ -103,7 +107,7 @@ func (c *offboardingCase) settle(ctx workflow.Context, graceEnds *time.Time) err
 	}
 	c.settled(ctx, s)
 	if s.Phase == offboarding.PhaseGrace && c.Phase != offboarding.PhaseGrace && graceEnds != nil {
-		c.Phase, c.GraceEndsAt, c.RemindedUntil = s.Phase, graceEnds, in.At
+		c.Phase, c.GraceEndsAt, c.GraceSpread, c.RemindedUntil = s.Phase, graceEnds, s.GraceSpread, in.At
 		c.done("grace")
 	}
 	return nil

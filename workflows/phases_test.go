@@ -30,7 +30,7 @@ func TestRetainGoesThroughGraceToReadOnlyAndCompletesWithTheLastClaim(t *testing
 		first = s.update("1", offboarding.MessageClaim, offboarding.ClaimRequest{DocumentID: early, MemberID: colleague})
 	})
 	s.after(7*day-time.Minute, func() { require.Equal(t, s.Leaver+" editable", s.DocumentState(late)) })
-	s.after(7*day+time.Minute, func() {
+	s.after(7*day+afterSpread, func() {
 		require.Equal(t, s.Leaver+" read_only", s.DocumentState(late))
 		require.Equal(t, offboarding.PhaseReadOnly, s.status().Phase)
 		require.Equal(t, 1, s.status().Documents.ReadOnly)
@@ -131,14 +131,14 @@ func TestGraceLastsAsLongAsAsked(t *testing.T) {
 			document := s.Document(s.Leaver, "")
 			s.lasting(length + day)
 			if length > 0 {
-				s.after(length-time.Minute, func() {
+				s.after(length-time.Second, func() {
 					require.Equal(t, offboarding.PhaseGrace, s.status().Phase)
 					require.Equal(t, fixtureTime(length), *s.status().GraceEndsAt)
 					require.Equal(t, s.Leaver+" editable", s.DocumentState(document))
 				})
 			}
 			locked := false
-			s.after(length+time.Minute, func() {
+			s.after(length+afterSpread, func() {
 				require.Equal(t, offboarding.PhaseReadOnly, s.status().Phase)
 				require.Equal(t, s.Leaver+" read_only", s.DocumentState(document))
 				locked = true

@@ -96,9 +96,13 @@ func TestCancelLeavesEverythingAsItWas(t *testing.T) {
 
 // reminded are the hours before the end that the audit's reminders name, and
 // when they were given.
+// afterSpread is when every case has acted on the end of its grace, or on a reminder.
+const afterSpread = 5 * time.Minute
+
+// reminded are the reminders and their times, without the minutes by which they are spread.
 func (s *scene) reminded() []string {
 	var reminders []string
-	require.NoError(s.t, s.DB.Select(&reminders, `SELECT (after->>'hours_before') || 'h on ' || to_char(at AT TIME ZONE 'UTC', 'DD HH24:MI')
+	require.NoError(s.t, s.DB.Select(&reminders, `SELECT (after->>'hours_before') || 'h on ' || to_char(date_bin('5 minutes', at, '2000-01-01Z') AT TIME ZONE 'UTC', 'DD HH24:MI')
 		FROM audit_events WHERE event = 'RemindGraceEnding' ORDER BY id`))
 	return reminders
 }

@@ -37,6 +37,7 @@ type state struct {
 	DeactivatedAt    *time.Time         `json:"deactivated_at,omitempty"`
 	ArchiveAt        *time.Time         `json:"archive_at,omitempty"` // until somebody has been told to archive the leaver then
 	GraceEndsAt      *time.Time         `json:"grace_ends_at,omitempty"`
+	GraceSpread      time.Duration      `json:"grace_spread_ns,omitempty"` // after it, the case acts
 	ClosedAt         *time.Time         `json:"closed_at,omitempty"`
 	RemindedUntil    time.Time          `json:"reminded_until"`
 	RecheckAt        time.Time          `json:"recheck_at"`
