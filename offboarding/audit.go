@@ -68,6 +68,7 @@ const (
 	EventRollWebhookSecret     = "RollWebhookSecret"     //
 	EventTestWebhook           = "TestWebhook"           // what a test event is made of
 	EventRedeliverWebhook      = "RedeliverWebhook"      // one delivery is to be sent again
+	EventRepairDrift           = "RepairDrift"           // one per drift that starter doctor mends
 )
 
 // AuditEvents lists the names of all events, in the order of their declaration.
@@ -82,7 +83,7 @@ var AuditEvents = []string{
 	EventExtendGrace, EventRemindGraceEnding, EventStartBulk, EventCancelBulk, EventCompleteBulk, EventImportOrganization,
 	EventChangeSettings, EventCreateMember, EventUpdateMember, EventCreateWorkspace, EventUpdateWorkspace, EventDeleteWorkspace,
 	EventAddToWorkspace, EventCreateScimToken, EventRevokeScimToken, EventCreateWebhook, EventUpdateWebhook, EventDeleteWebhook,
-	EventRollWebhookSecret, EventTestWebhook, EventRedeliverWebhook,
+	EventRollWebhookSecret, EventTestWebhook, EventRedeliverWebhook, EventRepairDrift,
 }
 
 // Subject is the kind of thing that an audit event changed.

@@ -32,7 +32,11 @@ type Admission struct {
 	Existing       bool   `json:"existing,omitempty"` // the member's case was open already (rule E2)
 	// Resumed: the case was open under this very workflow ID, so its workflow has
 	// ended without it (terminated, or lost with a backup); this one takes it over.
-	Resumed       bool       `json:"resumed,omitempty"`
+	Resumed bool `json:"resumed,omitempty"`
+	// Again: this very start opened the case before. Its answer was lost, or its workflow
+	// was set back to the beginning; Steps of the case are recorded since then.
+	Again         bool       `json:"again,omitempty"`
+	Steps         int        `json:"steps,omitempty"`
 	DeactivatedAt *time.Time `json:"deactivated_at,omitempty"`
 	SessionsEndAt *time.Time `json:"sessions_end_at,omitempty"` // while the deactivation waits for SSO sessions
 	ArchiveAt     *time.Time `json:"archive_at,omitempty"`      // as in Deactivated, of a case that was taken over

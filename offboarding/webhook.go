@@ -44,7 +44,7 @@ var WebhookEvents = []string{
 	EventUnarchiveSchedules, EventPauseSchedules, EventResumeSchedules, EventPlaceLegalHold, EventLiftLegalHold,
 	EventMarkDocsReadOnly, EventMarkDocsEditable, EventGrantEdit, EventCreateFolder, EventRequestDocOwnership,
 	EventApproveDocOwnership, EventRejectDocOwnership, EventSupersedeDocOwnership, EventWithdrawDocOwnership,
-	EventEscalateRequest, EventExtendGrace, EventRemindGraceEnding,
+	EventEscalateRequest, EventExtendGrace, EventRemindGraceEnding, EventRepairDrift,
 }
 
 // Webhook is an endpoint of an organization. Its secret is not part of it.

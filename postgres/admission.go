@@ -58,7 +58,7 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 	if found, err := t.find(&c, selectCase, in.CaseID); err != nil {
 		return offboarding.Admission{}, err
 	} else if found {
-		return t.admission(&c, in)
+		return t.admittedAgain(&c, in)
 	}
 	if in.Request.CaseID != "" {
 		return t.takeOver(in)
@@ -160,6 +160,20 @@ func admitted(c *caseRow, in offboarding.AdmitInput) offboarding.Admission {
 		Existing: c.ID != in.CaseID && c.WorkflowID != in.WorkflowID, Resumed: c.ID != in.CaseID && c.WorkflowID == in.WorkflowID,
 		DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt,
 	}
+}
+
+// admittedAgain answers a start that has opened the case before, and says how many of
+// its steps are recorded, so that what the workflow numbers gets other names.
+func (t *tx) admittedAgain(c *caseRow, in offboarding.AdmitInput) (offboarding.Admission, error) {
+	a, err := t.admission(c, in)
+	if err != nil {
+		return a, err
+	}
+	a.Again = true
+	if err := t.get(&a.Steps, `SELECT count(*) FROM case_steps WHERE case_id = $1`, c.ID); err != nil {
+		return a, err
+	}
+	return a, t.get(&a.Unsent, countUnsent, c.ID)
 }
 
 func (t *tx) admission(c *caseRow, in offboarding.AdmitInput) (offboarding.Admission, error) {

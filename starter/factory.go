@@ -41,6 +41,7 @@ type factory struct {
 	running    bool // the command line was understood
 	database   *postgres.Store
 	connection temporal.Client
+	namespace  string // of the connection
 }
 
 func newFactory(s streams) *factory {
@@ -88,7 +89,7 @@ func (f *factory) cases(ctx context.Context) (*client.Client, error) {
 	if err != nil {
 		return nil, &plainError{text: "Temporal cannot be reached at " + options.HostPort + "; is TEMPORAL_ADDRESS right?", raw: err}
 	}
-	f.connection = connection
+	f.connection, f.namespace = connection, first(options.Namespace, temporal.DefaultNamespace)
 	return client.New(connection), nil
 }
 

@@ -61,7 +61,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 partly done, 4 refused by a rule.
 		newStatusCmd(f, nil), newListCmd(f, nil), newAuditCmd(f, nil), newMembersCmd(f, nil), newDocumentsCmd(f, nil),
 		newClaimCmd(f, nil), newRequestsCmd(f, nil), newApproveCmd(f, nil), newRejectCmd(f, nil), newTransferCmd(f, nil),
 		newExtendCmd(f, nil), newRescheduleCmd(f, nil), newCancelCmd(f, nil), newReactivateCmd(f, nil), newDeleteCmd(f, nil),
-		newRemoveCmd(f, nil), newHoldCmd(f), newCredentialCmd(f), newScimCmd(f),
+		newRemoveCmd(f, nil), newHoldCmd(f), newCredentialCmd(f), newScimCmd(f), newDoctorCmd(f, nil),
 	)
 	return root
 }

@@ -28,12 +28,22 @@ func (c *offboardingCase) admit(ctx workflow.Context) error {
 		}
 		c.Recorded += a.Unsent
 	}
+	if a.Again { // set back to the beginning; what it numbers goes on behind what has been done
+		c.Settles, c.Escalations, c.SessionChecks, c.Restores = a.Steps, a.Steps, a.Steps, a.Steps
+		c.Waited, c.Recount = true, a.Steps > 0 && a.DeactivatedAt != nil
+		if a.DeactivatedAt != nil {
+			c.RemindedUntil = *a.DeactivatedAt
+		}
+		c.Recorded += a.Unsent
+	}
 	c.done("admit")
 	if a.DeactivatedAt != nil && !a.Existing && !a.Resumed { // at once; histories of earlier builds have no such answer
 		c.Documents.Total, c.Documents.Unowned = a.Documents, a.Unowned
 		c.done("revoke")
 		c.done("deactivate")
-		measureRevoked(ctx, workflow.GetInfo(ctx).WorkflowStartTime)
+		if !a.Again {
+			measureRevoked(ctx, workflow.GetInfo(ctx).WorkflowStartTime)
+		}
 	}
 	return nil
 }

@@ -77,8 +77,11 @@ func parseInput(payload json.RawMessage) (Input, *offboarding.Refusal) {
 
 // caseID is the same for every run of a case and for every reset of it, so that
 // the steps of a case are recognized whichever run does them.
-func caseID(info *workflow.Info) string {
-	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("handover:"+info.WorkflowExecution.ID+":"+info.FirstRunID)).String()
+func caseID(info *workflow.Info) string { return CaseID(info.WorkflowExecution.ID, info.FirstRunID) }
+
+// CaseID is the ID of the case that a workflow opens, from its ID and its first run.
+func CaseID(workflowID, firstRunID string) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("handover:"+workflowID+":"+firstRunID)).String()
 }
 
 // run tells the story: phase after phase until the case is closed.

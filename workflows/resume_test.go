@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	cases "handover/client"
 	"handover/offboarding"
 	"handover/postgres"
 )
@@ -63,6 +64,38 @@ func TestStartUnderTheIDOfATerminatedCaseTakesItOver(t *testing.T) {
 	for _, i := range invariants {
 		require.True(t, i.Holds(), "%s: %s", i.Name, i.Sample)
 	}
+}
+
+// A workflow that was reset finds its case, is told its messages again, and counts what
+// waits anew, however often.
+func TestACaseThatWasSetBackToItsBeginningGoesOn(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	colleague := s.Maker()
+	var documents []string
+	for range 3 {
+		documents = append(documents, s.Document(s.Leaver, ""))
+		s.Grant(documents[len(documents)-1], colleague, offboarding.GrantEdit)
+	}
+	c := s.start(s.Leaver, nil)
+	before := c.reaches(phase(offboarding.PhaseGrace))
+	for i, document := range documents {
+		c.signal(offboarding.MessageClaim, offboarding.ClaimRequest{DocumentID: document, MemberID: colleague})
+		if i == len(documents)-1 {
+			break
+		}
+		c.reaches(func(st offboarding.Status) bool { return st.Documents.Claimed == i+1 })
+		require.NoError(t, cases.New(s.client).StartOver(t.Context(), s.server.Namespace(), cases.Execution{WorkflowID: c.id}, "a test"))
+		after := c.reaches(func(st offboarding.Status) bool {
+			return st.Phase == offboarding.PhaseGrace && st.MessagesHandled == i+1 && st.Documents.Unowned == len(documents)-i-1
+		})
+		require.Equal(t, before.CaseID, after.CaseID)
+	}
+	result, err := c.result()
+	require.NoError(t, err)
+	require.Equal(t, offboarding.PhaseCompleted, result.Phase)
+	require.Equal(t, 3, s.Count(`SELECT count(*) FROM audit_events WHERE event = 'ClaimDocOwnership'`))
+	require.Equal(t, 1, s.Count(`SELECT count(*) FROM audit_events WHERE event = 'DeactivateMember'`))
 }
 
 // A case that was stopped after its member became active again, and before the

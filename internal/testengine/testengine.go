@@ -80,14 +80,20 @@ func New(t *testing.T) client.Client {
 // namespaces are those of the connections that New has returned.
 var namespaces sync.Map
 
-// FastForward moves the clock of one workflow on a connection of New, and returns when
-// it is there.
-func FastForward(t *testing.T, c client.Client, workflowID string, by time.Duration) {
+// Namespace is the one that a connection of New works in.
+func Namespace(t *testing.T, c client.Client) string {
 	t.Helper()
 	found, _ := namespaces.Load(c)
 	namespace, ok := found.(string)
 	require.True(t, ok, "New has not made the connection")
-	require.NoError(t, temporalserver.FastForward(t.Context(), c, namespace, workflowID, by))
+	return namespace
+}
+
+// FastForward moves the clock of one workflow on a connection of New, and returns when
+// it is there.
+func FastForward(t *testing.T, c client.Client, workflowID string, by time.Duration) {
+	t.Helper()
+	require.NoError(t, temporalserver.FastForward(t.Context(), c, Namespace(t, c), workflowID, by))
 }
 
 // Work runs a worker on a namespace and a database until the test's end.

@@ -1,0 +1,10 @@
+package doctor_test
+
+import (
+	"os"
+	"testing"
+
+	"handover/internal/testengine"
+)
+
+func TestMain(m *testing.M) { os.Exit(testengine.Main(m)) }

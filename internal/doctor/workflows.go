@@ -1,0 +1,196 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"handover/client"
+	"handover/offboarding"
+	"handover/workflows"
+)
+
+const (
+	ofCases   = `WorkflowType IN ('` + offboarding.WorkflowOffboarding + `', '` + offboarding.WorkflowWorkspaceRemoval + `')`
+	running   = `ExecutionStatus = 'Running'`
+	completed = `ExecutionStatus = 'Completed'`
+)
+
+// list goes through the runs that a query finds, a page at a time.
+func (d *doctor) list(ctx context.Context, query string, each func([]client.Execution) error) error {
+	var token []byte
+	for {
+		if err := d.limit.Wait(ctx); err != nil {
+			return err
+		}
+		page, next, err := d.Cases.Executions(ctx, query, pageSize, token)
+		if err != nil {
+			return err
+		}
+		d.workflows += len(page)
+		if err := each(page); err != nil {
+			return err
+		}
+		if token = next; len(token) == 0 {
+			return nil
+		}
+	}
+}
+
+// lookAtRunning looks for workflows whose case has closed or is unknown.
+func (d *doctor) lookAtRunning(ctx context.Context) error {
+	if d.noWorker || !d.wants(offboarding.DriftCaseUnknown, offboarding.DriftCaseClosed) {
+		return nil
+	}
+	return d.list(ctx, ofCases+` AND `+running, func(page []client.Execution) error {
+		members := make([]string, 0, len(page))
+		for _, e := range page {
+			if id := e.WorkflowID[strings.LastIndex(e.WorkflowID, "/")+1:]; isID(id) {
+				members = append(members, id)
+			}
+		}
+		known, err := d.Store.RunningFor(ctx, members)
+		if err != nil {
+			return err
+		}
+		for _, e := range page {
+			if known[e.WorkflowID] {
+				continue
+			}
+			s, drifted, err := d.judgeRunning(ctx, e.WorkflowID)
+			if err == nil && drifted {
+				err = d.suspect(ctx, s)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// judgeRunning asks a workflow that runs for no case that could be found by its name.
+func (d *doctor) judgeRunning(ctx context.Context, workflowID string) (suspect, bool, error) {
+	s := suspect{Finding: offboarding.Finding{WorkflowID: workflowID}}
+	s.again = func(ctx context.Context) (offboarding.Finding, bool, error) {
+		again, drifted, err := d.judgeRunning(ctx, workflowID)
+		return again.Finding, drifted, err
+	}
+	if err := d.limit.Wait(ctx); err != nil {
+		return s, false, err
+	}
+	e, _, err := d.Cases.Execution(ctx, workflowID, "")
+	if err != nil || !e.Running {
+		return s, false, err
+	}
+	var status offboarding.Status
+	answered, err := d.ask(ctx, e, &status)
+	if err != nil || !answered {
+		s.Drift = offboarding.DriftNoAnswer
+		return s, err == nil && !d.silent.all(), err
+	}
+	s.MemberID, s.CaseID, s.Detail = status.MemberID, status.CaseID, string(status.Phase)
+	s.OrganizationID, err = d.organizationOf(ctx, status.OrganizationID, status.MemberID)
+	if err != nil || status.Existing || d.OrganizationID != "" && s.OrganizationID != d.OrganizationID {
+		return s, false, err
+	}
+	known, err := d.Store.KnownCases(ctx, []string{status.CaseID})
+	if err != nil {
+		return s, false, err
+	}
+	open, there := known[status.CaseID]
+	switch {
+	case !there && status.Trouble != nil: // it is on its way, and says what keeps it
+		s.Drift, s.Detail = offboarding.DriftStuck, fmt.Sprintf("%s: %s", status.Trouble.Step, status.Trouble.LastError)
+	case !there:
+		s.Drift = offboarding.DriftCaseUnknown
+		s.mend = d.repaired(s.Finding, func(ctx context.Context) error {
+			return d.Cases.StartOver(ctx, d.Namespace, e, reason(offboarding.DriftCaseUnknown))
+		})
+	case !open:
+		s.Drift = offboarding.DriftCaseClosed
+		s.mend = d.repaired(s.Finding, func(ctx context.Context) error {
+			return d.Cases.Terminate(ctx, e, reason(offboarding.DriftCaseClosed))
+		})
+	}
+	return s, s.Drift != "", nil
+}
+
+// organizationOf is the organization of a member, where it is not known already.
+func (d *doctor) organizationOf(ctx context.Context, organizationID, memberID string) (string, error) {
+	if organizationID != "" || !isID(memberID) {
+		return organizationID, nil
+	}
+	members, err := d.Store.MemberStates(ctx, []string{memberID})
+	return members[memberID].OrganizationID, err
+}
+
+// lookAtCompleted looks for cases that have come to their end, of which the database
+// knows nothing: it is older than that.
+func (d *doctor) lookAtCompleted(ctx context.Context) error {
+	if !d.wants(offboarding.DriftCaseUnknown) {
+		return nil
+	}
+	return d.list(ctx, ofCases+` AND `+completed, func(page []client.Execution) error {
+		ids := make([]string, len(page))
+		for i, e := range page {
+			ids[i] = workflows.CaseID(e.WorkflowID, e.RunID)
+		}
+		known, err := d.Store.KnownCases(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for i, e := range page {
+			if _, there := known[ids[i]]; there {
+				continue
+			}
+			s, drifted, err := d.judgeCompleted(ctx, e)
+			if err == nil && drifted {
+				err = d.suspect(ctx, s)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// judgeCompleted reads what a case came to. Of one that was canceled, or whose leaver has
+// come back, nothing is lost that has to be done again.
+func (d *doctor) judgeCompleted(ctx context.Context, e client.Execution) (suspect, bool, error) {
+	s := suspect{Finding: offboarding.Finding{WorkflowID: e.WorkflowID, Drift: offboarding.DriftCaseUnknown}}
+	s.again = func(ctx context.Context) (offboarding.Finding, bool, error) {
+		again, drifted, err := d.judgeCompleted(ctx, e)
+		return again.Finding, drifted, err
+	}
+	if err := d.limit.Wait(ctx); err != nil {
+		return s, false, err
+	}
+	latest, found, err := d.Cases.Execution(ctx, e.WorkflowID, "")
+	if err != nil || !found || latest.RunID != e.RunID { // a later one counts
+		return s, false, err
+	}
+	result, err := d.Cases.ResultOfRun(ctx, e)
+	if err != nil || result.Existing || result.Phase != offboarding.PhaseCompleted {
+		return s, false, err
+	}
+	known, err := d.Store.KnownCases(ctx, []string{result.CaseID})
+	if _, there := known[result.CaseID]; err != nil || there {
+		return s, false, err
+	}
+	back, _, err := d.Cases.Execution(ctx, offboarding.ReactivationWorkflowID(result.MemberID), "")
+	if err != nil || back.Completed && back.ClosedAt.After(e.ClosedAt) {
+		return s, false, err
+	}
+	s.MemberID, s.CaseID, s.Detail = result.MemberID, result.CaseID, "completed"
+	s.OrganizationID, err = d.organizationOf(ctx, "", result.MemberID)
+	s.mend = d.repaired(s.Finding, func(ctx context.Context) error {
+		return d.Cases.StartOver(ctx, d.Namespace, latest, reason(offboarding.DriftCaseUnknown))
+	})
+	return s, err == nil && (d.OrganizationID == "" || s.OrganizationID == d.OrganizationID), err
+}
+
+func isID(text string) bool { return len(text) == 36 && uuid.Validate(text) == nil }
