@@ -91,7 +91,7 @@ func (s *Store) countLeft(ctx context.Context, a *offboarding.Admission) {
 		return
 	}
 	var owns owned
-	query, args := scoped("", countDocuments, []any{a.MemberID})
+	query, args := scoped(a.WorkspaceID, countDocuments, []any{a.MemberID})
 	if _, err := s.find(ctx, &owns, query, args...); err == nil {
 		a.Documents, a.Unowned = owns.Documents, owns.Unowned
 	}

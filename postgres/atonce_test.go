@@ -142,3 +142,39 @@ func TestARequestOfWhoLeavesAtOnceIsWithdrawn(t *testing.T) {
 	require.Equal(t, "withdrawn", l.Text(`SELECT status FROM ownership_requests WHERE member_id = $1`, asker))
 	invariantsHold(t, l.store)
 }
+
+// A start that is repeated after its case has settled, because the worker died before
+// the engine knew of either, counts what waits: of a removal what is in the workspace.
+func TestARepeatedStartCountsWhatWaits(t *testing.T) {
+	t.Parallel()
+	for name, of := range map[string]struct {
+		removal bool
+		unowned int
+	}{"an offboarding": {false, 2}, "a removal": {true, 1}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRemoving(t)
+			in := r.atOnce(r.leaving.request())
+			if of.removal {
+				in = r.atOnce(r.request())
+			}
+			first, err := r.store.Admit(t.Context(), in)
+			require.NoError(t, err)
+			require.False(t, first.Again)
+			if of.removal {
+				_, err = r.store.Revoke(t.Context(), offboarding.RevokeInput{Step: r.step("revoke")})
+				require.NoError(t, err)
+				_, err = r.store.Deactivate(t.Context(), r.step("deactivate"))
+				require.NoError(t, err)
+			}
+			ends := in.At.Add(grace)
+			_, err = r.store.Settle(t.Context(), offboarding.SettleInput{Step: r.step("settle/1"), GraceEndsAt: &ends})
+			require.NoError(t, err)
+			again, err := r.store.Admit(t.Context(), in)
+			require.NoError(t, err)
+			require.True(t, again.Again)
+			require.Equal(t, offboarding.PhaseGrace, again.Phase)
+			require.Equal(t, of.unowned, again.Unowned)
+		})
+	}
+}
