@@ -1,0 +1,182 @@
+package chaos_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"os"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"handover/activities"
+	"handover/internal/temporalserver"
+)
+
+var errNotYet = errors.New("not yet")
+
+// slots is how many workers live and die side by side.
+const slots = 12
+
+// crash is a scenario with the points at which the worker dies, one life after the other.
+type crash struct {
+	scenario int
+	points   []string
+}
+
+func (c crash) String() string {
+	return scenarios[c.scenario].name + ": " + strings.Join(c.points, ", then ")
+}
+
+// TestEveryCrashPoint runs every step of every workflow with the worker dying before it
+// commits, and after it has committed but before Temporal hears of it: each alone, then
+// in pairs. Afterwards all is as if nobody had died.
+//
+// HANDOVER_CRASH_PAIRS says how many pairs, by a seed (CHAOS_SEED), or "all".
+func TestEveryCrashPoint(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	server, err := temporalserver.Start(t.Context(), temporalserver.Options{Address: "127.0.0.1:0"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	free := make(chan *slot, slots)
+	for range slots {
+		free <- newSlot(t, server, true)
+	}
+
+	// Each scenario as it goes when nobody dies.
+	points, states := make([][]string, len(scenarios)), make([][]string, len(scenarios))
+	sideBySide(t, free, len(scenarios), func(i int) string { return scenarios[i].name }, func(t *testing.T, s *slot, i int) {
+		s.arm(t)
+		p := newPlay(t, s)
+		scenarios[i].play(p)
+		points[i], states[i] = committing(s.seen()), p.state()
+		require.NotEmpty(t, points[i])
+		requireInvariants(t, p.store)
+	})
+	if t.Failed() {
+		return
+	}
+	if !slices.ContainsFunc(points, func(p []string) bool { return p == nil }) { // unless -run has left some out
+		requireEveryStep(t, slices.Concat(points...))
+	}
+	t.Logf("%d scenarios after %s", len(scenarios), time.Since(began).Round(time.Second))
+
+	var singles []crash
+	known := map[string]bool{}
+	for i := range scenarios {
+		for _, point := range points[i] {
+			if !known[point] {
+				known[point] = true
+				singles = append(singles, crash{i, []string{point}})
+			}
+		}
+	}
+	pairs := pairsOf(t, points)
+	crashes := slices.Concat(singles, pairs)
+	var died atomic.Int32 // where there are workflows side by side, the second point may come before the first
+	sideBySide(t, free, len(crashes), func(i int) string { return crashes[i].String() }, func(t *testing.T, s *slot, i int) {
+		c := crashes[i]
+		s.arm(t, c.points...)
+		p := newPlay(t, s)
+		scenarios[c.scenario].play(p)
+		waitFor(t, "the worker has died where it was to", func() error {
+			if s.deaths() == 0 {
+				return errNotYet
+			}
+			return s.trouble()
+		})
+		if s.deaths() == len(c.points) {
+			died.Add(1)
+		}
+		require.Empty(t, differ(states[c.scenario], p.state()), "it is not as if nobody had died")
+		requireInvariants(t, p.store)
+	})
+	t.Logf("%d points, each alone, and %d pairs; the worker died everywhere in %d of %d runs; after %s", len(singles), len(pairs), died.Load(), len(crashes), time.Since(began).Round(time.Second))
+}
+
+// committing leaves out where a step was answered from its record: it was tried again,
+// because the machine was slow.
+func committing(points []string) []string {
+	return slices.DeleteFunc(points, func(point string) bool {
+		step, none := strings.CutSuffix(point, "/0"+after)
+		return none && slices.Contains(points, step+"/1"+before)
+	})
+}
+
+// requireEveryStep fails where an activity has no point: one that is new needs a scenario
+// that comes to it.
+func requireEveryStep(t *testing.T, points []string) {
+	t.Helper()
+	have := map[string]bool{
+		"Notify": true, // only in the histories of earlier builds
+	}
+	for _, point := range points {
+		have[strings.Split(point, "/")[1]] = true
+	}
+	for _, registered := range []any{&activities.Activities{}, &activities.Webhooks{}} {
+		of := reflect.TypeOf(registered)
+		for i := range of.NumMethod() {
+			require.True(t, have[of.Method(i).Name], "no scenario comes to the activity %s: scenarios_test.go needs one", of.Method(i).Name)
+		}
+	}
+}
+
+// pairsOf chooses pairs: a point, and in the next life the same or a later one.
+func pairsOf(t *testing.T, points [][]string) []crash {
+	t.Helper()
+	var all []crash
+	for i := range scenarios {
+		for first := range points[i] {
+			for _, second := range points[i][first:] {
+				all = append(all, crash{i, []string{points[i][first], second}})
+			}
+		}
+	}
+	wanted := os.Getenv("HANDOVER_CRASH_PAIRS")
+	if wanted == "all" {
+		return all
+	}
+	n := 8
+	if wanted != "" {
+		var err error
+		n, err = strconv.Atoi(wanted)
+		require.NoError(t, err, "HANDOVER_CRASH_PAIRS is a number, or all")
+	}
+	seed := chaosSeed(t)
+	t.Logf("CHAOS_SEED=%d chooses %d of %d pairs", seed, n, len(all))
+	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] }) //nolint:gosec // is to be repeated
+	return all[:min(n, len(all))]
+}
+
+// chaosSeed is CHAOS_SEED, or drawn.
+func chaosSeed(t *testing.T) uint64 {
+	t.Helper()
+	text := os.Getenv("CHAOS_SEED")
+	if text == "" {
+		return rand.Uint64() //nolint:gosec // no secret
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	require.NoError(t, err, "CHAOS_SEED is a number")
+	return seed
+}
+
+// sideBySide runs n subtests, one in each free slot at a time.
+func sideBySide(t *testing.T, free chan *slot, n int, name func(int) string, run func(*testing.T, *slot, int)) {
+	t.Helper()
+	var all sync.WaitGroup
+	for i := range n {
+		s := <-free
+		all.Go(func() {
+			t.Run(name(i), func(t *testing.T) { run(t, s, i) })
+			free <- s
+		})
+	}
+	all.Wait()
+}

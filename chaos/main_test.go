@@ -1,0 +1,101 @@
+// Package chaos_test breaks Handover on purpose, and looks whether it has kept its
+// promises: every step is run with the process dying on either side of its commit, and
+// a storm of faults goes over some hundred cases. docs/reliability.md says what for.
+package chaos_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+
+	"handover/internal/testdb"
+	"handover/internal/testlog"
+)
+
+// roleKey is the setting that makes this program something else than a test.
+const roleKey = "HANDOVER_CHAOS_ROLE"
+
+func TestMain(m *testing.M) {
+	setting := os.Getenv(roleKey)
+	if setting == "" {
+		os.Exit(testdb.Main(m))
+	}
+	var r role
+	err := json.Unmarshal([]byte(setting), &r)
+	if err == nil {
+		err = r.run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// role is what a child process is.
+type role struct {
+	Worker *workerRole `json:"worker,omitempty"`
+}
+
+func (r role) run() error { return r.Worker.run(os.Stdin, os.Stdout) }
+
+// child is a process that this program has started as something else.
+type child struct {
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	err  testlog.Buffer
+	done chan struct{} // closed when it has ended
+}
+
+// launch starts a child, which ends at the latest with its standard input, and so with
+// this process; line is called with each line that it says.
+func launch(r role, line func(string)) (*child, error) {
+	setting, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	c := &child{done: make(chan struct{})}
+	c.cmd = exec.CommandContext(context.Background(), os.Args[0]) //nolint:gosec // it is this program
+	c.cmd.Env = append(os.Environ(), roleKey+"="+string(setting))
+	c.cmd.Stderr = &c.err
+	if c.in, err = c.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			line(lines.Text())
+		}
+		_ = c.cmd.Wait() // the state has it
+		close(c.done)
+	}()
+	return c, nil
+}
+
+// killed reports whether a child that has ended was killed.
+func (c *child) killed() bool {
+	status, ok := c.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+// kill ends the child as a crash would.
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill() // it may have ended
+	<-c.done
+}
+
+func (c *child) say(line string) error {
+	_, err := fmt.Fprintln(c.in, line)
+	return err
+}
