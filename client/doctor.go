@@ -25,6 +25,7 @@ type Execution struct {
 	Completed         bool // ended well, and not refused, terminated or timed out
 	Terminated        bool // by somebody, or by a timeout
 	ClosedAt          time.Time
+	Doing             []string // types of the activities that are under way; none in a list
 }
 
 func executionOf(info *workflowpb.WorkflowExecutionInfo) Execution {
@@ -45,7 +46,11 @@ func (c *Client) Execution(ctx context.Context, workflowID, runID string) (Execu
 	if errors.As(err, &none) {
 		return Execution{}, false, nil
 	}
-	return executionOf(described.GetWorkflowExecutionInfo()), err == nil, clean("look at a workflow", err)
+	e := executionOf(described.GetWorkflowExecutionInfo())
+	for _, activity := range described.GetPendingActivities() {
+		e.Doing = append(e.Doing, activity.GetActivityType().GetName())
+	}
+	return e, err == nil, clean("look at a workflow", err)
 }
 
 // Executions lists a page of the runs that a query of the engine's visibility finds, and

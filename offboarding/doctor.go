@@ -2,7 +2,7 @@ package offboarding
 
 import "time"
 
-// A drift is what should not be between Temporal, the database and the audit: left by
+// Drift is what should not be between Temporal, the database and the audit: left by
 // a restored backup, a workflow that was terminated, or somebody who went past the rules.
 // Its check says what it is and how it is mended.
 type Drift string

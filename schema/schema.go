@@ -39,11 +39,12 @@ func Migrate(ctx context.Context, db *sql.DB) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("prepare the lock of the migrations: %w", err)
 	}
-	p, err := provider(db, goose.WithSessionLocker(locker))
+	brief := &brief{SessionLocker: locker, wait: lockWait}
+	p, err := provider(db, goose.WithSessionLocker(brief))
 	if err != nil {
 		return 0, err
 	}
-	if _, err := p.Up(ctx); err != nil {
+	if err := brief.up(ctx, p); err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
 	if err := regrant(ctx, db); err != nil {

@@ -67,6 +67,9 @@ func migrateRun(ctx context.Context, opts *migrateOptions) error {
 	if errors.As(err, &unfit) {
 		return unfit
 	}
+	if errors.Is(err, schema.ErrBusy) {
+		return &plainError{text: "the database could not be migrated: a transaction that lasts uses a table; run it again when that has ended", raw: err}
+	}
 	if err != nil {
 		return &plainError{text: "the database could not be migrated; is its role allowed to create tables?", raw: err}
 	}

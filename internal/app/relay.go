@@ -64,13 +64,16 @@ type webhookWorker struct {
 }
 
 // startWebhooks starts to send webhooks; nil where they are switched off.
-func startWebhooks(store *postgres.Store, c client.Client, cfg *config.Config, log *slog.Logger, fatal chan<- error) (*webhookWorker, error) {
+func startWebhooks(
+	store *postgres.Store, c client.Client, cfg *config.Config, version worker.DeploymentOptions, log *slog.Logger, fatal chan<- error,
+) (*webhookWorker, error) {
 	keys, err := webhookKeys(cfg.Webhooks)
 	if err != nil || keys == nil {
 		return nil, err
 	}
 	sender := webhook.NewSender(webhook.Options{Keys: keys, AllowPrivate: cfg.Webhooks.AllowPrivate})
 	w := &webhookWorker{worker: worker.New(c, offboarding.WebhookTaskQueue, worker.Options{
+		DeploymentOptions:                  version,
 		WorkerStopTimeout:                  cfg.Worker.DrainTimeout,
 		MaxConcurrentActivityExecutionSize: webhooksAtOnce,
 		OnFatalError:                       func(err error) { fatal <- err },

@@ -109,7 +109,12 @@ func (w *Worker) work(ctx context.Context, cfg *config.Config, notifier activiti
 	if n := cfg.Worker.MaxCachedWorkflows; n > 0 {
 		worker.SetStickyWorkflowCacheSize(n) // of the process
 	}
+	version, err := versionOf(cfg.Worker)
+	if err != nil {
+		return err
+	}
 	w.worker = worker.New(w.client, offboarding.TaskQueue, worker.Options{
+		DeploymentOptions: version,
 		// As many pollers as there is work for: a fixed pair can both wait on the
 		// common queue while a case's own has something to do. For cases not fewer than
 		// some, which cost nothing while they wait: who claims at a busy moment after a
@@ -128,10 +133,11 @@ func (w *Worker) work(ctx context.Context, cfg *config.Config, notifier activiti
 		w.worker = nil
 		return fmt.Errorf("start the worker: %w", err)
 	}
-	if w.webhooks, err = startWebhooks(w.store, w.client, cfg, w.log, w.fatal); err != nil {
+	if w.webhooks, err = startWebhooks(w.store, w.client, cfg, version, w.log, w.fatal); err != nil {
 		return fmt.Errorf("start to send webhooks: %w", err)
 	}
-	w.log.InfoContext(ctx, "worker started", "task_queue", offboarding.TaskQueue, "webhooks", w.webhooks != nil)
+	w.log.InfoContext(ctx, "worker started", "task_queue", offboarding.TaskQueue, "webhooks", w.webhooks != nil,
+		"deployment", version.Version.DeploymentName, "build_id", version.Version.BuildID)
 	return nil
 }
 

@@ -79,6 +79,9 @@ type Worker struct {
 	// tasks; the history of another is read again when something happens to it. 0 is
 	// the SDK's default.
 	MaxCachedWorkflows int
+	// Deployment is the worker deployment that the process is a version of, "" for a
+	// worker that is not versioned; BuildID is which, "" for what the executable says.
+	Deployment, BuildID string
 }
 
 // Server is what the HTTP server has besides.

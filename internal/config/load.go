@@ -32,6 +32,8 @@ const (
 	flagActivities       = "max-concurrent-activities"
 	flagLocalActivities  = "max-concurrent-local-activities"
 	flagCachedWorkflows  = "max-cached-workflows"
+	flagDeployment       = "deployment"
+	flagBuildID          = "build-id"
 	flagWithWorker       = "with-worker"
 	flagListenAddress    = "listen-address"
 	flagPublicURL        = "public-url"
@@ -61,6 +63,8 @@ var settings = []setting{
 	{flagActivities, "HANDOVER_MAX_CONCURRENT_ACTIVITIES", "0", "activities at once, a `number`; 0: the SDK's default", WorkerGroup | ServerGroup},
 	{flagLocalActivities, "HANDOVER_MAX_CONCURRENT_LOCAL_ACTIVITIES", "0", "local activities at once, a `number`; 0: the SDK's default", WorkerGroup | ServerGroup},
 	{flagCachedWorkflows, "HANDOVER_MAX_CACHED_WORKFLOWS", "1000", "workflows kept in memory while they wait, a `number`; 0: the SDK's default", WorkerGroup | ServerGroup},
+	{flagDeployment, "HANDOVER_DEPLOYMENT", "", "`name` of the worker deployment; empty: workers are not versioned", WorkerGroup | ServerGroup},
+	{flagBuildID, "HANDOVER_BUILD_ID", "", "`id` of this build within the deployment; empty: made of the executable", WorkerGroup | ServerGroup},
 	{flagHealthAddress, "HANDOVER_HEALTH_ADDRESS", "127.0.0.1:8082", "`host:port` of /livez, /readyz and /metrics", ServerGroup},
 	{flagListenAddress, "HANDOVER_LISTEN_ADDRESS", "127.0.0.1:8080", "`host:port` of the HTTP API", ServerGroup},
 	{flagWithWorker, "HANDOVER_WITH_WORKER", "false", "`true` runs a worker in this process too, on the same connections: access is gone soonest", ServerGroup},
@@ -126,6 +130,7 @@ func (l *Loader) Load(env envconfig.EnvLookup) (*Config, error) {
 	if l.groups&(WorkerGroup|ServerGroup) != 0 {
 		c.Worker.MaxConcurrentActivities, c.Worker.MaxConcurrentLocalActivities = r.number(flagActivities, 0), r.number(flagLocalActivities, 0)
 		c.Worker.MaxCachedWorkflows = r.number(flagCachedWorkflows, 0)
+		c.Worker.Deployment, c.Worker.BuildID = r.deployment()
 		c.Webhooks = r.webhooks()
 	}
 	if len(r.mistakes) > 0 {

@@ -134,6 +134,16 @@ func (r *reader) worker() Worker {
 	return Worker{HealthAddress: address, DrainTimeout: r.duration(flagDrainTimeout)}
 }
 
+// deployment is the name and the build of a versioned worker; Temporal joins the two by a dot.
+func (r *reader) deployment() (name, buildID string) {
+	name, source := r.value(flagDeployment)
+	if strings.ContainsAny(name, ".: ") {
+		r.mistake(source, "%q has a dot, a colon or a space", name)
+	}
+	buildID, _ = r.value(flagBuildID)
+	return name, buildID
+}
+
 func (r *reader) server() Server {
 	address, source := r.value(flagListenAddress)
 	r.checkAddress(address, source)

@@ -16,6 +16,14 @@ import (
 // lookForWorkers asks whether anybody runs cases: without, no workflow answers.
 func (d *doctor) lookForWorkers(ctx context.Context) error {
 	there, err := d.Cases.HasWorkers(ctx)
+	if err == nil && !there { // one may just be starting
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(d.Settle):
+		}
+		there, err = d.Cases.HasWorkers(ctx)
+	}
 	if d.noWorker = !there; err != nil || there || !d.wants(offboarding.DriftNoWorker) {
 		return err
 	}

@@ -70,6 +70,10 @@ func (c *clinic) work() {
 	c.worker = worker.New(c.temporal, offboarding.TaskQueue, worker.Options{WorkerStopTimeout: time.Second})
 	workflows.Register(c.worker, activities.New(c.store, c.cases, activities.LogNotifier{Log: quiet}, quiet))
 	require.NoError(c.t, c.worker.Start())
+	c.eventually(func() bool {
+		there, err := c.cases.HasWorkers(c.t.Context())
+		return err == nil && there
+	}, "Temporal knows of the worker")
 }
 
 func (c *clinic) db() *sqlx.DB { return c.store.DB() }

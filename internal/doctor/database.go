@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"handover/offboarding"
 	"handover/postgres"
@@ -31,6 +32,9 @@ func (d *doctor) lookIntoDatabase(ctx context.Context) error {
 		err := d.pages(ctx, drift, func(f offboarding.Finding) error {
 			s := suspect{Finding: f, again: func(ctx context.Context) (offboarding.Finding, bool, error) {
 				still, err := d.Store.HasDrift(ctx, f)
+				if err == nil && still && drift == offboarding.DriftNotLocked {
+					still, err = d.notLocking(ctx, f)
+				}
 				return f, still, err
 			}}
 			if !offboarding.CheckOf(drift).Human {
@@ -43,6 +47,17 @@ func (d *doctor) lookIntoDatabase(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// notLocking says whether the documents of a case are not just being locked: of very many
+// that takes a while.
+func (d *doctor) notLocking(ctx context.Context, f offboarding.Finding) (bool, error) {
+	c, open, err := d.Store.OpenCase(ctx, f.CaseID)
+	if err != nil || !open {
+		return false, err
+	}
+	e, _, err := d.Cases.Execution(ctx, c.WorkflowID, "")
+	return err == nil && !slices.Contains(e.Doing, "LockDocuments"), err
 }
 
 // pages goes through the rows of a drift.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"handover/internal/doctor"
+	"handover/internal/fixture"
 	"handover/offboarding"
 )
 
@@ -171,4 +172,23 @@ func TestDoctorsThatDieOrMeetDoNoHarm(t *testing.T) {
 	c.healthy()
 	require.Equal(t, 1, c.Count(`SELECT count(*) FROM audit_events WHERE event = 'RepairDrift' AND after->>'check' = 'leaver_still_active'`))
 	c.transfer(status.WorkflowID)
+}
+
+// Of one organization is found what is its own, by every check.
+func TestOneOrganizationIsLookedAtAlone(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	status, _ := c.inGrace(c.Leaver)
+	c.terminate(status.WorkflowID)
+	other := fixture.New(t, c.db())
+	o := c.options()
+	o.OrganizationID = other.ID
+	r, err := doctor.Run(t.Context(), o)
+	require.NoError(t, err)
+	require.Empty(t, r.Checks)
+	require.Zero(t, r.Cases)
+	o.OrganizationID = c.ID
+	r, err = doctor.Run(t.Context(), o)
+	require.NoError(t, err)
+	require.Equal(t, []offboarding.Drift{offboarding.DriftCaseWithoutWorkflow}, driftsOf(r))
 }

@@ -72,7 +72,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		d.mending = o.Repair && pass < passesAt
 		err := d.pass(ctx)
 		total.add(d.tally)
-		if err != nil || d.tally.mended == 0 {
+		if err != nil || d.mended == 0 {
 			return total.report(d.tally, o.Keep), err
 		}
 	}
