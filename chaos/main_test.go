@@ -39,10 +39,23 @@ func TestMain(m *testing.M) {
 
 // role is what a child process is.
 type role struct {
-	Worker *workerRole `json:"worker,omitempty"`
+	Worker   *workerRole   `json:"worker,omitempty"`
+	Postgres *postgresRole `json:"postgres,omitempty"`
+	Temporal *temporalRole `json:"temporal,omitempty"`
 }
 
-func (r role) run() error { return r.Worker.run(os.Stdin, os.Stdout) }
+func (r role) run() error {
+	switch {
+	case r.Postgres != nil:
+		return r.Postgres.run()
+	case r.Temporal != nil:
+		return r.Temporal.run()
+	}
+	return r.Worker.run(os.Stdin, os.Stdout)
+}
+
+// untilEnd waits for the end of the standard input.
+func untilEnd() { _, _ = io.Copy(io.Discard, os.Stdin) }
 
 // child is a process that this program has started as something else.
 type child struct {
