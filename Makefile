@@ -36,6 +36,16 @@ up: postgres ## run everything on this machine: Temporal and its UI, PostgreSQL,
 test: lint postgres chromium ## lint, then every test, with the race detector; those that docs/rules.md names must all have run
 	go test -json $(RACE) ./... | go run ./internal/testrun
 
+# CHAOS_SEED repeats a storm.
+.PHONY: chaos
+chaos: postgres ## run some hundred cases through a storm of crashes and cut connections, and see what holds
+	CHAOS=full go test ./chaos -count=1 -v -timeout 30m -run '^TestAStorm$$'
+
+# PAIRS is how many pairs of crashes, drawn by CHAOS_SEED, or all: that takes hours.
+.PHONY: crash
+crash: postgres ## let the worker die on either side of every commit, alone and in PAIRS
+	HANDOVER_CRASH_PAIRS=$(or $(PAIRS),200) go test ./chaos -count=1 -v -timeout 12h -run '^TestEveryCrashPoint$$'
+
 # BENCH=quick takes small numbers and a fifth of the time; BENCH_ONLY names sections.
 .PHONY: bench
 bench: postgres ## measure Handover beside what it could have been; writes bench/results.json
