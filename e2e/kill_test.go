@@ -148,6 +148,14 @@ func TestACrashLosesNothing(t *testing.T) {
 	require.NoError(t, s.db.Select(&left, `SELECT external_id FROM members WHERE status = 'active' AND (external_id LIKE 'l%' OR external_id LIKE 'z%')`))
 	require.Empty(t, left, "every leaver of the list is offboarded or refused")
 	require.Contains(t, starter("status", "z2"), "completed")
+	waitFor(t, "every audit event is sealed", func() error {
+		var left int
+		if err := s.db.Get(&left, `SELECT count(*) FROM audit_events WHERE id > (SELECT sealed_id FROM audit_horizon)`); err != nil || left == 0 {
+			return err
+		}
+		return fmt.Errorf("%d are not", left)
+	})
+	require.Contains(t, starter("audit", "verify"), "Every sealed event is what it was.")
 	requireInvariants(t, s.DatabaseURL)
 	requireTransferredOnce(t, s)
 	require.NotContains(t, s.proc.err.String(), emailDomain)

@@ -22,6 +22,7 @@ import (
 
 	"handover/internal/fixture"
 	"handover/internal/temporalserver"
+	"handover/offboarding"
 	"handover/postgres"
 )
 
@@ -167,6 +168,13 @@ func brokenInvariants(databaseURL string) ([]string, error) {
 		if !i.Holds() {
 			broken = append(broken, fmt.Sprintf("%s: %d, such as %s", i.Name, i.Broken, i.Sample))
 		}
+	}
+	v := &offboarding.AuditVerifier{}
+	if err := store.VerifyAudit(context.Background(), "", v, nil); err != nil {
+		return nil, err
+	}
+	for _, b := range v.Report().Breaks {
+		broken = append(broken, fmt.Sprintf("the audit is not what was sealed: %+v", b))
 	}
 	return broken, nil
 }

@@ -17,4 +17,6 @@ type Figures struct {
 	PendingRequests  int           // ownership requests that nobody has decided
 	OverdueRequests  int           // of these, those that are older than EscalateAfter
 	OldestRequestAge time.Duration // how long the oldest of these has waited, 0 where there is none
+
+	OldestUnsealedAge time.Duration // how long the oldest audit event has waited for a seal, 0 where there is none
 }

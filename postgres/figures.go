@@ -37,6 +37,8 @@ const (
 
 	countRequests = `SELECT count(*) AS pending, count(*) FILTER (WHERE r.created_at <= $1) AS overdue, min(r.created_at) AS oldest
 		FROM ownership_requests r WHERE r.status = 'pending'`
+
+	oldestUnsealed = `SELECT (SELECT a.at FROM audit_events a WHERE a.id > (SELECT h.sealed_id FROM audit_horizon h) ORDER BY a.id LIMIT 1)`
 )
 
 // Figures counts, as of now, what is open.
@@ -73,6 +75,13 @@ func (s *Store) Figures(ctx context.Context, now time.Time) (offboarding.Figures
 		f.PendingRequests, f.OverdueRequests = requests.Pending, requests.Overdue
 		if requests.Oldest != nil {
 			f.OldestRequestAge = max(0, now.Sub(*requests.Oldest))
+		}
+		var unsealed *time.Time
+		if err := t.get(&unsealed, oldestUnsealed); err != nil {
+			return err
+		}
+		if unsealed != nil {
+			f.OldestUnsealedAge = max(0, now.Sub(*unsealed))
 		}
 		return nil
 	})

@@ -172,6 +172,12 @@ INSERT INTO ownership_requests (id, organization_id, case_id, document_id, membe
 SELECT gen_random_uuid(), c.organization_id, c.id, d.id, c.member_id, '', 'pending', c.created_at
 FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM cases) c JOIN (SELECT id, row_number() OVER (ORDER BY id DESC) AS n FROM documents) d USING (n)
 
+INSERT INTO audit_seals (organization_id, number, first_event, last_event, hash, entries, at) SELECT id, 1, 1, 1, '', '', now() FROM organizations WHERE slug LIKE 'o%'
+
+INSERT INTO audit_heads SELECT id, 1, '' FROM organizations WHERE slug LIKE 'o%'
+
+INSERT INTO audit_texts SELECT id, 1, '', NULL, '', '{}' FROM organizations WHERE slug LIKE 'o%'
+
 INSERT INTO audit_events (organization_id, event, actor_id, origin, subject_kind, subject_id, before, after, at)
 SELECT id, 'ChangeSettings', $admin, '', 'organization', id, '{}', '{}', created_at FROM organizations, generate_series(1, 10)
 

@@ -55,6 +55,12 @@ func (u *usage) lists() {
 	got(u, "FindCase", func() (any, error) { return s.FindCase(ctx, c.ID("CASE", 20), now) })
 	got(u, "Overview", func() (any, error) { return s.Overview(ctx, reach, now) })
 	got(u, "Figures", func() (any, error) { return s.Figures(ctx, now) })
+	for range 2 { // the second seals what the first has seen
+		got(u, "SealAudit", func() (any, error) { return s.SealAudit(ctx, now, 10) })
+	}
+	other := u.Text(`SELECT id FROM organizations WHERE slug = 'o7'`)
+	got(u, "AuditSeals", func() (any, error) { return s.AuditSeals(ctx, other, 0, 1) })
+	u.notes("VerifyAudit", func() error { return s.VerifyAudit(ctx, u.ID, &offboarding.AuditVerifier{}, nil) })
 	got(u, "LatestChanges", func() (any, error) { return s.LatestChanges(ctx, reach) })
 	for _, f := range []offboarding.RequestFilter{
 		{},

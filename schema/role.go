@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/lib/pq"
 )
 
 // RoleError says why a role cannot be the application's, in words that can be shown.
@@ -55,7 +53,8 @@ func Grant(ctx context.Context, db *sql.DB, role string) error {
 		return fmt.Errorf("grant: look for the role: %w", err)
 	}
 	if !exists {
-		return &RoleError{role, []string{"there is no such role; make it with CREATE ROLE " + pq.QuoteIdentifier(role) + " LOGIN PASSWORD …"}}
+		quoted := `"` + strings.ReplaceAll(role, `"`, `""`) + `"`
+		return &RoleError{role, []string{"there is no such role; make it with CREATE ROLE " + quoted + " LOGIN PASSWORD …"}}
 	}
 	for _, query := range []string{revokes, grants} {
 		statements, err := texts(ctx, tx, query, role)

@@ -29,7 +29,8 @@ func newAuditCmd(f *factory, runF func(*auditOptions) error) *cobra.Command {
 last event seen: with --oldest-first, a script goes on where it stopped.`,
 		Example: `  starter audit --member ada@example.com
   starter audit --event TransferDocs --from 2026-03-01 --to 2026-03-31 --output json
-  starter audit --oldest-first --cursor 1200 --output json`,
+  starter audit --oldest-first --cursor 1200 --output json
+  starter audit verify`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var wrong problems
 			var err error
@@ -57,6 +58,7 @@ last event seen: with --oldest-first, a script goes on where it stopped.`,
 	flags.StringVar(&opts.to, "to", "", "only events before this `TIME`, or until the end of this day in UTC")
 	flags.BoolVar(&opts.oldestFirst, "oldest-first", false, "begin with the oldest")
 	opts.registerPage(cmd)
+	cmd.AddCommand(newAuditVerifyCmd(f, nil), newAuditExportCmd(f, nil))
 	return cmd
 }
 

@@ -28,6 +28,7 @@ type Worker struct {
 	client   client.Client
 	worker   worker.Worker
 	webhooks *webhookWorker // nil where webhooks are switched off
+	sealer   *sealer
 	health   *health
 	borrowed bool   // store and client are the server's in whose process it is
 	ends     func() // of its own telemetry, nil where that is the process's
@@ -136,6 +137,7 @@ func (w *Worker) work(ctx context.Context, cfg *config.Config, notifier activiti
 	if w.webhooks, err = startWebhooks(w.store, w.client, cfg, version, w.log, w.fatal); err != nil {
 		return fmt.Errorf("start to send webhooks: %w", err)
 	}
+	w.sealer = startSealing(w.store, w.log)
 	w.log.InfoContext(ctx, "worker started", "task_queue", offboarding.TaskQueue, "webhooks", w.webhooks != nil,
 		"deployment", version.Version.DeploymentName, "build_id", version.Version.BuildID)
 	return nil
@@ -170,6 +172,9 @@ func (w *Worker) release() error {
 	}
 	if w.worker != nil {
 		stopping.Go(w.worker.Stop)
+	}
+	if w.sealer != nil {
+		stopping.Go(w.sealer.stop)
 	}
 	stopping.Wait()
 	if w.borrowed {

@@ -45,6 +45,11 @@ func (t *Telemetry) Cases(read func(context.Context, time.Time) (offboarding.Fig
 	if err != nil {
 		failed = err
 	}
+	unsealed, err := t.meter.Float64ObservableGauge("handover.audit.unsealed.age", metric.WithUnit("s"),
+		metric.WithDescription("How long the oldest audit event has waited for its seal"))
+	if err != nil {
+		failed = err
+	}
 	errors, err := t.meter.Int64ObservableCounter("handover.cases.read.errors", metric.WithDescription("How often the cases could not be counted"))
 	if err != nil {
 		failed = err
@@ -67,8 +72,9 @@ func (t *Telemetry) Cases(read func(context.Context, time.Time) (offboarding.Fig
 			o.ObserveInt64(gauge, int64(n))
 		}
 		o.ObserveFloat64(age, f.OldestRequestAge.Seconds())
+		o.ObserveFloat64(unsealed, f.OldestUnsealedAge.Seconds())
 		return nil
-	}, append(all, age, errors)...)
+	}, append(all, age, unsealed, errors)...)
 	if err != nil {
 		return fmt.Errorf("metrics of cases: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,23 +15,19 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"handover/offboarding"
+	"handover/postgres"
 	"handover/server/auth"
 	"handover/server/problem"
 )
 
-// exportPage is how many events an export reads at once: all that it ever holds.
-const exportPage = offboarding.MaxLimit
-
 // pageWithin is how long the caller of an export may take to take a page.
 const pageWithin = time.Minute
-
-// endOfExport is the event's name on the last line: an export without it was cut off.
-const endOfExport = "EndOfExport"
 
 // AuditExportInput selects audit events for an export.
 type AuditExportInput struct {
 	AuditFilterInput
 	Format string `query:"format" enum:"ndjson,csv" default:"ndjson" doc:"One JSON object a line, or a table for spreadsheets"`
+	Proof  bool   `query:"proof" doc:"With the seals of the audit between the events, by which anybody can verify them: lines of the event AuditSeal. Takes the format ndjson and whole organizations only"`
 }
 
 func (a *API) auditExport() {
@@ -58,28 +53,20 @@ func (a *API) auditExport() {
 		if err != nil {
 			return nil, err
 		}
-		last, err := a.lastEvent(ctx, f)
+		if in.Proof && (in.Format == "csv" || in.Member != "" || in.Document != "" || in.Case != "" || in.From != "" || in.To != "" || len(in.Event) > 0) {
+			return nil, offboarding.Refuse("", offboarding.CodeInvalidArgument, "proof", "proof takes the format ndjson, and no filter but organization")
+		}
+		trail, err := a.store.BeginAuditTrail(ctx, f, in.Proof)
 		if err != nil {
 			return nil, err
 		}
-		return &huma.StreamResponse{Body: func(hc huma.Context) { a.export(hc, f, last, in.Format) }}, nil
+		return &huma.StreamResponse{Body: func(hc huma.Context) { a.export(hc, trail, in.Format) }}, nil
 	})
-}
-
-// lastEvent is the ID of the newest event there is, 0 for none: an export ends with
-// it, however many are written meanwhile.
-func (a *API) lastEvent(ctx context.Context, f offboarding.AuditFilter) (int64, error) {
-	f.Limit = 1
-	page, err := a.store.AuditEvents(ctx, f)
-	if err != nil || len(page.Items) == 0 {
-		return 0, err
-	}
-	return page.Items[0].ID, nil
 }
 
 // export writes events page by page. Where that fails the connection is broken off,
 // so that nobody takes a part for the whole.
-func (a *API) export(hc huma.Context, f offboarding.AuditFilter, last int64, format string) {
+func (a *API) export(hc huma.Context, trail *postgres.AuditTrail, format string) {
 	ctx, at := hc.Context(), a.now().UTC()
 	kind, write := "application/x-ndjson", writeLines
 	if format == "csv" {
@@ -91,30 +78,9 @@ func (a *API) export(hc huma.Context, f offboarding.AuditFilter, last int64, for
 	hc.SetStatus(http.StatusOK)
 	_, w := humago.Unwrap(hc)
 	rc := http.NewResponseController(w)
-	buffered := bufio.NewWriterSize(hc.BodyWriter(), 1<<16)
-	f.OldestFirst, f.Limit = true, exportPage
-	err := write(buffered, func(each func(offboarding.AuditRow) error) (n int, err error) {
-		for last > 0 {
-			page, err := a.store.AuditEvents(ctx, f)
-			if err != nil {
-				return n, err
-			}
-			_ = rc.SetWriteDeadline(time.Now().Add(pageWithin)) // a connection without deadlines is a test's
-			for _, row := range page.Items {
-				if row.ID > last {
-					return n, nil
-				}
-				if err := each(row); err != nil {
-					return n, err
-				}
-				n++
-			}
-			if f.Cursor = page.Next; f.Cursor == "" {
-				break
-			}
-		}
-		return n, nil
-	})
+	buffered := bufio.NewWriterSize(&patient{hc.BodyWriter(), rc}, 1<<16)
+	_ = rc.SetWriteDeadline(time.Now().Add(pageWithin)) // a connection without deadlines is a test's
+	err := write(ctx, buffered, trail)
 	if err == nil {
 		err = buffered.Flush()
 	}
@@ -124,20 +90,19 @@ func (a *API) export(hc huma.Context, f offboarding.AuditFilter, last int64, for
 	}
 }
 
-// events hands out all events of an export and says how many there were.
-type events func(each func(offboarding.AuditRow) error) (int, error)
+// patient lets the caller take each part of an export within its own time.
+type patient struct {
+	io.Writer
+	rc *http.ResponseController
+}
 
-func writeLines(w io.Writer, all events) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	n, err := all(func(row offboarding.AuditRow) error { return encoder.Encode(row) })
-	if err != nil {
-		return err
-	}
-	return encoder.Encode(struct {
-		Event  string `json:"event"`
-		Events int    `json:"events"`
-	}{endOfExport, n})
+func (p *patient) Write(part []byte) (int, error) {
+	_ = p.rc.SetWriteDeadline(time.Now().Add(pageWithin))
+	return p.Writer.Write(part)
+}
+
+func writeLines(ctx context.Context, w io.Writer, trail *postgres.AuditTrail) error {
+	return trail.WriteLines(ctx, w)
 }
 
 // auditColumns are the names of the table's columns.
@@ -146,7 +111,7 @@ var auditColumns = []string{
 	"document_id", "document_title", "case_id", "subject_kind", "subject_id", "before", "after",
 }
 
-func writeTable(w io.Writer, all events) error {
+func writeTable(ctx context.Context, w io.Writer, trail *postgres.AuditTrail) error {
 	table := csv.NewWriter(w)
 	table.UseCRLF = true // RFC 4180
 	if err := table.Write(auditColumns); err != nil {
@@ -158,15 +123,15 @@ func writeTable(w io.Writer, all events) error {
 		}
 		return table.Write(cells)
 	}
-	n, err := all(func(e offboarding.AuditRow) error {
+	n, err := trail.Each(ctx, func(e offboarding.AuditRow) error {
 		return write(strconv.FormatInt(e.ID, 10), e.At.Format(time.RFC3339Nano), e.Event, e.OrganizationID, e.ActorID, e.ActorName, e.Origin,
 			e.MemberID, e.MemberName, e.DocumentID, e.DocumentTitle, e.CaseID, string(e.SubjectKind), e.SubjectID, string(e.Before), string(e.After))
-	})
+	}, nil)
 	if err != nil {
 		return err
 	}
 	end := make([]string, len(auditColumns))
-	end[2], end[len(end)-1] = endOfExport, fmt.Sprintf(`{"events":%d}`, n)
+	end[2], end[len(end)-1] = offboarding.ExportEnd, fmt.Sprintf(`{"events":%d}`, n)
 	if err := write(end...); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"handover/internal/fixture"
 	"handover/offboarding"
+	"handover/postgres"
 )
 
 // event writes an audit event of the organization by hand.
@@ -123,6 +124,45 @@ func TestAuditExport(t *testing.T) {
 	require.JSONEq(t, `{"event":"EndOfExport","events":0}`, string(answer.body))
 	s.as(s.Admin).get(t, "/v1/audit-events/export?format=xml").want(t, 400, offboarding.CodeInvalidArgument)
 	s.as(s.Admin).get(t, "/v1/audit-events/export?from=x").want(t, 400, offboarding.CodeInvalidArgument)
+}
+
+// With the proof an export is verified by whoever has it; it has the seals of those
+// organizations only that may be seen.
+func TestAuditExportWithProof(t *testing.T) {
+	t.Parallel()
+	s := newStandWithoutWorker(t)
+	foreign := fixture.New(t, s.DB)
+	store := postgres.New(s.DB)
+	for i := range 6 {
+		event(s.Organization, offboarding.EventTransferDocs, s.Leaver, "", fmt.Sprint(i), fixture.Start)
+		event(foreign, offboarding.EventTransferDocs, foreign.Leaver, "", "", fixture.Start)
+	}
+	for s.Count(`SELECT count(*) FROM audit_events WHERE id > (SELECT sealed_id FROM audit_horizon)`) > 0 {
+		_, err := store.SealAudit(t.Context(), fixture.Start, 4)
+		require.NoError(t, err)
+	}
+	event(s.Organization, offboarding.EventTransferDocs, s.Leaver, "", "new", fixture.Start)
+	export := func() offboarding.AuditReport {
+		t.Helper()
+		answer := s.as(s.Admin).get(t, "/v1/audit-events/export?proof=true").into(t, 200, nil)
+		require.NotContains(t, string(answer.body), foreign.ID)
+		v := &offboarding.AuditVerifier{}
+		require.NoError(t, v.VerifyExport(bytes.NewReader(answer.body)))
+		return v.Report()
+	}
+	r := export()
+	require.Empty(t, r.Breaks)
+	require.Len(t, r.Organizations, 1)
+	require.Equal(t, 6, r.Organizations[0].Events)
+	require.Equal(t, 1, r.Organizations[0].Unsealed)
+	require.Equal(t, int64(3), r.Organizations[0].Number)
+
+	s.Exec(`ALTER TABLE audit_events DISABLE TRIGGER USER`)
+	s.Exec(`UPDATE audit_events SET origin = 'forged' WHERE origin = '3'`)
+	require.Len(t, export().Breaks, 1)
+	for _, filter := range []string{"format=csv", "event=TransferDocs", "member=" + s.Leaver, "case=" + s.ID, "from=2026-01-01", "to=2026-01-01"} {
+		s.as(s.Admin).get(t, "/v1/audit-events/export?proof=true&"+filter).want(t, 400, offboarding.CodeInvalidArgument)
+	}
 }
 
 // Where the database fails in the middle, the connection is broken off: what has come
