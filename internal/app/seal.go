@@ -12,8 +12,8 @@ import (
 // How the audit is sealed.
 const (
 	sealEvery = 5 * time.Second
-	sealBatch = 2000 // events in one transaction: some 50 ms
-	sealPause = 4    // times as long as a batch took, before the next: cases come first
+	sealBatch = 2000 // events in one transaction: some 100 ms
+	sealPause = 2    // times as long as a batch took, before the next: cases come first
 )
 
 // sealer seals the audit. Every worker has one; one of them at a time does something.

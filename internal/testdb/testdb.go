@@ -132,11 +132,11 @@ func Role(t testing.TB, owner string) (role, password string) {
 		t.Fatalf("open the test database: %v", err)
 	}
 	role, password = "handover_"+strings.ToLower(rand.Text()), rand.Text()
-	if _, err := db.ExecContext(t.Context(), `CREATE ROLE ` + role + ` LOGIN PASSWORD ` + pq.QuoteLiteral(password)); err != nil {
+	if _, err := db.ExecContext(t.Context(), `CREATE ROLE `+role+` LOGIN PASSWORD `+pq.QuoteLiteral(password)); err != nil {
 		t.Fatalf("make the test's role: %v", err)
 	}
 	t.Cleanup(func() {
-		_, err := db.ExecContext(context.WithoutCancel(t.Context()), `DROP OWNED BY ` + role + `; DROP ROLE ` + role)
+		_, err := db.ExecContext(context.WithoutCancel(t.Context()), `DROP OWNED BY `+role+`; DROP ROLE `+role)
 		if err := errors.Join(err, db.Close()); err != nil {
 			t.Errorf("drop the test's role: %v", err)
 		}
