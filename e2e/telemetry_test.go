@@ -239,6 +239,9 @@ func TestWhatIsWatchedIsThere(t *testing.T) {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		for _, name := range ours.FindAllString(string(text), -1) {
+			if name == "handover_app" { // a role of the database
+				continue
+			}
 			watched++
 			sample := strings.Contains(told, "\n"+name+"{") || strings.Contains(told, "\n"+name+" ")
 			histogram := strings.HasSuffix(file, ".md") && strings.Contains(told, "\n# TYPE "+name+" histogram\n")
