@@ -85,7 +85,7 @@ func (b *bench) capacity(ctx context.Context) error {
 // wholeCases does cases from start to end, with a worker in a process of its own, and
 // shares out what they cost.
 func (b *bench) wholeCases(ctx context.Context) (p price, err error) {
-	n := 600
+	n := 300
 	if b.quick {
 		n = 200
 	}

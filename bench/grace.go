@@ -93,9 +93,16 @@ func (p *parked) graces(ctx context.Context, ending int) error {
 		return err
 	}
 	time.Sleep(time.Until(ends.First)) // a time, and not a condition: nothing is to happen before it
-	during, err := p.claims(ctx, time.Until(ends.Last))
-	if err != nil {
-		return err
+	var during []float64
+	for left := ending; left > 0; {
+		took, err := p.claims(ctx, time.Second)
+		if err == nil {
+			err = p.store.DB().GetContext(ctx, &left, `SELECT count(*) FROM cases WHERE phase = 'grace' AND grace_ends_at <= $1`, ends.Last)
+		}
+		if err != nil {
+			return err
+		}
+		during = append(during, took...)
 	}
 	if err := until(ctx, p.store.DB(), rarely, `SELECT count(*) = $1 FROM documents WHERE access = 'read_only'`, 2*ending); err != nil {
 		return err
@@ -108,7 +115,7 @@ func (p *parked) graces(ctx context.Context, ending int) error {
 		return err
 	}
 	p.row(fmt.Sprintf("%d graces that end in %s", ending, endWithin(p.quick)), number(took)+" s", "", "",
-		fmt.Sprintf("until the last document is read-only; after its grace's end p50 %.0f ms, p99 %.0f ms", 1000*quantile(late, 0.5), 1000*quantile(late, 0.99)))
+		fmt.Sprintf("until the last document is read-only; cases act up to half of their grace later, p50 %.0f ms, p99 %.0f ms", 1000*quantile(late, 0.5), 1000*quantile(late, 0.99)))
 	for _, q := range []struct {
 		name string
 		q    float64

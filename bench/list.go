@@ -16,7 +16,7 @@ import (
 // lists: all that the API lists and the console shows, as an admin and as a maker see
 // it, in an organization and in one of a tenth of its size.
 func (b *bench) lists(ctx context.Context) (err error) {
-	members, rounds := 100_000, 12
+	members, rounds := 100_000, 6
 	if b.quick {
 		members, rounds = 20_000, 4
 	}

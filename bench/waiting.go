@@ -20,7 +20,7 @@ import (
 // How many cases wait, and how long the worker is watched while nothing happens.
 const (
 	parkedCases, parkedQuick = 50_000, 2_500
-	idleFor, idleQuick       = 30 * time.Second, 5 * time.Second
+	idleFor, idleQuick       = 20 * time.Second, 5 * time.Second
 )
 
 // parked are cases in grace, kept by a worker in a process of its own.
