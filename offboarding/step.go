@@ -46,6 +46,9 @@ type Admission struct {
 	Reactivation *Reactivation `json:"reactivation,omitempty"`
 	// Unsent notices of a case that was resumed.
 	Unsent int `json:"unsent_notices,omitempty"`
+	// GraceBegun: this very start began it, too; GraceSpread is as in Settled.
+	GraceBegun  bool          `json:"grace_begun,omitempty"`
+	GraceSpread time.Duration `json:"grace_spread_ns,omitempty"`
 	// What a member who left at once owns, as in Deactivated.
 	Documents int `json:"documents,omitempty"`
 	Unowned   int `json:"unowned,omitempty"`

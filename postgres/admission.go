@@ -33,7 +33,7 @@ func (s *Store) Admit(ctx context.Context, in offboarding.AdmitInput) (offboardi
 	in.At = in.At.Truncate(time.Microsecond) // what the database keeps, so that a later run answers the same
 	if in.AtOnce {
 		if a, left := s.leaveAtOnce(ctx, in); left {
-			s.countLeft(ctx, &a)
+			s.goOn(ctx, &a, in.At)
 			return a, nil
 		}
 	}
@@ -48,7 +48,7 @@ func (s *Store) Admit(ctx context.Context, in offboarding.AdmitInput) (offboardi
 		err = admit() // finds it now
 	}
 	if err == nil && in.AtOnce {
-		s.countLeft(ctx, &out) // of a start that is repeated
+		s.goOn(ctx, &out, in.At) // of a start that is repeated, or of a case that a list has opened
 	}
 	return out, err
 }

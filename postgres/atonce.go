@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"handover/offboarding"
 )
@@ -84,17 +85,47 @@ func (s *Store) leaveAtOnce(ctx context.Context, in offboarding.AdmitInput) (a o
 	return a, err == nil
 }
 
-// countLeft counts what a member who has left at once owns, after access is gone, however
-// much it is. Where it cannot be counted now, the next step does.
-func (s *Store) countLeft(ctx context.Context, a *offboarding.Admission) {
-	if a.Existing || a.Resumed || a.DeactivatedAt == nil {
-		return
+// graceAtOnce begins the grace of a case whose leaver is inactive, where something waits
+// for an owner, and counts what they own. $1 leaver, $2 end, $3 case, $4 what the audit
+// says of the case, $5 at.
+var graceAtOnce = `WITH owns AS MATERIALIZED (` + countAll + `),
+	begun AS (
+		UPDATE cases SET phase = 'grace', grace_ends_at = $2 WHERE id = $3 AND phase = 'deactivated' AND (SELECT unowned FROM owns) > 0
+		RETURNING id, organization_id, requested_by, origin, member_id),
+	audited AS (
+		INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, case_id, subject_kind, subject_id, before, after, at)
+		SELECT organization_id, 'AdvanceOffboarding', requested_by, origin, member_id, id, 'case', id, '{"phase": "deactivated"}', $4, $5 FROM begun)
+	SELECT documents, unowned, EXISTS (SELECT FROM begun) AS begun FROM owns`
+
+var countAll, _ = scoped("", countDocuments, nil)
+
+// goOn begins the grace of a case whose leaver is inactive, where their documents are
+// retained, and counts what they own, however much it is: after access is gone, and in a
+// statement of its own. What cannot be done now, the next step does.
+func (s *Store) goOn(ctx context.Context, a *offboarding.Admission, at time.Time) {
+	var owns struct {
+		owned
+		Begun bool
 	}
-	var owns owned
-	query, args := scoped(a.WorkspaceID, countDocuments, []any{a.MemberID})
-	if _, err := s.find(ctx, &owns, query, args...); err == nil {
-		a.Documents, a.Unowned = owns.Documents, owns.Unowned
+	switch {
+	case a.Existing || a.DeactivatedAt == nil:
+	case a.WorkspaceID == "" && a.Reactivation == nil && a.Phase == offboarding.PhaseDeactivated && a.Plan.Disposition == offboarding.DispositionRetain:
+		ends := a.DeactivatedAt.Add(a.Plan.GracePeriod)
+		says := string(mustJSON(state{"phase": offboarding.PhaseGrace, "grace_ends_at": ends}))
+		if _, err := s.find(ctx, &owns, graceAtOnce, a.MemberID, ends, a.CaseID, says, at); err != nil || a.Resumed && !owns.Begun {
+			return
+		}
+		if owns.Begun {
+			a.Phase, a.GraceEndsAt, a.GraceBegun = offboarding.PhaseGrace, &ends, true
+			a.GraceSpread = offboarding.GraceSpread(a.CaseID, a.Plan.GracePeriod)
+		}
+	case !a.Resumed:
+		query, args := scoped(a.WorkspaceID, countDocuments, []any{a.MemberID})
+		if _, err := s.find(ctx, &owns, query, args...); err != nil {
+			return
+		}
 	}
+	a.Documents, a.Unowned = owns.Documents, owns.Unowned
 }
 
 // errStepByStep says that a start cannot go on at once.

@@ -13,7 +13,7 @@ import (
 // in the same order and with the same details, and the same rows.
 func TestAtOnceIsStepByStep(t *testing.T) {
 	t.Parallel()
-	left := func(atOnce bool) (events, rows string) {
+	left := func(atOnce bool, newOwner func(*leaving) string) (events, rows string) {
 		l := newLeaving(t)
 		other := l.of(l.Maker())
 		document := l.Document(other.member, "")
@@ -23,18 +23,24 @@ func TestAtOnceIsStepByStep(t *testing.T) {
 		l.SSOSession(l.member, time.Hour)
 		l.Document(l.member, "")
 		r := l.request()
-		r.NewOwnerID, r.ArchiveSchedules, r.Reason, r.GracePeriod = l.Manager, true, "moves on", "3d"
+		r.NewOwnerID, r.Reason, r.GracePeriod = newOwner(l), "moves on", "3d"
+		r.ArchiveSchedules = r.NewOwnerID != ""
 		l.Exec(`UPDATE members SET managed_by = 'entra' WHERE id = $1`, l.member)
 		l.Exec(`UPDATE organizations SET identity_provider = 'entra', provisioning_admin_id = $1`, l.Admin)
 		r.Provider = "entra"
 		if atOnce {
 			a, err := l.store.Admit(t.Context(), l.atOnce(r))
 			require.NoError(t, err)
-			require.Equal(t, offboarding.PhaseDeactivated, a.Phase)
+			require.Equal(t, r.NewOwnerID == "", a.GraceBegun)
 			again, err := l.store.Admit(t.Context(), l.atOnce(r))
 			require.NoError(t, err, "the answer was lost")
 			require.Equal(t, a.DeactivatedAt.UTC(), again.DeactivatedAt.UTC())
-			again.DeactivatedAt = a.DeactivatedAt
+			require.True(t, again.Again)
+			again.Again, again.DeactivatedAt = false, a.DeactivatedAt
+			if a.GraceBegun {
+				require.Equal(t, a.GraceEndsAt.UTC(), again.GraceEndsAt.UTC())
+				again.GraceEndsAt, again.GraceBegun, again.GraceSpread = a.GraceEndsAt, true, a.GraceSpread
+			}
 			require.Equal(t, a, again)
 		} else {
 			at := l.at
@@ -44,18 +50,28 @@ func TestAtOnceIsStepByStep(t *testing.T) {
 			require.NoError(t, err)
 			_, err = l.store.Deactivate(t.Context(), step("deactivate"))
 			require.NoError(t, err)
+			if r.NewOwnerID == "" {
+				ends := at.Add(72 * time.Hour)
+				_, err = l.store.Settle(t.Context(), offboarding.SettleInput{Step: step("settle/1"), GraceEndsAt: &ends})
+				require.NoError(t, err)
+			}
 		}
 		invariantsHold(t, l.store)
 		events = l.Text(`SELECT string_agg(concat_ws(' ', e.event, e.subject_kind, e.actor_id = e.member_id, e.case_id = $1, e.document_id IS NOT NULL, e.before,
 			e.after - 'new_owner_id', e.origin, e.at), E'\n' ORDER BY e.id) FROM audit_events e JOIN cases c ON c.id = $1 WHERE e.member_id = c.member_id AND e.at >= $2`, l.id, l.at)
 		return events, l.Text(`SELECT concat_ws(' ', phase, disposition, reason, origin, provider, archive_schedules, grace_period_seconds, created_at, effective_at, revoked_at,
-			deactivated_at, (SELECT concat_ws(' ', m.status, m.deactivated_at) FROM members m WHERE m.id = c.member_id),
+			deactivated_at, grace_ends_at, (SELECT concat_ws(' ', m.status, m.deactivated_at) FROM members m WHERE m.id = c.member_id),
 			(SELECT string_agg(r.status, ' ') FROM ownership_requests r WHERE r.member_id = c.member_id)) FROM cases c WHERE id = $1`, l.id)
 	}
-	events, rows := left(false)
-	atOnceEvents, atOnceRows := left(true)
-	require.Equal(t, events, atOnceEvents)
-	require.Equal(t, rows, atOnceRows)
+	for _, newOwner := range []func(*leaving) string{
+		func(l *leaving) string { return l.Manager },
+		func(*leaving) string { return "" }, // the documents are retained
+	} {
+		events, rows := left(false, newOwner)
+		atOnceEvents, atOnceRows := left(true, newOwner)
+		require.Equal(t, events, atOnceEvents)
+		require.Equal(t, rows, atOnceRows)
+	}
 }
 
 // What is to be waited for, or cannot be done, goes step by step.

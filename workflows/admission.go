@@ -37,13 +37,18 @@ func (c *offboardingCase) admit(ctx workflow.Context) error {
 		c.Recorded += a.Unsent
 	}
 	c.done("admit")
+	c.Documents.Total, c.Documents.Unowned = a.Documents, a.Unowned
 	if a.DeactivatedAt != nil && !a.Existing && !a.Resumed { // at once; histories of earlier builds have no such answer
-		c.Documents.Total, c.Documents.Unowned = a.Documents, a.Unowned
 		c.done("revoke")
 		c.done("deactivate")
 		if !a.Again {
 			measureRevoked(ctx, workflow.GetInfo(ctx).WorkflowStartTime)
 		}
+	}
+	if a.GraceBegun { // neither have they this one
+		c.GraceSpread, c.RemindedUntil = a.GraceSpread, in.At
+		c.Disposed, c.Recount = true, false
+		c.done("grace")
 	}
 	return nil
 }
