@@ -126,5 +126,5 @@ func GraceSpread(caseID string, grace time.Duration) time.Duration {
 		return 0
 	}
 	sum := sha256.Sum256([]byte(caseID))
-	return time.Duration(binary.BigEndian.Uint64(sum[:]) % uint64(most))
+	return most * time.Duration(binary.BigEndian.Uint16(sum[:])) / (1 << 16)
 }

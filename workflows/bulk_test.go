@@ -357,7 +357,7 @@ func TestBulkOpensTheCasesOfThoseWhoLeaveLater(t *testing.T) {
 // alone: the list is in the database.
 func TestBulkContinuesAsNew(t *testing.T) {
 	t.Parallel()
-	s := newBulkScene(t, 14, 1)
+	s := newBulkScene(t, 26, 1)
 	for _, member := range s.members {
 		s.Document(member, "")
 	}
