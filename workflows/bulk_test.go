@@ -373,8 +373,8 @@ func TestBulkContinuesAsNew(t *testing.T) {
 	s.stage()
 	s.env.SetContinuedExecutionRunID("earlier")
 	s.env.ExecuteWorkflow(offboarding.WorkflowBulkOffboarding, in)
-	require.Equal(t, offboarding.BulkCounts{Total: 14, Started: 14, Cases: 14, Running: 14}, s.bulkResult().Counts)
+	require.Equal(t, offboarding.BulkCounts{Total: 26, Started: 26, Cases: 26, Running: 26}, s.bulkResult().Counts)
 	require.Equal(t, 1, s.bulkStatus().ContinuedAsNew)
-	require.Equal(t, 14, s.count(offboarding.EventDeactivateMember))
+	require.Equal(t, 26, s.count(offboarding.EventDeactivateMember))
 	s.invariantsHold()
 }
