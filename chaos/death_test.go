@@ -129,7 +129,7 @@ func (c mortalConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &mortalConn{connection: raw.(connection)}, nil //nolint:errcheck // lib/pq's can do all this, and a test may panic
+	return &mortalConn{connection: raw.(connection)}, nil
 }
 
 // connection is what lib/pq's can do.
@@ -175,7 +175,7 @@ func (c *mortalConn) PrepareContext(ctx context.Context, query string) (driver.S
 	if err != nil {
 		return nil, err
 	}
-	return &mortalStmt{statement: raw.(statement), conn: c, query: query}, nil //nolint:errcheck // as above
+	return &mortalStmt{statement: raw.(statement), conn: c, query: query}, nil
 }
 
 func (c *mortalConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {

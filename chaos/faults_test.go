@@ -110,7 +110,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "handover-storm-") //nolint:usetesting // PostgreSQL's user has to be let in
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // as above
+	require.NoError(t, os.Chmod(dir, 0o755))
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	w := &world{t: t, done: map[string]int{}}
 	database := filepath.Join(dir, "postgres")
@@ -239,7 +239,7 @@ func (w *world) poison(p *toxiproxy.Proxy, toxic string, r *rand.Rand) error {
 // storm does all faults, one after the other, so many times. Their order, whom they meet,
 // how long they last and the pauses between them are a function of the seed.
 func (w *world) storm(seed uint64, rounds int) error {
-	r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // is to be repeated
+	r := rand.New(rand.NewPCG(seed, 1))
 	for range rounds {
 		for _, i := range r.Perm(len(faults)) {
 			time.Sleep(time.Duration(200+r.IntN(800)) * time.Millisecond)

@@ -73,7 +73,7 @@ func launch(r role, line func(string)) (*child, error) {
 		return nil, err
 	}
 	c := &child{done: make(chan struct{})}
-	c.cmd = exec.CommandContext(context.Background(), os.Args[0]) //nolint:gosec // it is this program
+	c.cmd = exec.CommandContext(context.Background(), os.Args[0])
 	c.cmd.Env = append(os.Environ(), roleKey+"="+string(setting))
 	c.cmd.Stderr = &c.err
 	if c.in, err = c.cmd.StdinPipe(); err != nil {

@@ -47,7 +47,7 @@ func (r *workerRole) run(in io.Reader, out io.Writer) error {
 	say := func(line string) {
 		saying.Lock()
 		defer saying.Unlock()
-		fmt.Fprintln(out, line)
+		_, _ = fmt.Fprintln(out, line) // who does not listen has ended
 	}
 	d := &deaths{}
 	d.arm(r.Dies)
