@@ -13,7 +13,7 @@ import (
 const (
 	sealEvery = 5 * time.Second
 	sealBatch = 2000 // events in one transaction: some 100 ms
-	sealPause = 2    // times as long as a batch took, before the next: cases come first
+	sealPause = 7    // times as long as a batch took, before the next: an eighth of a core at most, cases come first
 )
 
 // sealer seals the audit. Every worker has one; one of them at a time does something.
