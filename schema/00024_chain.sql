@@ -82,6 +82,9 @@ DECLARE
     upto   bigint;
 BEGIN
     sealed = 0; seals = 0; more = false;
+    IF NOT isfinite(now) THEN
+        RAISE EXCEPTION 'an audit is sealed at a time';
+    END IF;
     most = least(greatest(most, 1), 10000);
     SELECT * INTO h FROM audit_horizon;
     SELECT CASE WHEN s.is_called THEN s.last_value ELSE s.last_value - 1 END INTO handed FROM audit_events_id_seq s;
@@ -102,14 +105,14 @@ BEGIN
         h.next_xid = NULL;
     END IF;
     IF h.next_xid IS NULL OR h.next_xid >= mine THEN -- from another server, by way of a dump
-        h.next_id = handed;
+        h.next_id = greatest(handed, h.final_id); -- another may have sealed since the look
         h.next_xid = mine;
     END IF;
     SELECT count(*), max(b.id) INTO sealed, upto FROM (
         SELECT e.id FROM audit_events e WHERE e.id > h.sealed_id AND e.id <= h.final_id ORDER BY e.id LIMIT most) b;
     more = sealed = most;
     IF NOT more THEN
-        upto = h.final_id;
+        upto = greatest(h.final_id, h.sealed_id); -- never back
     END IF;
     IF sealed > 0 THEN
         WITH batch AS MATERIALIZED (
