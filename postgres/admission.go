@@ -170,10 +170,17 @@ func (t *tx) admittedAgain(c *caseRow, in offboarding.AdmitInput) (offboarding.A
 		return a, err
 	}
 	a.Again = true
-	if err := t.get(&a.Steps, `SELECT count(*) FROM case_steps WHERE case_id = $1`, c.ID); err != nil {
-		return a, err
-	}
-	return a, t.get(&a.Unsent, countUnsent, c.ID)
+	return a, t.behind(&a)
+}
+
+const countBehind = `SELECT (SELECT count(*) FROM case_steps WHERE case_id = $1) AS steps, (` + countUnsent + `) AS unsent`
+
+// behind says what is recorded of a case that goes on in another history.
+func (t *tx) behind(a *offboarding.Admission) error {
+	var kept struct{ Steps, Unsent int }
+	err := t.get(&kept, countBehind, a.CaseID)
+	a.Steps, a.Unsent = kept.Steps, kept.Unsent
+	return err
 }
 
 func (t *tx) admission(c *caseRow, in offboarding.AdmitInput) (offboarding.Admission, error) {
@@ -197,7 +204,7 @@ func (t *tx) admission(c *caseRow, in offboarding.AdmitInput) (offboarding.Admis
 		if _, err := t.exec(markRunning, c.ID, in.At, c.MemberID); err != nil {
 			return a, err
 		}
-		return a, t.get(&a.Unsent, countUnsent, c.ID)
+		return a, t.behind(&a)
 	}
 	return a, nil
 }

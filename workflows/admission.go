@@ -27,6 +27,8 @@ func (c *offboardingCase) admit(ctx workflow.Context) error {
 			c.RemindedUntil = *a.DeactivatedAt // reminders sent already are recognized
 		}
 		c.Recorded += a.Unsent
+		// Nor one that this run used before it was set back; earlier builds never said how many there are.
+		c.Settles, c.Escalations, c.SessionChecks, c.Restores = a.Steps, a.Steps, a.Steps, a.Steps
 	}
 	if a.Again { // set back to the beginning; what it numbers goes on behind what has been done
 		c.Settles, c.Escalations, c.SessionChecks, c.Restores = a.Steps, a.Steps, a.Steps, a.Steps
