@@ -38,7 +38,8 @@ func (c crash) String() string {
 // commits, and after it has committed but before Temporal hears of it: each alone, then
 // in pairs. Afterwards all is as if nobody had died.
 //
-// HANDOVER_CRASH_PAIRS says how many pairs, by a seed (CHAOS_SEED), or "all".
+// HANDOVER_CRASH_PAIRS says how many pairs, by a seed (CHAOS_SEED), or "all". Without it
+// there are a few pairs, and a share of the points alone.
 func TestEveryCrashPoint(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
@@ -78,6 +79,10 @@ func TestEveryCrashPoint(t *testing.T) {
 			}
 		}
 	}
+	total := len(singles)
+	if os.Getenv("HANDOVER_CRASH_PAIRS") == "" {
+		singles = drawn(t, singles, 24)
+	}
 	pairs := pairsOf(t, points)
 	crashes := slices.Concat(singles, pairs)
 	var died atomic.Int32 // where there are workflows side by side, the second point may come before the first
@@ -86,19 +91,16 @@ func TestEveryCrashPoint(t *testing.T) {
 		s.arm(t, c.points...)
 		p := newPlay(t, s)
 		scenarios[c.scenario].play(p)
-		waitFor(t, "the worker has died where it was to", func() error {
-			if s.deaths() == 0 {
-				return errNotYet
-			}
-			return s.trouble()
-		})
-		if s.deaths() == len(c.points) {
+		require.NoError(t, s.trouble())
+		if s.deaths() == len(c.points) { // a slow machine sweeps in more batches, or in fewer
 			died.Add(1)
 		}
 		require.Empty(t, differ(states[c.scenario], p.state()), "it is not as if nobody had died")
 		requireInvariants(t, p.store)
 	})
-	t.Logf("%d points, each alone, and %d pairs; the worker died everywhere in %d of %d runs; after %s", len(singles), len(pairs), died.Load(), len(crashes), time.Since(began).Round(time.Second))
+	t.Logf("%d of %d points, each alone, and %d pairs; the worker died everywhere in %d of %d runs; after %s",
+		len(singles), total, len(pairs), died.Load(), len(crashes), time.Since(began).Round(time.Second))
+	require.Greater(t, int(died.Load()), len(crashes)*3/4, "the worker died where it was to")
 }
 
 // committing leaves out where a step was answered from its record: it was tried again,
@@ -149,8 +151,14 @@ func pairsOf(t *testing.T, points [][]string) []crash {
 		n, err = strconv.Atoi(wanted)
 		require.NoError(t, err, "HANDOVER_CRASH_PAIRS is a number, or all")
 	}
+	return drawn(t, all, n)
+}
+
+// drawn are n of all, by a seed.
+func drawn(t *testing.T, all []crash, n int) []crash {
+	t.Helper()
 	seed := chaosSeed(t)
-	t.Logf("CHAOS_SEED=%d chooses %d of %d pairs", seed, n, len(all))
+	t.Logf("CHAOS_SEED=%d chooses %d of %d", seed, min(n, len(all)), len(all))
 	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all[:min(n, len(all))]
 }

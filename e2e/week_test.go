@@ -17,7 +17,7 @@ const day = 24 * time.Hour
 
 // dueTolerance is the time on the case's own clock from a timer to the end of what
 // it sets off; that clock runs with the machine's while something is done.
-const dueTolerance = 30 * time.Second
+const dueTolerance = 5*time.Minute + 30*time.Second // by which cases are spread, and the machine
 
 // requireAt checks that the audit has the event of the case once for each time,
 // then and not before.
