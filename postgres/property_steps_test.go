@@ -231,6 +231,9 @@ func (w *world) admit(s start) {
 			if in.AtOnce && !s.removal && !opened.effectiveAt.After(w.m.now) && w.m.members[s.leaver].role != offboarding.RoleOwner {
 				w.m.revoke(opened, false)
 				w.m.deactivate(opened)
+				if opened.disposition == offboarding.DispositionRetain && w.m.unowned(opened) > 0 {
+					w.m.settle(opened, opened.deactivatedAt.Add(opened.grace))
+				}
 			}
 		}
 		return answer
