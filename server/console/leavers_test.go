@@ -87,7 +87,7 @@ func TestLeaversInTrouble(t *testing.T) {
 	require.Equal(t, 1, list.Find("tbody tr").Length())
 	require.Equal(t, "Grace period Cannot go on Step lock, attempt 7 lock: the database failed (SQLSTATE 53300)", list.text("#case-"+id+" td[data-label=Phase]"))
 	require.Equal(t, 1, d.as(d.Admin).get(t, "/console/leavers?show=overdue").Find(".empty").Length())
-	d.Exec(`UPDATE cases SET grace_ends_at = $2 WHERE id = $1`, id, time.Now().Add(-10 * time.Minute))
+	d.Exec(`UPDATE cases SET grace_ends_at = $2 WHERE id = $1`, id, time.Now().Add(-10*time.Minute))
 	list = d.as(d.Admin).get(t, "/console/leavers?show=overdue")
 	require.Equal(t, 1, list.Find("#case-"+id+" .badge.late").Length())
 }
