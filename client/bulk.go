@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	enums "go.temporal.io/api/enums/v1"
-	temporal "go.temporal.io/sdk/client"
 
 	"handover/offboarding"
 )
@@ -23,12 +22,9 @@ func (c *Client) StartBulk(ctx context.Context, bulkID string, r offboarding.Bul
 		return Started{}, offboarding.Refuse("B1", offboarding.CodeInvalidArgument, "members", fmt.Sprintf(
 			"the list is %d bytes as JSON and Temporal takes %d; split it, or shorten its reasons", len(data), offboarding.MaxBulkInput))
 	}
-	run, err := c.temporal.ExecuteWorkflow(ctx, temporal.StartWorkflowOptions{
-		ID:                       offboarding.BulkWorkflowID(bulkID),
-		TaskQueue:                offboarding.TaskQueue,
-		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
-	}, offboarding.WorkflowBulkOffboarding, r)
+	options := findOrStart(offboarding.BulkWorkflowID(bulkID))
+	options.WorkflowIDReusePolicy = enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
+	run, err := c.temporal.ExecuteWorkflow(ctx, options, offboarding.WorkflowBulkOffboarding, r)
 	if err != nil {
 		return Started{}, clean("start the bulk run", err)
 	}
@@ -38,10 +34,7 @@ func (c *Client) StartBulk(ctx context.Context, bulkID string, r offboarding.Bul
 // BulkStatus asks a bulk run how far it is.
 func (c *Client) BulkStatus(ctx context.Context, bulkID string) (offboarding.BulkStatus, error) {
 	var status offboarding.BulkStatus
-	value, err := c.temporal.QueryWorkflow(ctx, offboarding.BulkWorkflowID(bulkID), "", offboarding.QueryStatus)
-	if err == nil {
-		err = value.Get(&status)
-	}
+	err := c.query(ctx, offboarding.BulkWorkflowID(bulkID), "", &status)
 	return status, clean("ask the bulk run for its status", err)
 }
 

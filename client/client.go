@@ -83,11 +83,17 @@ func (c *Client) OffboardCase(ctx context.Context, updateID string, r offboardin
 // Temporal keeps their history.
 func (c *Client) Status(ctx context.Context, workflowID string) (offboarding.Status, error) {
 	var status offboarding.Status
-	value, err := c.temporal.QueryWorkflow(ctx, workflowID, "", offboarding.QueryStatus)
-	if err == nil {
-		err = value.Get(&status)
-	}
+	err := c.query(ctx, workflowID, "", &status)
 	return status, clean("ask the case for its status", err)
+}
+
+// query asks a run, with runID "" the latest, for its status.
+func (c *Client) query(ctx context.Context, workflowID, runID string, status any) error {
+	value, err := c.temporal.QueryWorkflow(ctx, workflowID, runID, offboarding.QueryStatus)
+	if err != nil {
+		return err
+	}
+	return value.Get(status)
 }
 
 // Now is the case's own time where some of it was skipped, else the zero time: then it
@@ -124,8 +130,14 @@ func startOptions(r offboarding.Request) temporal.StartWorkflowOptions {
 	if r.WorkspaceID != "" {
 		id = offboarding.RemovalWorkflowID(r.WorkspaceID, r.MemberID)
 	}
+	return findOrStart(id)
+}
+
+// findOrStart are the options of a workflow that is started where none of its ID runs,
+// whatever has become of the one before; one that runs is the answer.
+func findOrStart(workflowID string) temporal.StartWorkflowOptions {
 	return temporal.StartWorkflowOptions{
-		ID:                       id,
+		ID:                       workflowID,
 		TaskQueue:                offboarding.TaskQueue,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,

@@ -11,7 +11,6 @@ import (
 	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
-	temporal "go.temporal.io/sdk/client"
 
 	"handover/offboarding"
 )
@@ -76,11 +75,7 @@ func (c *Client) HasWorkers(ctx context.Context) (bool, error) {
 
 // StatusOfRun asks a run for its status: an offboarding.Status, or that of its type.
 func (c *Client) StatusOfRun(ctx context.Context, e Execution, status any) error {
-	value, err := c.temporal.QueryWorkflow(ctx, e.WorkflowID, e.RunID, offboarding.QueryStatus)
-	if err == nil {
-		err = value.Get(status)
-	}
-	return clean("ask a workflow for its status", err)
+	return clean("ask a workflow for its status", c.query(ctx, e.WorkflowID, e.RunID, status))
 }
 
 // ResultOfRun is what the case of a run that has completed came to.
@@ -90,49 +85,38 @@ func (c *Client) ResultOfRun(ctx context.Context, e Execution) (offboarding.Resu
 	return result, clean("read what a case came to", err)
 }
 
-// startAgain are the options of a workflow that is started in the place of one that has
-// ended, however it did; one that runs is found, or replaced.
-func startAgain(workflowID string, replace bool) temporal.StartWorkflowOptions {
-	options := temporal.StartWorkflowOptions{
-		ID:                       workflowID,
-		TaskQueue:                offboarding.TaskQueue,
-		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-	}
-	if replace {
-		options.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING
-	}
-	return options
-}
-
 // TakeOver starts a workflow that takes an open case over as the database has it. One that
 // runs already is let be, or terminated in the same moment.
 func (c *Client) TakeOver(ctx context.Context, of offboarding.Case, replace bool) error {
 	r := offboarding.Request{
 		MemberID: of.MemberID, RequestedBy: of.RequestedBy, Provider: of.Provider, WorkspaceID: of.WorkspaceID, Origin: of.Origin, CaseID: of.ID,
 	}
-	_, err := c.temporal.ExecuteWorkflow(ctx, startAgain(of.WorkflowID, replace), workflowOf(r), r)
+	options := findOrStart(of.WorkflowID)
+	if replace {
+		options.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING
+	}
+	_, err := c.temporal.ExecuteWorkflow(ctx, options, workflowOf(r), r)
 	return clean("start the case again", err)
 }
 
 // ReactivateAsync starts the reactivation of one member, or finds it running, and waits
 // for nothing.
 func (c *Client) ReactivateAsync(ctx context.Context, r offboarding.ReactivationRequest) error {
-	_, err := c.temporal.ExecuteWorkflow(ctx, startAgain(offboarding.ReactivationWorkflowID(r.MemberID), false), offboarding.WorkflowReactivation, r)
+	_, err := c.temporal.ExecuteWorkflow(ctx, findOrStart(offboarding.ReactivationWorkflowID(r.MemberID)), offboarding.WorkflowReactivation, r)
 	return clean("reactivate", err)
 }
 
 // ResumeBulk starts the workflow of a run again; its list is in the database.
 func (c *Client) ResumeBulk(ctx context.Context, workflowID, requestedBy string) error {
 	in := offboarding.BulkRequest{RequestedBy: requestedBy}
-	_, err := c.temporal.ExecuteWorkflow(ctx, startAgain(workflowID, false), offboarding.WorkflowBulkOffboarding, in)
+	_, err := c.temporal.ExecuteWorkflow(ctx, findOrStart(workflowID), offboarding.WorkflowBulkOffboarding, in)
 	return clean("start the bulk run again", err)
 }
 
 // ArchiveLater starts the workflow that archives the leaver of a case.
 func (c *Client) ArchiveLater(ctx context.Context, caseID string, at time.Time) error {
 	in := offboarding.ArchivalInput{CaseID: caseID, At: at}
-	_, err := c.temporal.ExecuteWorkflow(ctx, startAgain(offboarding.ArchivalWorkflowID(caseID), false), offboarding.WorkflowMemberArchival, in)
+	_, err := c.temporal.ExecuteWorkflow(ctx, findOrStart(offboarding.ArchivalWorkflowID(caseID)), offboarding.WorkflowMemberArchival, in)
 	return clean("start an archival", err)
 }
 

@@ -103,11 +103,7 @@ func (c *Client) look(ctx context.Context, op string, started Started, status an
 		}
 		return nil, err
 	}
-	value, err := c.temporal.QueryWorkflow(ctx, started.WorkflowID, started.RunID, offboarding.QueryStatus)
-	if err == nil {
-		err = value.Get(status)
-	}
-	return nil, clean(op, err)
+	return nil, clean(op, c.query(ctx, started.WorkflowID, started.RunID, status))
 }
 
 // awaitRevoked waits for the answer of a case that this request has started before.
@@ -127,10 +123,7 @@ func (c *Client) awaitRevoked(ctx context.Context, e *commonpb.WorkflowExecution
 	if err := c.temporal.GetWorkflow(ctx, e.GetWorkflowId(), e.GetRunId()).Get(ctx, nil); err != nil {
 		return status, err // the start was refused
 	}
-	value, err := c.temporal.QueryWorkflow(ctx, e.GetWorkflowId(), e.GetRunId(), offboarding.QueryStatus)
-	if err == nil {
-		err = value.Get(&status)
-	}
+	err = c.query(ctx, e.GetWorkflowId(), e.GetRunId(), &status)
 	return status, err
 }
 

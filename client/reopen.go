@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 
-	enums "go.temporal.io/api/enums/v1"
 	temporal "go.temporal.io/sdk/client"
 
 	"handover/offboarding"
@@ -38,12 +37,7 @@ func (c *Client) ReactivateOnce(
 // runOnce starts a workflow, or finds it running, or what the same request has
 // started before.
 func (c *Client) runOnce(ctx context.Context, id, workflowType string, in any, once Once) (temporal.WorkflowRun, error) {
-	options := temporal.StartWorkflowOptions{
-		ID:                       id,
-		TaskQueue:                offboarding.TaskQueue,
-		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-	}
+	options := findOrStart(id)
 	if once.ID != "" {
 		options.Memo = once.memo()
 	}
