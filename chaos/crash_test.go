@@ -38,8 +38,8 @@ func (c crash) String() string {
 // commits, and after it has committed but before Temporal hears of it: each alone, then
 // in pairs. Afterwards all is as if nobody had died.
 //
-// HANDOVER_CRASH_PAIRS says how many pairs, by a seed (CHAOS_SEED), or "all". Without it
-// there are a few pairs, and a share of the points alone.
+// HANDOVER_CRASH_PAIRS says how many pairs, or "all". Without it there are a few pairs, and
+// a share of the points alone. Which, goes by a seed: CHAOS_SEED repeats both choices.
 func TestEveryCrashPoint(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
@@ -79,11 +79,11 @@ func TestEveryCrashPoint(t *testing.T) {
 			}
 		}
 	}
-	total := len(singles)
+	total, seed := len(singles), chaosSeed(t)
 	if os.Getenv("HANDOVER_CRASH_PAIRS") == "" {
-		singles = drawn(t, singles, 24)
+		singles = drawn(rand.New(rand.NewPCG(seed, 0)), singles, 24)
 	}
-	pairs := pairsOf(t, points)
+	pairs := pairsOf(t, rand.New(rand.NewPCG(seed, 1)), points)
 	crashes := slices.Concat(singles, pairs)
 	var died atomic.Int32 // where there are workflows side by side, the second point may come before the first
 	sideBySide(t, free, len(crashes), func(i int) string { return crashes[i].String() }, func(t *testing.T, s *slot, i int) {
@@ -131,7 +131,7 @@ func requireEveryStep(t *testing.T, points []string) {
 }
 
 // pairsOf chooses pairs: a point, and in the next life the same or a later one.
-func pairsOf(t *testing.T, points [][]string) []crash {
+func pairsOf(t *testing.T, by *rand.Rand, points [][]string) []crash {
 	t.Helper()
 	var all []crash
 	for i := range scenarios {
@@ -151,27 +151,25 @@ func pairsOf(t *testing.T, points [][]string) []crash {
 		n, err = strconv.Atoi(wanted)
 		require.NoError(t, err, "HANDOVER_CRASH_PAIRS is a number, or all")
 	}
-	return drawn(t, all, n)
+	return drawn(by, all, n)
 }
 
-// drawn are n of all, by a seed.
-func drawn(t *testing.T, all []crash, n int) []crash {
-	t.Helper()
-	seed := chaosSeed(t)
-	t.Logf("CHAOS_SEED=%d chooses %d of %d", seed, min(n, len(all)), len(all))
-	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+// drawn are n of all.
+func drawn(by *rand.Rand, all []crash, n int) []crash {
+	by.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all[:min(n, len(all))]
 }
 
-// chaosSeed is CHAOS_SEED, or drawn.
+// chaosSeed is CHAOS_SEED, or drawn; a test asks once, and says which it was.
 func chaosSeed(t *testing.T) uint64 {
 	t.Helper()
-	text := os.Getenv("CHAOS_SEED")
-	if text == "" {
-		return rand.Uint64()
+	seed := rand.Uint64()
+	if text := os.Getenv("CHAOS_SEED"); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err, "CHAOS_SEED is a number")
 	}
-	seed, err := strconv.ParseUint(text, 10, 64)
-	require.NoError(t, err, "CHAOS_SEED is a number")
+	t.Logf("CHAOS_SEED=%d", seed)
 	return seed
 }
 

@@ -44,7 +44,6 @@ func TestAStorm(t *testing.T) {
 		rounds = 8
 	}
 	seed := chaosSeed(t)
-	t.Logf("CHAOS_SEED=%d", seed)
 	w := newWorld(t)
 	db, err := sqlx.Open("postgres", w.postgres.said)
 	require.NoError(t, err)
