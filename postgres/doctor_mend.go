@@ -68,11 +68,6 @@ func (t *tx) still(f offboarding.Finding) (bool, error) {
 	return t.find(&found, q.query+` AND `+q.key+` = $1::uuid`, DriftKey(f))
 }
 
-const (
-	forCaseChange = ` FOR NO KEY UPDATE OF c`
-	forCaseWork   = ` FOR SHARE OF c`
-)
-
 // revokeLive revokes what a member has that is live, with an event each, unless the audit
 // says already that it was revoked. $1 member, $2 at, $3 organization, $4 actor, $5 origin, $6 case.
 const revokeLive = `WITH credential AS (

@@ -120,7 +120,7 @@ func counting[T any](ctx context.Context, s *Store, step offboarding.Step, fn fu
 		if err != nil {
 			return "", nil, err
 		}
-		return loaded(t, step, selectCaseForChange, func(t *tx, c *caseRow) (T, error) { return fn(t, c, owns) })
+		return loaded(t, step, forCaseChange, func(t *tx, c *caseRow) (T, error) { return fn(t, c, owns) })
 	})
 }
 

@@ -48,14 +48,14 @@ const caseColumns = `c.id, c.workflow_id, c.organization_id, coalesce(c.workspac
 	coalesce(c.new_owner_id::text, '') AS new_owner_id, c.fallback_reason, c.archive_schedules, c.grace_period_seconds,
 	c.effective_at, c.provider, c.revoked_at, c.sessions_end_at, c.deactivated_at, c.grace_ends_at, c.closed_at, coalesce(c.reactivation::text, '') AS reactivation`
 
-const (
-	selectCaseForChange = `SELECT ` + caseColumns + `,
+const selectCaseOfStep = `SELECT ` + caseColumns + `,
 	(SELECT s.outcome FROM case_steps s WHERE s.case_id = c.id AND s.step = $2) AS stored
-	FROM cases c WHERE c.id = $1 FOR NO KEY UPDATE OF c`
+	FROM cases c WHERE c.id = $1`
 
-	selectCaseForWork = `SELECT ` + caseColumns + `,
-	(SELECT s.outcome FROM case_steps s WHERE s.case_id = c.id AND s.step = $2) AS stored
-	FROM cases c WHERE c.id = $1 FOR SHARE OF c`
+// How a case is locked by who changes it, and by who works on what it is about.
+const (
+	forCaseChange = ` FOR NO KEY UPDATE OF c`
+	forCaseWork   = ` FOR SHARE OF c`
 )
 
 // stored is what a step came to: an answer or a refusal.
@@ -67,27 +67,27 @@ type stored struct {
 // changing runs a step that changes the case itself; nothing else works on the
 // case meanwhile.
 func changing[T any](ctx context.Context, s *Store, step offboarding.Step, fn func(*tx, *caseRow) (T, error)) (T, error) {
-	return once(ctx, s, step, selectCaseForChange, fn)
+	return once(ctx, s, step, forCaseChange, fn)
 }
 
 // working runs a step that changes documents or requests; others may do so at
 // the same time, but the case keeps its phase meanwhile.
 func working[T any](ctx context.Context, s *Store, step offboarding.Step, fn func(*tx, *caseRow) (T, error)) (T, error) {
-	return once(ctx, s, step, selectCaseForWork, fn)
+	return once(ctx, s, step, forCaseWork, fn)
 }
 
 // once runs a step in one transaction together with the record that it was
 // done. A step done before, a refusal too, is answered from that record.
 func once[T any](
-	ctx context.Context, s *Store, step offboarding.Step, load string, fn func(*tx, *caseRow) (T, error),
+	ctx context.Context, s *Store, step offboarding.Step, lock string, fn func(*tx, *caseRow) (T, error),
 ) (T, error) {
-	return kept(ctx, s, step, func(t *tx) (string, func() (T, error), error) { return loaded(t, step, load, fn) })
+	return kept(ctx, s, step, func(t *tx) (string, func() (T, error), error) { return loaded(t, step, lock, fn) })
 }
 
-// loaded is what kept asks for of a step of a case that a query loads and locks.
-func loaded[T any](t *tx, step offboarding.Step, query string, fn func(*tx, *caseRow) (T, error)) (string, func() (T, error), error) {
+// loaded is what kept asks for of a step of a case, which it loads and locks.
+func loaded[T any](t *tx, step offboarding.Step, lock string, fn func(*tx, *caseRow) (T, error)) (string, func() (T, error), error) {
 	var c caseRow
-	found, err := t.find(&c, query, step.CaseID, step.Name)
+	found, err := t.find(&c, selectCaseOfStep+lock, step.CaseID, step.Name)
 	if err == nil && !found {
 		err = offboarding.Refuse("", offboarding.CodeCaseNotFound, "case_id", "there is no such case")
 	}
