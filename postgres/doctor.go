@@ -174,15 +174,22 @@ func (s *Store) openCases(ctx context.Context, query string, args ...any) ([]off
 	return found, err
 }
 
-// Settled counts the documents that a case has given to somebody, as the audit has it, and
-// the requests that wait in it.
-func (s *Store) Settled(ctx context.Context, caseID string) (given, pending int, err error) {
-	var n struct{ Given, Pending int }
-	err = s.inTx(ctx, "count what a case has done", func(t *tx) error {
+// Settled is what the database knows of what a case has come to.
+type Settled struct {
+	Given int // documents that somebody was given, as the audit has it
+	Filed int // requests, whatever became of them
+	Known int // of those that were asked for
+}
+
+// Settled counts what a case has come to, and how many of some requests are there.
+func (s *Store) Settled(ctx context.Context, caseID string, requests []string) (Settled, error) {
+	var n Settled
+	err := s.inTx(ctx, "count what a case has done", func(t *tx) error {
 		return t.get(&n, `SELECT (SELECT count(*) FROM audit_events WHERE case_id = $1 AND event IN ('TransferDocs', 'ClaimDocOwnership')) AS given,
-			(SELECT count(*) FROM ownership_requests WHERE case_id = $1 AND status = 'pending') AS pending`, caseID)
+			(SELECT count(*) FROM ownership_requests WHERE case_id = $1) AS filed,
+			(SELECT count(*) FROM ownership_requests WHERE id = ANY ($2::uuid[])) AS known`, caseID, uuidArray(requests))
 	})
-	return n.Given, n.Pending, err
+	return n, err
 }
 
 // KnownCases are those of the IDs that cases have, and whether each is open.

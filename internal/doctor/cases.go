@@ -177,14 +177,15 @@ func (d *doctor) compareStatus(ctx context.Context, s suspect, e client.Executio
 }
 
 // lost says whether the database has lost what a workflow has seen it do: documents that
-// found an owner, or requests.
+// found an owner, or requests. A workflow is not told that a request was withdrawn because
+// the member who asked has left, so what counts is that it was there.
 func (d *doctor) lost(ctx context.Context, s offboarding.Status) (bool, error) {
 	given := s.Documents.Claimed + s.Documents.Transferred + s.Documents.Approved
 	if given == 0 && s.PendingCount == 0 {
 		return false, nil
 	}
-	there, pending, err := d.Store.Settled(ctx, s.CaseID)
-	return given > there || s.PendingCount > pending, err
+	there, err := d.Store.Settled(ctx, s.CaseID, s.PendingRequests)
+	return given > there.Given || s.PendingCount > there.Filed || len(s.PendingRequests) > there.Known, err
 }
 
 // phaseTimes is when a case in that phase goes on by itself.

@@ -95,6 +95,31 @@ func TestRequestsOfAClosedCaseEnd(t *testing.T) {
 	require.Equal(t, "superseded", c.Text(`SELECT status FROM ownership_requests`))
 }
 
+// A request that ends outside of its case, because the member who asked leaves, is no
+// reason to begin the case again; one that the database does not know is.
+func TestARequestThatWasWithdrawnIsNotLost(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	status, document := c.inGrace(c.Leaver)
+	asks := func() (asker string) {
+		asker = c.Maker()
+		c.Grant(document, asker, offboarding.GrantView)
+		out, err := c.cases.Claim(t.Context(), status.WorkflowID, offboarding.ClaimRequest{DocumentID: document, MemberID: asker})
+		require.NoError(t, err)
+		require.Equal(t, offboarding.OutcomeRequested, out.Outcome)
+		return asker
+	}
+	gone := asks()
+	c.closes(c.leave(gone, nil).WorkflowID)
+	require.Equal(t, "withdrawn", c.Text(`SELECT status FROM ownership_requests WHERE member_id = $1`, gone))
+	require.Equal(t, 1, c.reaches(status.WorkflowID, offboarding.PhaseGrace).PendingCount, "the case has not heard of it")
+	c.healthy()
+
+	lost := asks()
+	c.Exec(`DELETE FROM ownership_requests WHERE member_id = $1`, lost)
+	c.finds(offboarding.DriftWorkflowAhead)
+}
+
 func TestACompletedCaseIsOpenedAgainForDocumentsThatAppeared(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
