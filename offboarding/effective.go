@@ -19,7 +19,7 @@ const firstYear = 1970
 const maxAhead = 10 * 365 * 24 * time.Hour
 
 // EffectiveTime reads an effective time: "" is now, an RFC 3339 time is that
-// moment, and a date (2006-01-02) is the end of that day in the zone (rule L1).
+// moment, to the microsecond, and a date (2006-01-02) is the end of that day in the zone (rule L1).
 // zone is an IANA name; "" is UTC.
 func EffectiveTime(text, zone string, now time.Time) (time.Time, error) {
 	text = strings.TrimSpace(text)
@@ -39,7 +39,7 @@ func EffectiveTime(text, zone string, now time.Time) (time.Time, error) {
 	if at.After(now.Add(maxAhead)) {
 		return time.Time{}, Refuse("L1", CodeInvalidArgument, "effective_at", "effective_at is more than ten years ahead")
 	}
-	return at.UTC(), nil
+	return at.UTC().Truncate(time.Microsecond), nil // what a database keeps, so that it says the same
 }
 
 func endOfDay(date, zone string) (time.Time, error) {

@@ -194,7 +194,7 @@ func phaseTimes(phase offboarding.Phase, effective, graceEnds *time.Time) string
 	if at == nil {
 		return ""
 	}
-	return at.UTC().Truncate(time.Microsecond).String()
+	return at.UTC().Round(time.Microsecond).String() // as PostgreSQL does
 }
 
 // startOver is a suspect whose workflow is to begin again; where the engine does not have

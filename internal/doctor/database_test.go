@@ -120,6 +120,19 @@ func TestARequestThatWasWithdrawnIsNotLost(t *testing.T) {
 	c.finds(offboarding.DriftWorkflowAhead)
 }
 
+// A time that is finer than the database keeps is the same in a case and in its workflow.
+func TestAFineTimeIsNoDrift(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	status, _ := c.inGrace(c.Leaver)
+	until := time.Now().Add(30 * 24 * time.Hour).UTC().Truncate(time.Second).Add(123456789 * time.Nanosecond)
+	_, err := c.cases.Extend(t.Context(), status.WorkflowID, offboarding.ExtendGrace{AdminID: c.Admin, Until: until.Format(time.RFC3339Nano)})
+	require.NoError(t, err)
+	c.healthy()
+	is := c.reaches(status.WorkflowID, offboarding.PhaseGrace)
+	require.Equal(t, until.Truncate(time.Microsecond), is.GraceEndsAt.UTC())
+}
+
 func TestACompletedCaseIsOpenedAgainForDocumentsThatAppeared(t *testing.T) {
 	t.Parallel()
 	c := newClinic(t)
