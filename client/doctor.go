@@ -25,6 +25,7 @@ type Execution struct {
 	Terminated        bool // by somebody, or by a timeout
 	ClosedAt          time.Time
 	Doing             []string // types of the activities that are under way; none in a list
+	Deciding          bool     // it has been told something that it has not acted on; false in a list
 }
 
 func executionOf(info *workflowpb.WorkflowExecutionInfo) Execution {
@@ -46,6 +47,7 @@ func (c *Client) Execution(ctx context.Context, workflowID, runID string) (Execu
 		return Execution{}, false, nil
 	}
 	e := executionOf(described.GetWorkflowExecutionInfo())
+	e.Deciding = described.GetPendingWorkflowTask() != nil
 	for _, activity := range described.GetPendingActivities() {
 		e.Doing = append(e.Doing, activity.GetActivityType().GetName())
 	}

@@ -164,6 +164,8 @@ func (d *doctor) compareStatus(ctx context.Context, s suspect, e client.Executio
 		s.Drift, s.Detail = offboarding.DriftStuck, fmt.Sprintf("%s: %s", status.Trouble.Step, status.Trouble.LastError)
 	case status.CaseID != c.ID, ahead > 0, ahead == 0 && lost:
 		s = d.startOver(s, e, c, offboarding.DriftWorkflowAhead, "the workflow is "+string(status.Phase))
+	case (ahead < 0 || times) && (e.Deciding || len(e.Doing) > 0): // it is only late
+		return s, false, nil
 	case ahead < 0, times:
 		s.Drift, s.Detail = offboarding.DriftWorkflowBehind, fmt.Sprintf("%s, and the workflow is %s", c.Phase, status.Phase)
 		s.mend = d.repaired(s.Finding, func(ctx context.Context) error { return d.Cases.TakeOver(ctx, c.Case, true) })

@@ -66,8 +66,13 @@ func (c *clinic) emptyTemporal() {
 // work starts a worker, which works until it is stopped.
 func (c *clinic) work() {
 	c.t.Helper()
+	c.workAs(worker.Options{WorkerStopTimeout: time.Second})
+}
+
+func (c *clinic) workAs(o worker.Options) {
+	c.t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	c.worker = worker.New(c.temporal, offboarding.TaskQueue, worker.Options{WorkerStopTimeout: time.Second})
+	c.worker = worker.New(c.temporal, offboarding.TaskQueue, o)
 	workflows.Register(c.worker, activities.New(c.store, c.cases, activities.LogNotifier{Log: quiet}, quiet))
 	require.NoError(c.t, c.worker.Start())
 	c.eventually(func() bool {

@@ -1,11 +1,13 @@
 package doctor_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/worker"
 
 	"handover/client"
 	"handover/offboarding"
@@ -57,6 +59,30 @@ func TestAnEmptyTemporalIsFilledFromTheDatabase(t *testing.T) {
 	}
 	c.transfer("hr/1")
 	c.transfer(grace.WorkflowID)
+}
+
+// A workflow that has something to do catches up by itself: it is not replaced.
+func TestAWorkflowThatIsOnlyLateIsLetBe(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	status, document := c.inGrace(c.Leaver)
+	c.worker.Stop()
+	require.NoError(t, client.Signal(t.Context(), c.cases, status.WorkflowID, offboarding.Reactivate{AdminID: c.Admin}))
+	e, _, err := c.cases.Execution(t.Context(), status.WorkflowID, "")
+	require.NoError(t, err)
+	require.True(t, e.Deciding)
+	c.workAs(worker.Options{WorkerStopTimeout: time.Second, LocalActivityWorkerOnly: true}) // nobody restores documents
+	c.eventually(func() bool {
+		e, _, err = c.cases.Execution(t.Context(), status.WorkflowID, "")
+		return err == nil && !e.Deciding && slices.Contains(e.Doing, "RestoreDocuments")
+	}, "the case waits for its documents: %v %+v", &err, &e)
+	c.Exec(`UPDATE cases SET grace_ends_at = grace_ends_at + interval '1 hour'`)
+	c.finds()
+	c.worker.Stop()
+	c.work()
+	require.Equal(t, offboarding.PhaseReactivated, c.closes(status.WorkflowID).Phase)
+	require.Equal(t, c.Leaver+" editable", c.DocumentState(document))
+	c.healthy()
 }
 
 func TestAnArchivalIsStartedAgain(t *testing.T) {
