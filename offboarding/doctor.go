@@ -90,7 +90,7 @@ var Checks = []Check{
 	},
 	{
 		DriftDeletionUndone, "a member was deleted and is in the database again",
-		"the deletion is set back to its beginning, and done again", false,
+		"unless they are back on purpose, `starter doctor --repair --check deletion_undone`: the deletion is done again", true,
 	},
 	{DriftDeletionBrokenOff, "a deletion was terminated before its end", "`starter delete` again, unless somebody wanted it to stop", true},
 	{DriftWebhookBehind, "messages to a webhook are due and nobody sends them", "its workflow is woken", false},

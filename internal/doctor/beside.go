@@ -205,6 +205,8 @@ func (d *doctor) judgeDeletion(ctx context.Context, e client.Execution, m offboa
 	}
 	if latest.Completed {
 		s.Drift = offboarding.DriftDeletionUndone
+	}
+	if latest.Completed && slices.Contains(d.Only, s.Drift) { // nobody is deleted whom nobody has named
 		s.mend = d.repaired(s.Finding, func(ctx context.Context) error {
 			return d.Cases.StartOver(ctx, d.Namespace, latest, reason(offboarding.DriftDeletionUndone))
 		})

@@ -167,11 +167,11 @@ func (c *clinic) options() doctor.Options {
 	}
 }
 
-// repairs looks and mends.
-func (c *clinic) repairs() doctor.Report {
+// repairs looks and mends, with drifts those alone.
+func (c *clinic) repairs(only ...offboarding.Drift) doctor.Report {
 	c.t.Helper()
 	o := c.options()
-	o.Repair = true
+	o.Repair, o.Only = true, only
 	r, err := doctor.Run(c.t.Context(), o)
 	require.NoError(c.t, err)
 	return r

@@ -83,7 +83,13 @@ func TestADatabaseThatIsOlderThanTemporal(t *testing.T) {
 	c.open()
 	c.work()
 	require.Equal(t, "active", c.Text(`SELECT status FROM credentials WHERE id = $1`, key), "who has left is back in")
-	c.mends(offboarding.DriftWorkflowAhead, offboarding.DriftCaseUnknown, offboarding.DriftBulkUnknown, offboarding.DriftDeletionUndone)
+	c.finds(offboarding.DriftWorkflowAhead, offboarding.DriftCaseUnknown, offboarding.DriftBulkUnknown, offboarding.DriftDeletionUndone)
+	left := c.repairs()
+	require.Equal(t, 1, left.Left, "%+v", left.Checks)
+	require.Equal(t, "inactive", c.Text(`SELECT status FROM members WHERE id = $1`, erased), "who was deleted is so again when somebody says it")
+	again := c.repairs(offboarding.DriftDeletionUndone)
+	require.Equal(t, []int{1, 0}, []int{again.Mended, again.Left}, "%+v", again.Checks)
+	c.healthy()
 
 	require.Equal(t, "revoked", c.Text(`SELECT status FROM credentials WHERE id = $1`, key))
 	for _, gone := range append(late[:4], c.Leaver, further, ended) {
