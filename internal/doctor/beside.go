@@ -23,11 +23,7 @@ func (d *doctor) lookAtBulk(ctx context.Context) error {
 				return err
 			}
 			for _, run := range page.Items {
-				s, drifted, err := d.judgeRun(ctx, run.ID)
-				if err == nil && drifted {
-					err = d.suspect(ctx, s)
-				}
-				if err != nil {
+				if err := d.judge(ctx, func(ctx context.Context) (suspect, bool, error) { return d.judgeRun(ctx, run.ID) }); err != nil {
 					return err
 				}
 			}
@@ -42,11 +38,7 @@ func (d *doctor) lookAtBulk(ctx context.Context) error {
 	query := `WorkflowType = '` + offboarding.WorkflowBulkOffboarding + `' AND ExecutionStatus IN ('Running', 'Completed')`
 	return d.list(ctx, query, func(page []client.Execution) error {
 		for _, e := range page {
-			s, drifted, err := d.judgeBulk(ctx, e)
-			if err == nil && drifted {
-				err = d.suspect(ctx, s)
-			}
-			if err != nil {
+			if err := d.judge(ctx, func(ctx context.Context) (suspect, bool, error) { return d.judgeBulk(ctx, e) }); err != nil {
 				return err
 			}
 		}
@@ -57,10 +49,6 @@ func (d *doctor) lookAtBulk(ctx context.Context) error {
 // judgeRun looks whether an open run has a workflow.
 func (d *doctor) judgeRun(ctx context.Context, bulkID string) (suspect, bool, error) {
 	s := suspect{Finding: offboarding.Finding{Drift: offboarding.DriftBulkWithoutWorkflow}}
-	s.again = func(ctx context.Context) (offboarding.Finding, bool, error) {
-		again, drifted, err := d.judgeRun(ctx, bulkID)
-		return again.Finding, drifted, err
-	}
 	run, err := d.Store.FindBulkRun(ctx, bulkID)
 	if err != nil || run.ClosedAt != nil {
 		return s, false, err
@@ -96,9 +84,7 @@ func (d *doctor) judgeBulk(ctx context.Context, e client.Execution) (suspect, bo
 				return err
 			}
 		}
-		return d.repaired(f, func(ctx context.Context) error {
-			return d.Cases.StartOver(ctx, d.Namespace, e, reason(offboarding.DriftBulkUnknown))
-		})(ctx)
+		return d.startedOver(f, e)(ctx)
 	}
 	run, err := d.Store.FindBulkRun(ctx, offboarding.BulkID(e.WorkflowID))
 	if offboarding.CodeOf(err) == offboarding.CodeCaseNotFound {
@@ -172,11 +158,7 @@ func (d *doctor) lookAtDeletions(ctx context.Context) error {
 			if !there || m.Status == offboarding.MemberDeleted || d.OrganizationID != "" && m.OrganizationID != d.OrganizationID {
 				continue
 			}
-			s, drifted, err := d.judgeDeletion(ctx, e, m)
-			if err == nil && drifted {
-				err = d.suspect(ctx, s)
-			}
-			if err != nil {
+			if err := d.judge(ctx, func(ctx context.Context) (suspect, bool, error) { return d.judgeDeletion(ctx, e, m) }); err != nil {
 				return err
 			}
 		}
@@ -207,9 +189,7 @@ func (d *doctor) judgeDeletion(ctx context.Context, e client.Execution, m offboa
 		s.Drift = offboarding.DriftDeletionUndone
 	}
 	if latest.Completed && slices.Contains(d.Only, s.Drift) { // nobody is deleted whom nobody has named
-		s.mend = d.repaired(s.Finding, func(ctx context.Context) error {
-			return d.Cases.StartOver(ctx, d.Namespace, latest, reason(offboarding.DriftDeletionUndone))
-		})
+		s.mend = d.startedOver(s.Finding, latest)
 	}
 	return s, true, nil
 }

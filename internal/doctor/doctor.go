@@ -134,6 +134,22 @@ func (d *doctor) pass(ctx context.Context) error {
 	return d.lookAtInvariants(ctx)
 }
 
+// judge looks for a drift; what it finds is judged so again for the second look, unless
+// it says itself how.
+func (d *doctor) judge(ctx context.Context, look func(context.Context) (suspect, bool, error)) error {
+	s, drifted, err := look(ctx)
+	if err != nil || !drifted {
+		return err
+	}
+	if s.again == nil {
+		s.again = func(ctx context.Context) (offboarding.Finding, bool, error) {
+			again, drifted, err := look(ctx)
+			return again.Finding, drifted, err
+		}
+	}
+	return d.suspect(ctx, s)
+}
+
 // suspect keeps what was seen for a second look. It is looked at when many have gathered,
 // or at the end.
 func (d *doctor) suspect(ctx context.Context, s suspect) error {
@@ -287,6 +303,11 @@ func (d *doctor) repaired(f offboarding.Finding, do func(context.Context) error)
 		}
 		return do(ctx)
 	}
+}
+
+// startedOver mends by setting a workflow back to its beginning.
+func (d *doctor) startedOver(f offboarding.Finding, e client.Execution) func(context.Context) error {
+	return d.repaired(f, func(ctx context.Context) error { return d.Cases.StartOver(ctx, d.Namespace, e, reason(f.Drift)) })
 }
 
 func (d *doctor) repair() offboarding.Repair {

@@ -59,11 +59,7 @@ func (d *doctor) lookAtRunning(ctx context.Context) error {
 			if known[e.WorkflowID] {
 				continue
 			}
-			s, drifted, err := d.judgeRunning(ctx, e.WorkflowID)
-			if err == nil && drifted {
-				err = d.suspect(ctx, s)
-			}
-			if err != nil {
+			if err := d.judge(ctx, func(ctx context.Context) (suspect, bool, error) { return d.judgeRunning(ctx, e.WorkflowID) }); err != nil {
 				return err
 			}
 		}
@@ -74,10 +70,6 @@ func (d *doctor) lookAtRunning(ctx context.Context) error {
 // judgeRunning asks a workflow that runs for no case that could be found by its name.
 func (d *doctor) judgeRunning(ctx context.Context, workflowID string) (suspect, bool, error) {
 	s := suspect{Finding: offboarding.Finding{WorkflowID: workflowID}}
-	s.again = func(ctx context.Context) (offboarding.Finding, bool, error) {
-		again, drifted, err := d.judgeRunning(ctx, workflowID)
-		return again.Finding, drifted, err
-	}
 	if err := d.limit.Wait(ctx); err != nil {
 		return s, false, err
 	}
@@ -106,9 +98,7 @@ func (d *doctor) judgeRunning(ctx context.Context, workflowID string) (suspect, 
 		s.Drift, s.Detail = offboarding.DriftStuck, fmt.Sprintf("%s: %s", status.Trouble.Step, status.Trouble.LastError)
 	case !there:
 		s.Drift = offboarding.DriftCaseUnknown
-		s.mend = d.repaired(s.Finding, func(ctx context.Context) error {
-			return d.Cases.StartOver(ctx, d.Namespace, e, reason(offboarding.DriftCaseUnknown))
-		})
+		s.mend = d.startedOver(s.Finding, e)
 	case !open:
 		s.Drift = offboarding.DriftCaseClosed
 		s.mend = d.repaired(s.Finding, func(ctx context.Context) error {
@@ -146,11 +136,7 @@ func (d *doctor) lookAtCompleted(ctx context.Context) error {
 			if _, there := known[ids[i]]; there {
 				continue
 			}
-			s, drifted, err := d.judgeCompleted(ctx, e)
-			if err == nil && drifted {
-				err = d.suspect(ctx, s)
-			}
-			if err != nil {
+			if err := d.judge(ctx, func(ctx context.Context) (suspect, bool, error) { return d.judgeCompleted(ctx, e) }); err != nil {
 				return err
 			}
 		}
@@ -162,10 +148,6 @@ func (d *doctor) lookAtCompleted(ctx context.Context) error {
 // come back, nothing is lost that has to be done again.
 func (d *doctor) judgeCompleted(ctx context.Context, e client.Execution) (suspect, bool, error) {
 	s := suspect{Finding: offboarding.Finding{WorkflowID: e.WorkflowID, Drift: offboarding.DriftCaseUnknown}}
-	s.again = func(ctx context.Context) (offboarding.Finding, bool, error) {
-		again, drifted, err := d.judgeCompleted(ctx, e)
-		return again.Finding, drifted, err
-	}
 	if err := d.limit.Wait(ctx); err != nil {
 		return s, false, err
 	}
@@ -187,9 +169,7 @@ func (d *doctor) judgeCompleted(ctx context.Context, e client.Execution) (suspec
 	}
 	s.MemberID, s.CaseID, s.Detail = result.MemberID, result.CaseID, "completed"
 	s.OrganizationID, err = d.organizationOf(ctx, "", result.MemberID)
-	s.mend = d.repaired(s.Finding, func(ctx context.Context) error {
-		return d.Cases.StartOver(ctx, d.Namespace, latest, reason(offboarding.DriftCaseUnknown))
-	})
+	s.mend = d.startedOver(s.Finding, latest)
 	return s, err == nil && (d.OrganizationID == "" || s.OrganizationID == d.OrganizationID), err
 }
 
