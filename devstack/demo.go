@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"handover/client"
-	"handover/internal/app"
+	"handover/internal/stack"
 	"handover/internal/terminal"
 	"handover/postgres"
 )
@@ -79,7 +79,7 @@ var errBroken = errors.New("an invariant is broken")
 type story struct {
 	demoOptions
 	out, err io.Writer
-	stack    *app.Stack
+	stack    *stack.Stack
 	store    *postgres.Store
 	cases    *client.Client
 	figures  figures
@@ -113,7 +113,7 @@ func demo(ctx context.Context, o demoOptions, out, stderr io.Writer) (err error)
 		s.say("DATABASE_URL is set: the demo makes a database of its own on that server.")
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	s.stack, err = app.StartStack(ctx, app.StackOptions{TemporalAddress: "127.0.0.1:0", Log: log})
+	s.stack, err = stack.Start(ctx, stack.Options{TemporalAddress: "127.0.0.1:0", Log: log})
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"handover/internal/app"
+	"handover/internal/stack"
 )
 
 func rootCommand() *cobra.Command {
@@ -25,7 +25,7 @@ func rootCommand() *cobra.Command {
 const stateDir = ".handover"
 
 func upCommand() *cobra.Command {
-	options := app.StackOptions{}
+	options := stack.Options{}
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Run Temporal, PostgreSQL, migrations, a worker and the HTTP server until interrupted",
@@ -47,7 +47,7 @@ it ended. DATABASE_URL and TEMPORAL_ADDRESS name servers to use instead of own o
 	return cmd
 }
 
-func up(cmd *cobra.Command, options app.StackOptions) error {
+func up(cmd *cobra.Command, options stack.Options) error {
 	ctx := cmd.Context()
 	var err error
 	if options.Dir, err = filepath.Abs(options.Dir); err != nil {
@@ -60,8 +60,8 @@ func up(cmd *cobra.Command, options app.StackOptions) error {
 	options.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	say := func(format string, args ...any) { cmd.Printf(format+"\n", args...) }
 	say("Starting PostgreSQL, Temporal, a worker and the HTTP server; the state is in %s", options.Dir)
-	stack, err := app.StartStack(ctx, options)
-	if ctx.Err() != nil && stack == nil {
+	running, err := stack.Start(ctx, options)
+	if ctx.Err() != nil && running == nil {
 		say("Stopped before it was up.")
 		return nil
 	}
@@ -70,15 +70,15 @@ func up(cmd *cobra.Command, options app.StackOptions) error {
 	}
 	say("")
 	say("Handover is up.")
-	say("  Temporal   %s   (namespace %s, task queue offboarding)", stack.TemporalAddress(), stack.Namespace())
-	if ui := stack.UIAddress(); ui != "" {
+	say("  Temporal   %s   (namespace %s, task queue offboarding)", running.TemporalAddress(), running.Namespace())
+	if ui := running.UIAddress(); ui != "" {
 		say("  web UI     http://%s", ui)
 	}
-	if address := stack.ServerAddress(); address != "" {
+	if address := running.ServerAddress(); address != "" {
 		say("  console    http://%s/", address)
 		say("  HTTP API   http://%s   (its description: /openapi.json)", address)
 	}
-	if login, provider := stack.SignInURL(); login != "" {
+	if login, provider := running.SignInURL(); login != "" {
 		say("  sign in    %s   (asks %s, which believes everybody)", login, provider)
 	}
 	say("  health     http://%s/readyz", options.HealthAddress)
@@ -89,9 +89,9 @@ func up(cmd *cobra.Command, options app.StackOptions) error {
 	select {
 	case <-ctx.Done():
 		say("Stopping.")
-		return stack.Close()
-	case fatal := <-stack.Fatal():
-		_ = stack.Close() // the first error tells more
+		return running.Close()
+	case fatal := <-running.Fatal():
+		_ = running.Close() // the first error tells more
 		return fatal
 	}
 }

@@ -68,7 +68,7 @@ func StartServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Se
 	if err != nil {
 		return nil, err
 	}
-	s, err := startServer(ctx, cfg, log, tells, nil)
+	s, err := StartServerIn(ctx, cfg, log, tells, nil)
 	if err != nil {
 		return nil, errors.Join(err, tells.Close())
 	}
@@ -76,9 +76,9 @@ func StartServer(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Se
 	return s, nil
 }
 
-// startServer is StartServer in a process that has its telemetry, and may have a
+// StartServerIn is StartServer in a process that has its telemetry, and may have a
 // connection that a worker runs on.
-func startServer(
+func StartServerIn(
 	ctx context.Context, cfg *config.Config, log *slog.Logger, tells *telemetry.Telemetry, shared client.Client,
 ) (_ *Server, err error) {
 	log = tells.Logger(log)

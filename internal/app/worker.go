@@ -46,7 +46,7 @@ func StartWorker(ctx context.Context, cfg *config.Config, log *slog.Logger, noti
 	if err != nil {
 		return nil, err
 	}
-	w, err := startWorker(ctx, cfg, log, notifier, tells)
+	w, err := StartWorkerIn(ctx, cfg, log, notifier, tells)
 	if err != nil {
 		return nil, errors.Join(err, tells.Close())
 	}
@@ -54,8 +54,8 @@ func StartWorker(ctx context.Context, cfg *config.Config, log *slog.Logger, noti
 	return w, nil
 }
 
-// startWorker is StartWorker in a process that has its telemetry.
-func startWorker(
+// StartWorkerIn is StartWorker in a process that has its telemetry.
+func StartWorkerIn(
 	ctx context.Context, cfg *config.Config, log *slog.Logger, notifier activities.Notifier, tells *telemetry.Telemetry,
 ) (_ *Worker, err error) {
 	log = tells.Logger(log)

@@ -1,4 +1,7 @@
-package app
+// Package stack runs everything in one process, for a laptop: devstack does, and nothing
+// that runs in production, for it brings a Temporal server, a PostgreSQL and an identity
+// provider that believes everybody.
+package stack
 
 import (
 	"cmp"
@@ -17,6 +20,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 
+	"handover/internal/app"
 	"handover/internal/config"
 	"handover/internal/devidp"
 	"handover/internal/dirlock"
@@ -29,8 +33,8 @@ import (
 	"handover/webhook"
 )
 
-// StackOptions say where a stack keeps its state and listens.
-type StackOptions struct {
+// Options say where a stack keeps its state and listens.
+type Options struct {
 	// Dir keeps the state; empty is a throw-away state.
 	Dir string
 	// TemporalAddress and UIAddress are where the Temporal server of the stack
@@ -56,8 +60,8 @@ type Stack struct {
 	database string                 // URL of the database for worker and server
 	drop     func() error           // removes a throw-away database on a server that is not the stack's, else nil
 	options  client.Options
-	worker   *Worker
-	server   *Server        // nil where nothing is to listen
+	worker   *app.Worker
+	server   *app.Server    // nil where nothing is to listen
 	people   *devidp.Server // signs people in, nil without the server
 	tells    *telemetry.Telemetry
 	log      *slog.Logger
@@ -71,8 +75,8 @@ const (
 	rateLimit = 50
 )
 
-// StartStack starts everything and returns when cases can be started.
-func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
+// Start starts everything and returns when cases can be started.
+func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 	s := &Stack{log: o.Log}
 	defer func() {
 		if err != nil {
@@ -130,7 +134,7 @@ func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
 	if s.tells, err = telemetry.New(ctx, "handover"); err != nil {
 		return nil, err
 	}
-	if s.worker, err = startWorker(ctx, cfg, o.Log, nil, s.tells); err != nil {
+	if s.worker, err = app.StartWorkerIn(ctx, cfg, o.Log, nil, s.tells); err != nil {
 		return nil, err
 	}
 	if o.ServerAddress != "" {
@@ -138,7 +142,7 @@ func StartStack(ctx context.Context, o StackOptions) (_ *Stack, err error) {
 			return nil, err
 		}
 		cfg.Server.OIDC = config.OIDC{Issuer: s.people.Issuer(), ClientID: devidp.ClientID, ClientSecret: devidp.ClientSecret}
-		if s.server, err = startServer(ctx, cfg, o.Log, s.tells, s.worker.client); err != nil {
+		if s.server, err = app.StartServerIn(ctx, cfg, o.Log, s.tells, s.worker.Client()); err != nil {
 			return nil, err
 		}
 	}
