@@ -49,6 +49,8 @@ type Admission struct {
 	// GraceBegun: this very start began it, too; GraceSpread is as in Settled.
 	GraceBegun  bool          `json:"grace_begun,omitempty"`
 	GraceSpread time.Duration `json:"grace_spread_ns,omitempty"`
+	// SignalsByName: no signal of the case has gone by a number among those of all names.
+	SignalsByName bool `json:"signals_by_name,omitempty"`
 	// What a member who left at once owns, as in Deactivated.
 	Documents int `json:"documents,omitempty"`
 	Unowned   int `json:"unowned,omitempty"`

@@ -154,12 +154,16 @@ const markRunning = `UPDATE bulk_members SET running_at = $2 WHERE member_id = $
 
 // admitted is a case that has been opened, as its workflow knows it.
 func admitted(c *caseRow, in offboarding.AdmitInput) offboarding.Admission {
-	return offboarding.Admission{
+	a := offboarding.Admission{
 		CaseID: c.ID, WorkflowID: c.WorkflowID, OrganizationID: c.OrganizationID, WorkspaceID: c.WorkspaceID, MemberID: c.MemberID,
 		RequestedBy: c.RequestedBy, Phase: c.Phase, Plan: c.plan(),
 		Existing: c.ID != in.CaseID && c.WorkflowID != in.WorkflowID, Resumed: c.ID != in.CaseID && c.WorkflowID == in.WorkflowID,
-		DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt,
+		DeactivatedAt: c.DeactivatedAt, GraceEndsAt: c.GraceEndsAt, SignalsByName: true,
 	}
+	if a.Phase == offboarding.PhaseGrace {
+		a.GraceSpread = offboarding.GraceSpread(a.CaseID, a.Plan.GracePeriod)
+	}
+	return a
 }
 
 // admittedAgain answers a start that has opened the case before, and says how many of
@@ -173,13 +177,15 @@ func (t *tx) admittedAgain(c *caseRow, in offboarding.AdmitInput) (offboarding.A
 	return a, t.behind(&a)
 }
 
-const countBehind = `SELECT (SELECT count(*) FROM case_steps WHERE case_id = $1) AS steps, (` + countUnsent + `) AS unsent`
+// Builds before this one numbered the signals of a case together: signal/3/sweep.
+const countBehind = `SELECT count(*) AS steps, count(*) FILTER (WHERE step ~ '^signal/([0-9a-f]{8}/)?[0-9]+(/|$)') AS numbered, (` + countUnsent + `) AS unsent
+	FROM case_steps WHERE case_id = $1`
 
 // behind says what is recorded of a case that goes on in another history.
 func (t *tx) behind(a *offboarding.Admission) error {
-	var kept struct{ Steps, Unsent int }
+	var kept struct{ Steps, Numbered, Unsent int }
 	err := t.get(&kept, countBehind, a.CaseID)
-	a.Steps, a.Unsent = kept.Steps, kept.Unsent
+	a.Steps, a.Unsent, a.SignalsByName = kept.Steps, kept.Unsent, kept.Numbered == 0
 	return err
 }
 

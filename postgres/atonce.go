@@ -99,10 +99,15 @@ var graceAtOnce = `WITH owns AS MATERIALIZED (` + countAll + `),
 
 var countAll, _ = scoped("", countDocuments, nil)
 
+// goOnWithin leaves Admit, whose answer says that access is gone, most of its own time.
+const goOnWithin = 3 * time.Second
+
 // goOn begins the grace of a case whose leaver is inactive, where their documents are
 // retained, and counts what they own, however much it is: after access is gone, and in a
 // statement of its own. What cannot be done now, the next step does.
 func (s *Store) goOn(ctx context.Context, a *offboarding.Admission, at time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, goOnWithin)
+	defer cancel()
 	var owns struct {
 		owned
 		Begun bool
@@ -116,7 +121,8 @@ func (s *Store) goOn(ctx context.Context, a *offboarding.Admission, at time.Time
 			return
 		}
 		if owns.Begun {
-			a.Phase, a.GraceEndsAt, a.GraceBegun = offboarding.PhaseGrace, &ends, true
+			// A case that goes on in another history counts afresh what it has been asked meanwhile.
+			a.Phase, a.GraceEndsAt, a.GraceBegun = offboarding.PhaseGrace, &ends, !a.Resumed && !a.Again
 			a.GraceSpread = offboarding.GraceSpread(a.CaseID, a.Plan.GracePeriod)
 		}
 	case !a.Resumed:

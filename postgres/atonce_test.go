@@ -39,7 +39,7 @@ func TestAtOnceIsStepByStep(t *testing.T) {
 			again.Again, again.DeactivatedAt = false, a.DeactivatedAt
 			if a.GraceBegun {
 				require.Equal(t, a.GraceEndsAt.UTC(), again.GraceEndsAt.UTC())
-				again.GraceEndsAt, again.GraceBegun, again.GraceSpread = a.GraceEndsAt, true, a.GraceSpread
+				again.GraceEndsAt, again.GraceBegun = a.GraceEndsAt, true
 			}
 			require.Equal(t, a, again)
 		} else {
@@ -72,6 +72,38 @@ func TestAtOnceIsStepByStep(t *testing.T) {
 		require.Equal(t, events, atOnceEvents)
 		require.Equal(t, rows, atOnceRows)
 	}
+}
+
+// How long after the end of its grace a case acts is the same whichever answer tells it.
+func TestTheSpreadOfAGraceOutlivesALostAnswer(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	l.Document(l.member, "")
+	a, err := l.store.Admit(t.Context(), l.atOnce(l.request()))
+	require.NoError(t, err)
+	require.True(t, a.GraceBegun)
+	require.Positive(t, a.GraceSpread)
+	settled, err := l.store.Settle(t.Context(), offboarding.SettleInput{Step: l.step("settle/1"), GraceEndsAt: a.GraceEndsAt})
+	require.NoError(t, err)
+	require.Equal(t, a.GraceSpread, settled.GraceSpread, "the case does not know that its grace has begun")
+}
+
+// A case that is taken over before its grace has begun counts what it was asked until then.
+func TestACaseTakenOverBeginsItsGrace(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	l.Document(l.member, "")
+	l.deactivated(l.request())
+	in := l.atOnce(l.request())
+	in.CaseID = newID()
+	a, err := l.store.Admit(t.Context(), in)
+	require.NoError(t, err)
+	require.True(t, a.Resumed)
+	require.False(t, a.GraceBegun, "the workflow would take it for a case of its own")
+	require.Equal(t, offboarding.PhaseGrace, a.Phase)
+	require.Equal(t, 1, a.Unowned)
+	require.Equal(t, offboarding.GraceSpread(a.CaseID, a.Plan.GracePeriod), a.GraceSpread)
+	invariantsHold(t, l.store)
 }
 
 // What is to be waited for, or cannot be done, goes step by step.

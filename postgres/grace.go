@@ -152,13 +152,14 @@ func (t *tx) settle(c *caseRow, in offboarding.SettleInput, owns owned) (out off
 			err = t.advance(c, in.At, offboarding.PhaseCompleted, offboarding.EventCompleteOffboarding, nil)
 		}
 	case in.GraceEndsAt != nil && c.Phase != offboarding.PhaseGrace && c.Phase != offboarding.PhaseReadOnly:
-		out.GraceSpread = offboarding.GraceSpread(c.ID, in.GraceEndsAt.Sub(in.At))
 		err = t.beginGrace(c, in.At, *in.GraceEndsAt)
 	}
 	if err != nil {
 		return out, err
 	}
-	out.Phase = c.Phase
+	if out.Phase = c.Phase; out.Phase == offboarding.PhaseGrace && in.GraceEndsAt != nil {
+		out.GraceSpread = offboarding.GraceSpread(c.ID, c.plan().GracePeriod) // of one that has begun with a lost answer, too
+	}
 	return out, t.pending(c, &out)
 }
 

@@ -18,26 +18,21 @@ func (c *offboardingCase) admit(ctx workflow.Context) error {
 	c.OrganizationID, c.WorkspaceID, c.MemberID = a.OrganizationID, a.WorkspaceID, a.MemberID
 	c.RequestedBy, c.Plan = a.RequestedBy, a.Plan
 	c.Existing, c.CaseID, c.WorkflowID = a.Existing, a.CaseID, a.WorkflowID
-	c.DeactivatedAt, c.GraceEndsAt, c.Phase = a.DeactivatedAt, a.GraceEndsAt, a.Phase
+	c.DeactivatedAt, c.GraceEndsAt, c.GraceSpread, c.Phase = a.DeactivatedAt, a.GraceEndsAt, a.GraceSpread, a.Phase
 	c.Reactivation, c.SessionsEndAt, c.ArchiveAt = a.Reactivation, a.SessionsEndAt, a.ArchiveAt
-	if a.Resumed {
-		// What this run counts must not go by a name that an earlier one used.
-		c.Resumed, c.Waited, c.Recount = in.CaseID[:8], true, a.DeactivatedAt != nil
+	if a.Resumed { // what this workflow numbers must not go by a name that an earlier one used
+		c.Resumed = in.CaseID[:8]
+	}
+	if a.Resumed || a.Again {
+		// Nor by one that it used itself before it was set back; earlier builds never said how many there are.
+		c.Settles, c.Escalations, c.SessionChecks, c.Restores = a.Steps, a.Steps, a.Steps, a.Steps
+		c.Waited, c.Recount = true, a.DeactivatedAt != nil && (a.Resumed || a.Steps > 0)
 		if a.DeactivatedAt != nil {
 			c.RemindedUntil = *a.DeactivatedAt // reminders sent already are recognized
 		}
 		c.Recorded += a.Unsent
-		// Nor one that this run used before it was set back; earlier builds never said how many there are.
-		c.Settles, c.Escalations, c.SessionChecks, c.Restores = a.Steps, a.Steps, a.Steps, a.Steps
 	}
-	if a.Again { // set back to the beginning; what it numbers goes on behind what has been done
-		c.Settles, c.Escalations, c.SessionChecks, c.Restores = a.Steps, a.Steps, a.Steps, a.Steps
-		c.Waited, c.Recount = true, a.Steps > 0 && a.DeactivatedAt != nil
-		if a.DeactivatedAt != nil {
-			c.RemindedUntil = *a.DeactivatedAt
-		}
-		c.Recorded += a.Unsent
-	}
+	c.nameSignals(a.SignalsByName)
 	c.done("admit")
 	c.Documents.Total, c.Documents.Unowned = a.Documents, a.Unowned
 	if a.DeactivatedAt != nil && !a.Existing && !a.Resumed { // at once; histories of earlier builds have no such answer
@@ -48,8 +43,7 @@ func (c *offboardingCase) admit(ctx workflow.Context) error {
 		}
 	}
 	if a.GraceBegun { // neither have they this one
-		c.GraceSpread, c.RemindedUntil = a.GraceSpread, in.At
-		c.Disposed, c.Recount = true, false
+		c.RemindedUntil, c.Disposed, c.Recount = in.At, true, false
 		c.done("grace")
 	}
 	return nil

@@ -79,15 +79,40 @@ func (c *offboardingCase) drain(ctx workflow.Context) {
 	}
 }
 
-// accept names a signal. What is not JSON has no payload, and is refused like
+// accept takes in a signal. What is not JSON has no payload, and is refused like
 // everything that the message does not take.
 func (c *offboardingCase) accept(name string, payload converter.RawValue) {
-	c.Messages++
-	m := message{ID: c.numbered("signal", c.Messages), Name: name}
+	m := message{Name: name}
 	if data := payload.Payload().GetData(); json.Valid(data) {
 		m.Payload = data
 	}
+	if c.Phase != "" {
+		m.ID = c.signalID(name)
+	}
 	c.Inbox = append(c.Inbox, m)
+}
+
+// nameSignals names those that came before the case was admitted: until then it is not
+// known whose names they must not take.
+func (c *offboardingCase) nameSignals(byName bool) {
+	if byName {
+		c.Received = map[string]int{}
+	}
+	for i := range c.Inbox {
+		c.Inbox[i].ID = c.signalID(c.Inbox[i].Name)
+	}
+}
+
+// signalID numbers a signal among those of its name, because only these keep their order
+// when the workflow is set back to its beginning, and finds them all there at once. Cases
+// of earlier builds number all signals together.
+func (c *offboardingCase) signalID(name string) string {
+	if c.Received == nil {
+		c.Messages++
+		return c.numbered("signal", c.Messages)
+	}
+	c.Received[name]++
+	return c.numbered("signal/"+name, c.Received[name])
 }
 
 // handleInbox handles signals. One that breaks a rule is recorded and does not

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
 	cases "handover/client"
 	"handover/offboarding"
@@ -96,6 +97,62 @@ func TestACaseThatWasSetBackToItsBeginningGoesOn(t *testing.T) {
 	require.Equal(t, offboarding.PhaseCompleted, result.Phase)
 	require.Equal(t, 3, s.Count(`SELECT count(*) FROM audit_events WHERE event = 'ClaimDocOwnership'`))
 	require.Equal(t, 1, s.Count(`SELECT count(*) FROM audit_events WHERE event = 'DeactivateMember'`))
+}
+
+// Signals of several names are known again by a workflow that was set back, which finds
+// them all at once, also where it has taken its case over.
+func TestSignalsAreKnownAgainAfterAReset(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	colleague := s.Maker()
+	var documents []string
+	for range 3 {
+		documents = append(documents, s.Document(s.Leaver, ""))
+		s.Grant(documents[len(documents)-1], colleague, offboarding.GrantEdit)
+	}
+	handled := func(c *live, n int) offboarding.Status {
+		t.Helper()
+		return c.reaches(func(st offboarding.Status) bool {
+			return st.Phase == offboarding.PhaseGrace && st.MessagesHandled == n && st.Documents.Unowned == 3-n/2
+		})
+	}
+	extend := func(c *live) {
+		c.signal(offboarding.MessageExtend, offboarding.ExtendGrace{AdminID: s.Admin, Until: time.Now().Add(20 * day).Format(time.RFC3339)})
+	}
+	startOver := func(c *live) {
+		t.Helper()
+		require.NoError(t, cases.New(s.client).StartOver(t.Context(), s.server.Namespace(), cases.Execution{WorkflowID: c.id}, "a test"))
+	}
+
+	c := s.start(s.Leaver, nil)
+	c.reaches(phase(offboarding.PhaseGrace))
+	extend(c)
+	handled(c, 1)
+	c.claim(documents[0], colleague)
+	before := handled(c, 2)
+	startOver(c)
+	after := handled(c, 2)
+	require.Equal(t, before.GraceEndsAt, after.GraceEndsAt)
+	require.Empty(t, after.RefusedMessages)
+
+	// The first signal comes together with the start that takes the case over.
+	require.NoError(t, s.client.TerminateWorkflow(t.Context(), c.id, "", "a mistake"))
+	_, err := s.client.SignalWithStartWorkflow(t.Context(), c.id, offboarding.MessageClaim,
+		offboarding.ClaimRequest{DocumentID: documents[1], MemberID: colleague},
+		client.StartWorkflowOptions{TaskQueue: offboarding.TaskQueue}, offboarding.WorkflowOffboarding,
+		offboarding.Request{MemberID: s.Leaver, RequestedBy: s.Admin})
+	require.NoError(t, err)
+	taken := c.reaches(func(st offboarding.Status) bool { return st.MessagesHandled == 1 && st.Documents.Unowned == 1 })
+	require.Equal(t, before.CaseID, taken.CaseID)
+	startOver(c)
+	again := c.reaches(func(st offboarding.Status) bool { return st.MessagesHandled == 1 && st.Documents.Unowned == 1 })
+	require.Empty(t, again.RefusedMessages)
+	c.claim(documents[2], colleague)
+	result, err := c.result()
+	require.NoError(t, err)
+	require.Equal(t, offboarding.PhaseCompleted, result.Phase)
+	require.Equal(t, 3, s.Count(`SELECT count(*) FROM audit_events WHERE event = 'ClaimDocOwnership'`))
+	require.Equal(t, 1, s.Count(`SELECT count(*) FROM audit_events WHERE event = 'ExtendGrace'`))
 }
 
 // A case that was stopped after its member became active again, and before the

@@ -52,7 +52,8 @@ type state struct {
 	SessionChecks    int                `json:"session_checks,omitempty"` // names the next one
 	NextSessionCheck time.Time          `json:"next_session_check,omitzero"`
 	Restores         int                `json:"restores,omitempty"` // reactivations refused at the last moment; names what is done again
-	Messages         int                `json:"messages,omitempty"` // names the next message
+	Messages         int                `json:"messages,omitempty"` // names the next signal, in a case of an earlier build
+	Received         map[string]int     `json:"received,omitzero"`  // names the next signal of each name
 	Handled          int                `json:"handled,omitempty"`
 	Continued        int                `json:"continued,omitempty"`
 
