@@ -254,7 +254,7 @@ func (s *Store) OrganizationOfWebhook(ctx context.Context, webhookID string) (or
 
 // guardNames are the triggers and unique indexes that refuse what must never be.
 var guardNames = []string{
-	"audit_events_append_only", "audit_events_texts_only", "audit_events_xid_first", "audit_seals_append_only", "audit_texts_append_only",
+	"audit_events_append_only", "audit_events_texts_only", "audit_events_xid_first", "audit_seals_append_only", "audit_seals_timely", "audit_texts_append_only",
 	"audit_events_to_webhooks", "members_last_owner", "members_last_owner_deleted",
 	"members_seat_limit", "members_no_live_access", "members_deleted_stays", "members_deleted_remains", "credentials_of_active",
 	"sessions_of_active", "credentials_revoked_stays", "sessions_revoked_stays", "sessions_ended_stays", "documents_legal_hold",

@@ -56,7 +56,7 @@ func (u *usage) lists() {
 	got(u, "Overview", func() (any, error) { return s.Overview(ctx, reach, now) })
 	got(u, "Figures", func() (any, error) { return s.Figures(ctx, now) })
 	for range 2 { // the second seals what the first has seen
-		got(u, "SealAudit", func() (any, error) { return s.SealAudit(ctx, now, 10) })
+		got(u, "SealAudit", func() (any, error) { return s.SealAudit(ctx, 10) })
 	}
 	other := u.Text(`SELECT id FROM organizations WHERE slug = 'o7'`)
 	got(u, "AuditSeals", func() (any, error) { return s.AuditSeals(ctx, other, 0, 1) })

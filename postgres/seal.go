@@ -19,10 +19,11 @@ type Sealing struct {
 
 // SealAudit seals the next events of the audit, so many at most, of all organizations.
 // Events are sealed when no running transaction can still write one before them, at the
-// second call at the earliest. Where somebody else is sealing it does nothing.
-func (s *Store) SealAudit(ctx context.Context, at time.Time, most int) (Sealing, error) {
+// second call at the earliest. Where somebody else is sealing it does nothing. The time of
+// a seal is the database's: nobody says when something was sealed.
+func (s *Store) SealAudit(ctx context.Context, most int) (Sealing, error) {
 	var out Sealing
-	_, err := s.find(ctx, &out, `SELECT sealed, seals, more FROM seal_audit($1, $2)`, at, most)
+	_, err := s.find(ctx, &out, `SELECT sealed, seals, more FROM seal_audit(clock_timestamp(), $1)`, most)
 	return out, clean("seal the audit", err)
 }
 

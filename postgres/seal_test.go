@@ -24,7 +24,7 @@ import (
 func sealed(t rapid.TB, store *postgres.Store, most int) {
 	t.Helper()
 	for {
-		_, err := store.SealAudit(context.Background(), fixture.Start, most)
+		_, err := store.SealAudit(context.Background(), most)
 		require.NoError(t, err)
 		var left int
 		require.NoError(t, store.DB().Get(&left, `SELECT count(*) FROM audit_events WHERE id > (SELECT sealed_id FROM audit_horizon)`))
@@ -84,7 +84,7 @@ func TestTheAuditIsSealed(t *testing.T) {
 	f, err := l.store.Figures(t.Context(), fixture.Start)
 	require.NoError(t, err)
 	require.Zero(t, f.OldestUnsealedAge)
-	again, err := l.store.SealAudit(t.Context(), fixture.Start, 100)
+	again, err := l.store.SealAudit(t.Context(), 100)
 	require.NoError(t, err)
 	require.Equal(t, postgres.Sealing{}, again, "there is nothing to do")
 
@@ -141,7 +141,7 @@ func TestADeletionDoesNotBreakTheChain(t *testing.T) {
 func sealedOnly(l *leaving, n int) {
 	l.t.Helper()
 	for l.Count(`SELECT count(*) FROM audit_events WHERE id <= (SELECT sealed_id FROM audit_horizon)`) < n {
-		_, err := l.store.SealAudit(l.t.Context(), fixture.Start, n)
+		_, err := l.store.SealAudit(l.t.Context(), n)
 		require.NoError(l.t, err)
 	}
 }
@@ -307,6 +307,91 @@ func told(r offboarding.AuditReport, ids []int64) (all []string) {
 	return all
 }
 
+// Not even the application's role, which seals, says when it was.
+func TestNobodyChoosesTheTimeOfASeal(t *testing.T) {
+	t.Parallel()
+	url := testdb.URL(t)
+	owner, err := postgres.Open(url, 2)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, owner.Close()) })
+	o := fixture.New(t, owner.DB())
+	store, err := postgres.Open(testdb.AppURL(t, url), 2)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	add(t, o.DB, o, `{}`)
+	for at, why := range map[string]string{
+		"clock_timestamp() - interval '1 hour'": "within five minutes", "clock_timestamp() + interval '1 hour'": "within five minutes", "'infinity'": "sealed at a time",
+	} {
+		var err error
+		for err == nil { // what runs on the server may hold up the sealing for a moment
+			_, err = store.DB().Exec(`SELECT seal_audit(` + at + `, 10)`)
+			require.Zero(t, o.Count(`SELECT count(*) FROM audit_seals`), at)
+		}
+		require.ErrorContains(t, err, why)
+	}
+	sealed(t, store, 10)
+	require.Equal(t, 1, events(verified(t, store)))
+	require.Equal(t, 1, o.Count(`SELECT count(*) FROM audit_seals WHERE at > now() - interval '5 minutes'`))
+}
+
+// Who seals may be held up between looking at the events and sealing them. What others have
+// sealed meanwhile stays sealed, and no event is sealed twice.
+func TestSealingNeverGoesBackwards(t *testing.T) {
+	t.Parallel()
+	o := fixture.New(t, testdb.New(t))
+	store := postgres.New(o.DB)
+	const door = 1
+	// The same function, which waits at a door behind its look.
+	o.Exec(`DO $$
+	DECLARE
+		made text = pg_get_functiondef('seal_audit(timestamptz, integer)'::regprocedure);
+		slow text = replace(replace(made, 'seal_audit', 'seal_slowly'), 'mine = pg_current_xact_id();',
+			'PERFORM pg_advisory_lock_shared(1); PERFORM pg_advisory_unlock_shared(1); mine = pg_current_xact_id();');
+	BEGIN
+		ASSERT slow LIKE '%pg_advisory_lock_shared%';
+		EXECUTE slow;
+	END $$`)
+	three := func() {
+		for range 3 {
+			add(t, o.DB, o, `{}`)
+		}
+	}
+	three()
+	closed, err := o.DB.Connx(t.Context())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, closed.Close()) }()
+	_, err = closed.ExecContext(t.Context(), `SELECT pg_advisory_lock($1)`, door)
+	require.NoError(t, err)
+	slow := make(chan error, 1)
+	go func() {
+		_, err := o.DB.Exec(`SELECT seal_slowly(clock_timestamp(), 10)`)
+		slow <- err
+	}()
+	for waits := 0; waits == 0; {
+		require.Empty(t, slow, "it does not wait")
+		waits = o.Count(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
+	}
+	three()
+	sealed(t, store, 10)
+	_, err = closed.ExecContext(t.Context(), `SELECT pg_advisory_unlock($1)`, door)
+	require.NoError(t, err)
+	require.NoError(t, <-slow)
+	at := func() int { return o.Count(`SELECT sealed_id FROM audit_horizon`) }
+	for n := 6; n < 9; n++ {
+		before := at()
+		add(t, o.DB, o, `{}`)
+		for at() <= before {
+			_, err := store.SealAudit(t.Context(), 10)
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, at(), before)
+		}
+	}
+	r := verified(t, store)
+	require.Empty(t, r.Breaks)
+	require.Equal(t, 9, events(r))
+	require.Equal(t, 9*40, o.Count(`SELECT sum(length(entries)) FROM audit_seals`), "each event in one seal")
+}
+
 // Transactions that begin, write, and end in any order while others seal leave nothing
 // out of the chain, and nothing that looks like tampering.
 func TestSealingAmongTransactions(t *testing.T) { //nolint:paralleltest // its open transactions would hold up the sealing in other tests, and theirs its own
@@ -354,7 +439,7 @@ func TestSealingAmongTransactions(t *testing.T) { //nolint:paralleltest // its o
 				delete(open, i)
 			},
 			"seal": func(rt *rapid.T) {
-				_, err := store.SealAudit(rt.Context(), fixture.Start, rapid.IntRange(1, 5).Draw(rt, "most"))
+				_, err := store.SealAudit(rt.Context(), rapid.IntRange(1, 5).Draw(rt, "most"))
 				require.NoError(rt, err)
 				v := &offboarding.AuditVerifier{}
 				require.NoError(rt, store.VerifyAudit(rt.Context(), o.ID, v, nil))
@@ -416,7 +501,7 @@ func TestSealingAtFullSpeed(t *testing.T) {
 	for range 2 {
 		watching.Go(func() {
 			for ctx.Err() == nil {
-				if _, err := store.SealAudit(context.WithoutCancel(ctx), fixture.Start, 10); err != nil {
+				if _, err := store.SealAudit(context.WithoutCancel(ctx), 10); err != nil {
 					errs <- err
 					return
 				}

@@ -51,6 +51,11 @@ func newWorldIn(t *testing.T, db *sqlx.DB) *world {
 const insertCase = `INSERT INTO cases (id, workflow_id, organization_id, member_id, requested_by, origin, reason, phase, disposition,
 	archive_schedules, grace_period_seconds, created_at, effective_at) VALUES ($1, 'w', $2, $3, $4, '', '', 'scheduled', 'retain', false, 1, $5, $5)`
 
+const (
+	insertEvent = `INSERT INTO audit_events (organization_id, event, origin, subject_kind, subject_id, before, after, at) VALUES ($1, 'Test', '', 'case', '', '{}', '{}', $2)`
+	insertSeal  = `INSERT INTO audit_seals (organization_id, number, first_event, last_event, hash, entries, at) VALUES ($1, 1, 1, 1, '', '', $2)`
+)
+
 func (w *world) openCase(id string) { w.Exec(insertCase, id, w.ID, w.Leaver, w.Owner, fixture.Start) }
 
 // What the database refuses, whoever asks: the statement, and the constraint.
@@ -92,10 +97,14 @@ func TestTheDatabaseRefuses(t *testing.T) {
 			"ownership_requests_check", `UPDATE ownership_requests SET status = 'approved', decided_at = $2, decided_by = $3 WHERE id = $1`,
 			[]any{w.request, now, w.Admin},
 		},
-		"a changed audit event":      {"audit_is_append_only", `UPDATE audit_events SET event = 'Nothing'`, nil},
-		"a deleted audit event":      {"audit_is_append_only", `DELETE FROM audit_events`, nil},
-		"a truncated audit":          {"audit_is_append_only", `TRUNCATE audit_events`, nil},
-		"an audit emptied by others": {"audit_is_append_only", `TRUNCATE organizations, audit_events CASCADE`, nil},
+		"a changed audit event":                    {"audit_is_append_only", `UPDATE audit_events SET event = 'Nothing'`, nil},
+		"a deleted audit event":                    {"audit_is_append_only", `DELETE FROM audit_events`, nil},
+		"a truncated audit":                        {"audit_is_append_only", `TRUNCATE audit_events`, nil},
+		"an audit emptied by others":               {"audit_is_append_only", `TRUNCATE organizations, audit_events CASCADE`, nil},
+		"an event at the end of all time":          {"audit_events_at_check", insertEvent, []any{w.ID, "infinity"}},
+		"an event of a year that nobody can write": {"audit_events_at_check", insertEvent, []any{w.ID, "10000-01-01"}},
+		"a seal of long ago":                       {"audit_seals_timely", insertSeal, []any{w.ID, "2026-01-01"}},
+		"a seal of the future":                     {"audit_seals_timely", insertSeal, []any{w.ID, "infinity"}},
 		"a live credential of somebody inactive": {
 			"access_of_inactive_member", `INSERT INTO credentials (id, organization_id, member_id, kind, name, status, created_at)
 			VALUES ($1, $2, $3, 'api', 'key', 'active', $4)`, []any{newID(), w.ID, w.Leaver, now},

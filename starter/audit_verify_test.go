@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
@@ -50,7 +49,7 @@ func (a *audited) seal() {
 	require.NoError(a.t, err)
 	defer func() { require.NoError(a.t, store.Close()) }()
 	for left := 1; left > 0; {
-		_, err := store.SealAudit(a.t.Context(), time.Now().UTC(), 3)
+		_, err := store.SealAudit(a.t.Context(), 3)
 		require.NoError(a.t, err)
 		require.NoError(a.t, a.db.Get(&left, `SELECT count(*) FROM audit_events WHERE id > (SELECT sealed_id FROM audit_horizon)`))
 	}

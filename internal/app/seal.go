@@ -39,7 +39,7 @@ func seal(ctx context.Context, store *postgres.Store, log *slog.Logger) {
 	var said time.Time
 	for {
 		began, wait := time.Now(), sealEvery
-		done, err := store.SealAudit(ctx, began.UTC(), sealBatch)
+		done, err := store.SealAudit(ctx, sealBatch)
 		switch {
 		case err != nil && ctx.Err() == nil && time.Since(said) >= sayEvery:
 			log.WarnContext(ctx, "the audit is not sealed", "error", err)

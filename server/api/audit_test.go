@@ -138,7 +138,7 @@ func TestAuditExportWithProof(t *testing.T) {
 		event(foreign, offboarding.EventTransferDocs, foreign.Leaver, "", "", fixture.Start)
 	}
 	for s.Count(`SELECT count(*) FROM audit_events WHERE id > (SELECT sealed_id FROM audit_horizon)`) > 0 {
-		_, err := store.SealAudit(t.Context(), fixture.Start, 4)
+		_, err := store.SealAudit(t.Context(), 4)
 		require.NoError(t, err)
 	}
 	event(s.Organization, offboarding.EventTransferDocs, s.Leaver, "", "new", fixture.Start)
