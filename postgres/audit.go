@@ -23,7 +23,15 @@ const selectAudit = `SELECT a.id, a.organization_id, a.event, coalesce(a.actor_i
 // AuditEvents lists audit events in the order in which they were written, the
 // newest first unless told otherwise. The cursor is the ID of the last event
 // seen.
-func (s *Store) AuditEvents(ctx context.Context, f offboarding.AuditFilter) (offboarding.Page[offboarding.AuditRow], error) {
+func (s *Store) AuditEvents(ctx context.Context, f offboarding.AuditFilter) (out offboarding.Page[offboarding.AuditRow], err error) {
+	err = s.inTx(ctx, "list audit events", func(t *tx) (err error) {
+		out, err = t.auditEvents(f)
+		return err
+	})
+	return out, err
+}
+
+func (t *tx) auditEvents(f offboarding.AuditFilter) (offboarding.Page[offboarding.AuditRow], error) {
 	c := &conditions{}
 	c.id("a.organization_id", f.OrganizationID)
 	c.within("a.organization_id", f.Reach)
@@ -59,7 +67,7 @@ func (s *Store) AuditEvents(ctx context.Context, f offboarding.AuditFilter) (off
 	}
 	limit := pageSize(f.Limit)
 	query := selectAudit + c.where(order, limit+1)
-	return page(ctx, s, "list audit events", query, c, limit,
+	return pageIn(t, query, c, limit,
 		func(row *offboarding.AuditRow) []*time.Time { return []*time.Time{&row.At} },
 		func(row offboarding.AuditRow) string { return strconv.FormatInt(row.ID, 10) })
 }

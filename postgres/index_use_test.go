@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -55,11 +56,18 @@ func (u *usage) lists() {
 	got(u, "FindCase", func() (any, error) { return s.FindCase(ctx, c.ID("CASE", 20), now) })
 	got(u, "Overview", func() (any, error) { return s.Overview(ctx, reach, now) })
 	got(u, "Figures", func() (any, error) { return s.Figures(ctx, now) })
-	for range 2 { // the second seals what the first has seen
-		got(u, "SealAudit", func() (any, error) { return s.SealAudit(ctx, 10) })
+	for done := (postgres.Sealing{}); done.Sealed == 0; { // the second seals what the first has seen, or one after it where others write
+		done = got(u, "SealAudit", func() (postgres.Sealing, error) { return s.SealAudit(ctx, 10) })
 	}
 	other := u.Text(`SELECT id FROM organizations WHERE slug = 'o7'`)
-	got(u, "AuditSeals", func() (any, error) { return s.AuditSeals(ctx, other, 0, 1) })
+	u.notes("AuditTrail", func() error {
+		trail, err := s.BeginAuditTrail(ctx, offboarding.AuditFilter{OrganizationID: other}, true)
+		if err != nil {
+			return err
+		}
+		defer trail.Close()
+		return trail.WriteLines(ctx, io.Discard)
+	})
 	u.notes("VerifyAudit", func() error { return s.VerifyAudit(ctx, u.ID, &offboarding.AuditVerifier{}, nil) })
 	got(u, "LatestChanges", func() (any, error) { return s.LatestChanges(ctx, reach) })
 	for _, f := range []offboarding.RequestFilter{

@@ -110,13 +110,21 @@ func pageSize(limit int) int {
 func page[T any](
 	ctx context.Context, s *Store, op, query string, c *conditions, limit int, times func(*T) []*time.Time, cursor func(T) string,
 ) (offboarding.Page[T], error) {
-	out := offboarding.Page[T]{Items: []T{}}
-	err := s.inTx(ctx, op, func(t *tx) error {
-		if err := t.set(c.before...); err != nil {
-			return err
-		}
-		return t.list(&out.Items, query, c.args...)
+	var out offboarding.Page[T]
+	err := s.inTx(ctx, op, func(t *tx) (err error) {
+		out, err = pageIn(t, query, c, limit, times, cursor)
+		return err
 	})
+	return out, err
+}
+
+// pageIn is page in a transaction of the caller's.
+func pageIn[T any](t *tx, query string, c *conditions, limit int, times func(*T) []*time.Time, cursor func(T) string) (offboarding.Page[T], error) {
+	out := offboarding.Page[T]{Items: []T{}}
+	err := t.set(c.before...)
+	if err == nil {
+		err = t.list(&out.Items, query, c.args...)
+	}
 	if err != nil {
 		return offboarding.Page[T]{}, err
 	}

@@ -96,27 +96,7 @@ func (t *tx) seals(organizationID string, after, upto int64) ([]offboarding.Audi
 	return seals, nil
 }
 
-// AuditSeals reads the next seals of an organization after one of them and up to
-// another, some at a time; none where there are no more.
-func (s *Store) AuditSeals(ctx context.Context, organizationID string, after, upto int64) ([]offboarding.AuditSeal, error) {
-	var seals []offboarding.AuditSeal
-	err := s.inTx(ctx, "read seals of the audit", func(t *tx) (err error) {
-		seals, err = t.seals(organizationID, after, upto)
-		return err
-	})
-	return seals, err
-}
-
-// AuditHeads lists the newest seal of each organization that has one.
-func (s *Store) AuditHeads(ctx context.Context, organizationIDs ...string) ([]offboarding.AuditHead, error) {
-	var heads []offboarding.AuditHead
-	err := s.inTx(ctx, "read heads of the audit", func(t *tx) (err error) {
-		heads, err = t.heads(organizationIDs)
-		return err
-	})
-	return heads, err
-}
-
+// heads lists the newest seal of each organization that has one, of some or of all.
 func (t *tx) heads(organizationIDs []string) (heads []offboarding.AuditHead, err error) {
 	const query = `SELECT organization_id, number, encode(hash, 'hex') AS hash FROM audit_heads`
 	if len(organizationIDs) == 0 {

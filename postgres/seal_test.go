@@ -53,6 +53,14 @@ func events(r offboarding.AuditReport) (n int) {
 	return n
 }
 
+// headsOf are the newest seals of a report, as somebody keeps them.
+func headsOf(r offboarding.AuditReport) (heads []offboarding.AuditHead) {
+	for _, o := range r.Organizations {
+		heads = append(heads, o.AuditHead)
+	}
+	return heads
+}
+
 const insertEvent = `INSERT INTO audit_events (organization_id, event, origin, member_id, subject_kind, subject_id, before, after, at)
 	VALUES ($1, 'Test', 'SCRIPT,Acme,hr', $2, 'member', $3, $4, '{}', $5)`
 
@@ -94,8 +102,7 @@ func TestTheAuditIsSealed(t *testing.T) {
 	f, err = l.store.Figures(t.Context(), fixture.Start.Add(time.Hour))
 	require.NoError(t, err)
 	require.Equal(t, time.Hour, f.OldestUnsealedAge.Round(time.Minute))
-	heads, err := l.store.AuditHeads(t.Context())
-	require.NoError(t, err)
+	heads := headsOf(verified(t, l.store))
 	sealed(t, l.store, 7)
 	require.Empty(t, verified(t, l.store, heads...).Breaks, "heads that were kept are still in the chain")
 }
@@ -272,8 +279,7 @@ func TestTamperingIsFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o, store, ids := chained(t)
-			heads, err := store.AuditHeads(t.Context())
-			require.NoError(t, err)
+			heads := headsOf(verified(t, store))
 			for _, statement := range test.statements {
 				o.Exec(statement)
 			}

@@ -13,6 +13,7 @@ import (
 // oldest first.
 type AuditTrail struct {
 	store  *Store
+	moment *tx // with proof: a deletion takes texts out of events and salts out of seals
 	filter offboarding.AuditFilter
 	last   int64 // event
 	heads  []offboarding.AuditHead
@@ -26,41 +27,75 @@ type sealQueue struct {
 	read         []offboarding.AuditSeal
 }
 
-// BeginAuditTrail fixes where a trail ends. With proof it has the seals too, each before
-// the events that it is of, and the filter selects nothing but organizations.
-func (s *Store) BeginAuditTrail(ctx context.Context, f offboarding.AuditFilter, proof bool) (*AuditTrail, error) {
-	t := &AuditTrail{store: s, queues: map[string]*sealQueue{}}
-	if proof { // before the last event: what is sealed by then is there
+// BeginAuditTrail fixes where a trail ends; whoever begins it closes it. With proof it has
+// the seals too, each before the events that it is of, and the filter selects nothing but
+// organizations. All of that is then of one moment, and read in one transaction, which
+// ends with ctx at the latest.
+func (s *Store) BeginAuditTrail(ctx context.Context, f offboarding.AuditFilter, proof bool) (t *AuditTrail, err error) {
+	t = &AuditTrail{store: s, filter: f, queues: map[string]*sealQueue{}}
+	if proof {
+		if t.moment, err = s.moment(ctx); err != nil {
+			return nil, clean(readAudit, err)
+		}
+	}
+	if err := t.read(ctx, t.begin); err != nil {
+		t.Close()
+		return nil, err
+	}
+	t.filter.OldestFirst, t.filter.Limit = true, offboarding.MaxLimit
+	return t, nil
+}
+
+const readAudit = "read the audit"
+
+// read reads in the transaction of the trail, or in one of its own.
+func (t *AuditTrail) read(ctx context.Context, fn func(*tx) error) error {
+	if t.moment != nil {
+		return clean(readAudit, fn(t.moment))
+	}
+	return t.store.inTx(ctx, readAudit, fn)
+}
+
+// Close ends the trail.
+func (t *AuditTrail) Close() {
+	if t.moment != nil {
+		t.moment.end()
+	}
+}
+
+// begin reads where the trail ends.
+func (t *AuditTrail) begin(x *tx) error {
+	f := t.filter
+	if t.moment != nil {
 		ids := f.Reach
 		if f.OrganizationID != "" {
 			ids = []string{f.OrganizationID}
 		}
 		var err error
-		if t.heads, err = s.AuditHeads(ctx, ids...); err != nil {
-			return nil, err
+		if t.heads, err = x.heads(ids); err != nil {
+			return err
 		}
 		for _, head := range t.heads {
 			t.queues[head.OrganizationID] = &sealQueue{upto: head.Number}
 		}
 	}
 	f.OldestFirst, f.Limit = false, 1
-	newest, err := s.AuditEvents(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	if len(newest.Items) > 0 {
+	newest, err := x.auditEvents(f)
+	if err == nil && len(newest.Items) > 0 {
 		t.last = newest.Items[0].ID
 	}
-	f.OldestFirst, f.Limit = true, offboarding.MaxLimit
-	t.filter = f
-	return t, nil
+	return err
 }
 
 // Each hands out the trail, a page at a time, and says how many events it had.
 func (t *AuditTrail) Each(ctx context.Context, event func(offboarding.AuditRow) error, seal func(offboarding.AuditSeal) error) (n int, err error) {
 	f := t.filter
 	for more := t.last > 0; more; more = f.Cursor != "" {
-		page, err := t.store.AuditEvents(ctx, f)
+		var page offboarding.Page[offboarding.AuditRow]
+		err := t.read(ctx, func(x *tx) (err error) {
+			page, err = x.auditEvents(f)
+			return err
+		})
 		if err != nil {
 			return n, err
 		}
@@ -107,8 +142,11 @@ func (t *AuditTrail) cover(ctx context.Context, organizationID string, event int
 	q := t.queues[organizationID]
 	for q != nil && q.covered < event {
 		if len(q.read) == 0 {
-			var err error
-			if q.read, err = t.store.AuditSeals(ctx, organizationID, q.number, q.upto); err != nil {
+			err := t.read(ctx, func(x *tx) (err error) {
+				q.read, err = x.seals(organizationID, q.number, q.upto)
+				return err
+			})
+			if err != nil {
 				return err
 			}
 		}

@@ -111,10 +111,23 @@ func (t *tx) events(organizationID string, after, upto int64, v *offboarding.Aud
 // snapshot runs fn in a transaction that reads what there was at its beginning.
 func (s *Store) snapshot(ctx context.Context, fn func(*tx) error) error {
 	const op = "verify the audit"
-	raw, err := s.db.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	t, err := s.moment(ctx)
 	if err != nil {
 		return clean(op, err)
 	}
-	defer func() { _ = raw.Rollback() }() // nothing was written
-	return clean(op, fn(&tx{Tx: raw, store: s, ctx: ctx}))
+	defer t.end()
+	return clean(op, fn(t))
 }
+
+// moment begins a transaction that reads what there was at its beginning, until its end
+// or that of ctx.
+func (s *Store) moment(ctx context.Context) (*tx, error) {
+	raw, err := s.db.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	return &tx{Tx: raw, store: s, ctx: ctx}, nil
+}
+
+// end ends a transaction that has written nothing.
+func (t *tx) end() { _ = t.Rollback() }

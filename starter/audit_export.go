@@ -49,6 +49,7 @@ func auditExportRun(ctx context.Context, opts *auditExportOptions) error {
 	if err != nil {
 		return err
 	}
+	defer trail.Close()
 	out := bufio.NewWriterSize(opts.out, 1<<16)
 	if err := trail.WriteLines(ctx, out); err != nil {
 		return err

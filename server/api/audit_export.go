@@ -20,8 +20,13 @@ import (
 	"handover/server/problem"
 )
 
-// pageWithin is how long the caller of an export may take to take a page.
-const pageWithin = time.Minute
+// What an export may take. One with proof holds a connection, and what the database keeps
+// for its moment: there are few of them at a time, and none for long.
+const (
+	pageWithin   = time.Minute // the caller, for a page
+	proofsAtOnce = 2
+	proofWithin  = 15 * time.Minute
+)
 
 // AuditExportInput selects audit events for an export.
 type AuditExportInput struct {
@@ -56,31 +61,45 @@ func (a *API) auditExport() {
 		if in.Proof && (in.Format == "csv" || in.Member != "" || in.Document != "" || in.Case != "" || in.From != "" || in.To != "" || len(in.Event) > 0) {
 			return nil, offboarding.Refuse("", offboarding.CodeInvalidArgument, "proof", "proof takes the format ndjson, and no filter but organization")
 		}
-		trail, err := a.store.BeginAuditTrail(ctx, f, in.Proof)
-		if err != nil {
-			return nil, err
-		}
-		return &huma.StreamResponse{Body: func(hc huma.Context) { a.export(hc, trail, in.Format) }}, nil
+		return &huma.StreamResponse{Body: func(hc huma.Context) { a.export(hc, f, in) }}, nil
 	})
 }
 
 // export writes events page by page. Where that fails the connection is broken off,
 // so that nobody takes a part for the whole.
-func (a *API) export(hc huma.Context, trail *postgres.AuditTrail, format string) {
+func (a *API) export(hc huma.Context, f offboarding.AuditFilter, in *AuditExportInput) {
 	ctx, at := hc.Context(), a.now().UTC()
-	kind, write := "application/x-ndjson", writeLines
-	if format == "csv" {
-		kind, write = "text/csv; charset=utf-8", writeTable
+	r, w := humago.Unwrap(hc)
+	if in.Proof {
+		select {
+		case a.proofs <- struct{}{}:
+			defer func() { <-a.proofs }()
+		default:
+			problem.Write(w, r, a.log, problem.New(ctx, problem.CodeRateLimited, "others are exporting with proof; try again later").With("Retry-After", "60"))
+			return
+		}
+		within, done := context.WithTimeout(ctx, proofWithin)
+		defer done()
+		ctx = within
+	}
+	trail, err := a.store.BeginAuditTrail(ctx, f, in.Proof)
+	if err != nil {
+		problem.Write(w, r, a.log, err)
+		return
+	}
+	defer trail.Close()
+	kind, write := "application/x-ndjson", trail.WriteLines
+	if in.Format == "csv" {
+		kind, write = "text/csv; charset=utf-8", func(ctx context.Context, w io.Writer) error { return writeTable(ctx, w, trail) }
 	}
 	hc.SetHeader("Content-Type", kind)
-	hc.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="audit-%s.%s"`, at.Format("20060102T150405Z"), format))
+	hc.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="audit-%s.%s"`, at.Format("20060102T150405Z"), in.Format))
 	hc.SetHeader("X-Content-Type-Options", "nosniff")
 	hc.SetStatus(http.StatusOK)
-	_, w := humago.Unwrap(hc)
 	rc := http.NewResponseController(w)
 	buffered := bufio.NewWriterSize(&patient{hc.BodyWriter(), rc}, 1<<16)
 	_ = rc.SetWriteDeadline(time.Now().Add(pageWithin)) // a connection without deadlines is a test's
-	err := write(ctx, buffered, trail)
+	err = write(ctx, buffered)
 	if err == nil {
 		err = buffered.Flush()
 	}
@@ -99,10 +118,6 @@ type patient struct {
 func (p *patient) Write(part []byte) (int, error) {
 	_ = p.rc.SetWriteDeadline(time.Now().Add(pageWithin))
 	return p.Writer.Write(part)
-}
-
-func writeLines(ctx context.Context, w io.Writer, trail *postgres.AuditTrail) error {
-	return trail.WriteLines(ctx, w)
 }
 
 // auditColumns are the names of the table's columns.

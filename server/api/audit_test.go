@@ -16,6 +16,7 @@ import (
 	"handover/internal/fixture"
 	"handover/offboarding"
 	"handover/postgres"
+	"handover/server/problem"
 )
 
 // event writes an audit event of the organization by hand.
@@ -163,6 +164,24 @@ func TestAuditExportWithProof(t *testing.T) {
 	for _, filter := range []string{"format=csv", "event=TransferDocs", "member=" + s.Leaver, "case=" + s.ID, "from=2026-01-01", "to=2026-01-01"} {
 		s.as(s.Admin).get(t, "/v1/audit-events/export?proof=true&"+filter).want(t, 400, offboarding.CodeInvalidArgument)
 	}
+}
+
+// An export with proof keeps a moment of the database: there are two of them at a time.
+func TestFewExportsWithProofAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newStandWithoutWorker(t)
+	s.Exec(`INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, subject_kind, subject_id, before, after, at)
+		SELECT $1::uuid, 'TransferDocs', $2::uuid, '', $3::uuid, 'document', i::text, '{}', '{}', $4::timestamptz FROM generate_series(1, 40000) i`, s.ID, s.Admin, s.Leaver, fixture.Start)
+	const path = "/v1/audit-events/export?proof=true"
+	for range 2 {
+		slow := s.as(s.Admin).open(t.Context(), t, http.MethodGet, path, nil)
+		defer func() { require.NoError(t, slow.Body.Close()) }()
+		require.Equal(t, 200, slow.StatusCode)
+	}
+	answer := s.as(s.Admin).get(t, path)
+	answer.want(t, 429, problem.CodeRateLimited)
+	require.Equal(t, "60", answer.header.Get("Retry-After"))
+	s.as(s.Admin).get(t, "/v1/audit-events/export?event=NoSuchEvent").into(t, 200, nil)
 }
 
 // Where the database fails in the middle, the connection is broken off: what has come
