@@ -10,7 +10,8 @@ COPY . .
 # timetzdata: a last day ends in a member's time zone, and the image has no zone files.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags timetzdata -ldflags '-s -w' \
-    -o /out/ ./worker ./server ./starter ./internal/probe
+    -o /out/ ./worker ./server ./starter ./internal/probe \
+    && go run ./internal/licences --texts /out/licences.txt
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

@@ -15,13 +15,17 @@ GOLANGCI_LINT := .tools/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 WORKFLOWCHECK := .tools/workflowcheck-$(WORKFLOWCHECK_VERSION)/workflowcheck
 
 VACUUM := .tools/vacuum-$(VACUUM_VERSION)/vacuum
+CYCLONEDX_VERSION := v1.7.0
+GOVULNCHECK_VERSION := v1.9.0
+CYCLONEDX := .tools/cyclonedx-gomod-$(CYCLONEDX_VERSION)/cyclonedx-gomod
+GOVULNCHECK := .tools/govulncheck-$(GOVULNCHECK_VERSION)/govulncheck
 
 # The race detector needs a C compiler; without one Go says 0 here.
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: postgres ## offboard an organization's leavers through a week, in a minute
@@ -63,6 +67,33 @@ build: ## build the binaries into bin/
 	@mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./worker ./server ./starter ./devstack
 
+# The same commit is the same bytes, wherever it is built: once in this folder, once in
+# another with a cache of its own.
+.PHONY: reproducible
+reproducible: ## build the committed state twice, in two folders from nothing, and compare
+	@dir=$$(mktemp -d); trap 'chmod -R u+w "$$dir" && rm -rf "$$dir"' EXIT; \
+	for copy in one another; do \
+		mkdir "$$dir/$$copy"; git archive HEAD | tar -x -C "$$dir/$$copy"; \
+		(cd "$$dir/$$copy" && GOCACHE="$$dir/$$copy.cache" CGO_ENABLED=0 go build -trimpath -o bin/ ./worker ./server ./starter); \
+		(cd "$$dir/$$copy/bin" && sha256sum *) | tee "$$dir/$$copy.sums"; \
+	done; \
+	cmp "$$dir/one.sums" "$$dir/another.sums" && echo 'the same bytes'
+
+.PHONY: sbom
+sbom: build $(CYCLONEDX) ## write what each binary is made of into bin/sbom/ (CycloneDX)
+	@mkdir -p bin/sbom
+	for program in worker server starter devstack; do \
+		$(CYCLONEDX) bin -json -std -version "$$(git describe --always --dirty)" -output bin/sbom/$$program.cdx.json bin/$$program; done
+
+.PHONY: licences
+licences: ## list the modules that are linked in, with their licences, in docs/licences.md
+	go run ./internal/licences
+
+# Asks vuln.go.dev, so it is no part of the tests.
+.PHONY: vulnerabilities
+vulnerabilities: $(GOVULNCHECK) ## look for known vulnerabilities in what the programs call
+	$(GOVULNCHECK) ./...
+
 # Go downloads a PostgreSQL where there is neither one nor apt-get; see internal/pgserver.
 # Debian's package would make and start a server of its own: nobody needs it here.
 .PHONY: postgres
@@ -97,12 +128,18 @@ screenshots: postgres chromium ## make the pictures of the console that the docu
 	@mkdir -p docs/screenshots
 	@for name in $$(grep -ho 'screenshots/[a-z-]*\.png' README.md docs/*.md | sort -u); do cp ".handover/$$name" docs/screenshots/; done
 
-# The linters are built once per version; they are no part of go.mod.
+# The tools are built once per version; they are no part of go.mod.
 $(GOLANGCI_LINT):
 	GOBIN=$(CURDIR)/$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 
 $(WORKFLOWCHECK):
 	GOBIN=$(CURDIR)/$(@D) go install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
+
+$(CYCLONEDX):
+	GOBIN=$(CURDIR)/$(@D) go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
+
+$(GOVULNCHECK):
+	GOBIN=$(CURDIR)/$(@D) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
 
 # By a module of its own, which pins what it is made of.
 $(VACUUM): tools/vacuum/go.mod

@@ -20,6 +20,9 @@ func TestComposeFile(t *testing.T) {
 		Services map[string]struct {
 			Image       string         `yaml:"image"`
 			Build       string         `yaml:"build"`
+			ReadOnly    bool           `yaml:"read_only"`
+			CapDrop     []string       `yaml:"cap_drop"`
+			SecurityOpt []string       `yaml:"security_opt"`
 			Environment map[string]any `yaml:"environment"`
 			Ports       []string       `yaml:"ports"`
 			Volumes     []string       `yaml:"volumes"`
@@ -37,6 +40,9 @@ func TestComposeFile(t *testing.T) {
 		if service.Build == "" {
 			require.Regexp(t, `^[a-z0-9./-]+:\d+(\.\d+)*(-[a-z0-9.]+)?$`, service.Image, "%s: the version is pinned", name)
 		}
+		require.Equal(t, []string{"ALL"}, service.CapDrop, name)
+		require.Equal(t, []string{"no-new-privileges:true"}, service.SecurityOpt, name)
+		require.Equal(t, service.Build != "", service.ReadOnly, "%s: what is ours writes no file", name)
 		for variable, value := range service.Environment {
 			if text, _ := value.(string); secret.MatchString(variable) {
 				require.Regexp(t, `^\$\{[A-Z_]+:(\?.+|-)\}$`, text, "%s: %s comes from outside, and its absence is said or is no mistake", name, variable)
@@ -62,4 +68,20 @@ func TestComposeFile(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestDockerfile: the image has nothing but our programs in it, which run as nobody.
+func TestDockerfile(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../Dockerfile")
+	require.NoError(t, err)
+	_, image, found := strings.Cut(string(text), "\nFROM scratch\n")
+	require.True(t, found, "the last stage begins with nothing")
+	require.NotContains(t, image, "\nFROM ")
+	require.NotContains(t, image, "\nRUN ")
+	require.Regexp(t, `(?m)^USER [1-9]\d*:[1-9]\d*$`, image, "by number: an orchestrator sees that it is not root")
+	module, err := os.ReadFile("../go.mod")
+	require.NoError(t, err)
+	version := regexp.MustCompile(`(?m)^go (\S+)$`).FindSubmatch(module)
+	require.Contains(t, string(text), "ARG GO_VERSION="+string(version[1])+"\n", "it is built by the Go of go.mod")
 }
