@@ -18,7 +18,7 @@ func (a *Activities) ArchiveDocuments(ctx context.Context, in offboarding.SweepI
 // as many documents as can be done in batchTime, as the machine, the disk and the load
 // are; but not so few that most of the time goes into what a batch costs besides.
 const (
-	batchTime     = 60 * time.Millisecond
+	batchTime     = 40 * time.Millisecond
 	smallestBatch = 500
 	largestBatch  = 2000
 )

@@ -80,7 +80,10 @@ func (b *bench) cases(ctx context.Context) (err error) {
 
 // engine is how to reach the Temporal server.
 func (b *bench) engine() client.Options {
-	return client.Options{HostPort: b.temporal.Address(), Namespace: b.temporal.Namespace(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))}
+	return client.Options{
+		HostPort: b.temporal.Address(), Namespace: b.temporal.Namespace(), Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler)),
+		ConnectionOptions: client.ConnectionOptions{GrpcCompression: &client.GrpcCompressionNone{}}, // as config does it
+	}
 }
 
 // watchedWorker is the worker as it runs in production, watched.

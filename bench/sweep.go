@@ -46,8 +46,7 @@ func (b *bench) sweeps(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	bare, err := s.besideBare(ctx, n)
-	if err != nil {
+	if err := s.besideBare(ctx, n); err != nil {
 		return errors.Join(err, stop())
 	}
 	peak, err := memoryPeak(worker)
@@ -59,7 +58,7 @@ func (b *bench) sweeps(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, ended)
 	}
-	if err := s.ofMany(ctx, n, bare, peak, killed); err != nil {
+	if err := s.ofMany(ctx, n, peak, killed); err != nil {
 		return err
 	}
 	return b.invariants(ctx, s.store)
@@ -86,23 +85,22 @@ func (s *sweeping) worker(ctx context.Context) (pid int, stop func() error, err 
 type sweepSeconds [len(sweepKinds)]float64
 
 // besideBare does the three sweeps, one after the other over the same documents, beside
-// bare SQL over as many others, whose seconds it gives.
-func (s *sweeping) besideBare(ctx context.Context, n sweepSizes) (them sweepSeconds, err error) {
+// bare SQL over as many others.
+func (s *sweeping) besideBare(ctx context.Context, n sweepSizes) error {
 	var ours, bare [len(sweepKinds)][]float64
-	_, _, err = alternate(n.rounds,
+	_, _, err := alternate(n.rounds,
 		func(int) (float64, error) { return 0, appended(&ours)(s.handover(ctx, n.documents, s.transfer)) },
 		func(int) (float64, error) { return 0, appended(&bare)(s.bare(ctx, n.documents)) })
 	if err != nil {
-		return them, err
+		return err
 	}
 	for i, kind := range sweepKinds {
-		us := quantile(ours[i], 0.5)
-		them[i] = quantile(bare[i], 0.5)
-		s.beside(kind, n.documents, us, them[i], kind.note)
-		s.result(kind.key+"_vs_bare_sql", us/them[i])
+		us, them := quantile(ours[i], 0.5), quantile(bare[i], 0.5)
+		s.beside(kind, n.documents, us, them, kind.note)
+		s.result(kind.key+"_vs_bare_sql", us/them)
 		s.result(kind.key+"_rows_per_second", float64(n.documents)/us)
 	}
-	return them, nil
+	return nil
 }
 
 // beside shows a sweep of Handover and one of bare SQL.
