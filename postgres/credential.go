@@ -12,7 +12,7 @@ const (
 	insertCredential = `INSERT INTO credentials AS c (id, organization_id, member_id, kind, name, status, created_at, secret_hash)
 	VALUES ($1, $2, $3, $4, $5, 'active', $6, $7) ON CONFLICT (id) DO UPDATE SET secret_hash = excluded.secret_hash
 	WHERE c.member_id = excluded.member_id AND c.kind = excluded.kind AND c.status = 'active' RETURNING xmax = 0 AS made`
-	selectCredentialMember = `SELECT member_id FROM credentials WHERE id = $1`
+	selectCredentialMember = `SELECT member_id FROM credentials`
 	revokeCredential       = `UPDATE credentials SET status = 'revoked', revoked_at = $2 WHERE id = $1 AND status = 'active'`
 	// The access of the member is being revoked by a case; what is made now would be revoked at its next look.
 	selectBeingRevoked = `SELECT EXISTS (SELECT 1 FROM cases WHERE member_id = $1 AND workspace_id IS NULL AND closed_at IS NULL AND phase = 'revoking')`
@@ -47,13 +47,17 @@ func (s *Store) CreateCredential(ctx context.Context, r offboarding.CredentialRe
 }
 
 // RevokeCredential revokes a credential, and so all its tokens. One that is revoked
-// already stays as it is.
-func (s *Store) RevokeCredential(ctx context.Context, clientID, by, origin string, at time.Time) error {
+// already stays as it is. One of another organization than those that are named, if any
+// are, is not there.
+func (s *Store) RevokeCredential(ctx context.Context, clientID, by, origin string, at time.Time, organizations ...string) error {
 	at = at.Truncate(time.Microsecond)
 	return s.inTx(ctx, "revoke a credential", func(t *tx) error {
 		member := ""
 		if isID(clientID) {
-			if _, err := t.find(&member, selectCredentialMember, clientID); err != nil {
+			c := &conditions{}
+			c.id("id", clientID)
+			c.within("organization_id", organizations)
+			if _, err := t.find(&member, selectCredentialMember+c.clause(), c.args...); err != nil {
 				return err
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
+	"strings"
 
 	"github.com/lib/pq"
 
@@ -32,6 +34,16 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: database error %s (%s)", e.Op, e.State, e.Name)
 }
 
+// Unavailable reports whether the database could not be asked, or had no time: to ask
+// again later may help.
+func (e *Error) Unavailable() bool {
+	return e.State == "" || slices.ContainsFunc(unavailable, func(class string) bool { return strings.HasPrefix(e.State, class) })
+}
+
+// unavailable are the beginnings of SQLSTATEs: connection, resources, shutdown and
+// recovery, and what was canceled, locked out or chosen by a deadlock.
+var unavailable = []string{"08", "53", "57", "40001", "40P01", "55P03"}
+
 // Raw is the driver's own error.
 func (e *Error) Raw() error { return e.raw }
 
@@ -47,9 +59,12 @@ var guards = map[string]*offboarding.Refusal{
 		"the member already has a pending request on this document"),
 }
 
-// characterNotInRepertoire is the SQLSTATE of a text that PostgreSQL never takes:
-// trying again is of no use, and only a caller's text can be the cause.
-const characterNotInRepertoire = "22021"
+// The SQLSTATEs of a text that PostgreSQL never takes, as it is and within JSON: trying
+// again is of no use, and only a caller's text can be the cause.
+const (
+	characterNotInRepertoire = "22021"
+	untranslatableCharacter  = "22P05"
+)
 
 // clean makes an error safe: refusals and context errors pass, a guard becomes
 // its refusal, everything else an Error.
@@ -71,12 +86,12 @@ func clean(op string, err error) error {
 		if guard, ok := guards[pgErr.Constraint]; ok {
 			return guard
 		}
-		if pgErr.Code == characterNotInRepertoire {
+		if pgErr.Code == characterNotInRepertoire || pgErr.Code == untranslatableCharacter {
 			return offboarding.Refuse("", offboarding.CodeInvalidArgument, "", "a text has a character that cannot be kept: NUL, or no UTF-8")
 		}
 		return &Error{Op: op, State: string(pgErr.Code), Name: pgErr.Code.Name(), raw: err}
 	}
-	if errors.Is(err, driver.ErrBadConn) || errors.As(err, new(net.Error)) || errors.Is(err, io.EOF) {
+	if errors.Is(err, driver.ErrBadConn) || errors.As(err, new(net.Error)) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return &Error{Op: op, raw: err}
 	}
 	return &Error{Op: op, State: "XX000", Name: "internal", raw: err}

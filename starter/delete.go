@@ -102,7 +102,7 @@ func (opts *deleteOptions) confirmed(m offboarding.Member, p offboarding.Preview
 	if opts.output == outputTable {
 		var text strings.Builder
 		announce(&text, m, p, o)
-		if _, err := io.WriteString(opts.out, text.String()); err != nil {
+		if _, err := io.WriteString(opts.out, terminal.Lines(text.String())); err != nil {
 			return err
 		}
 	}

@@ -130,7 +130,7 @@ func (f *factory) say(forScripts failure, forPeople string) {
 		_ = json.NewEncoder(f.err).Encode(forScripts) // nowhere left to complain
 		return
 	}
-	_, _ = io.WriteString(f.err, forPeople) // nowhere left to complain
+	_, _ = io.WriteString(f.err, terminal.Lines(forPeople)) // nowhere left to complain
 }
 
 // violationLines is a line per violation: code, rule, field, sentence.

@@ -28,7 +28,7 @@ func (f *factory) answer(v any, forPeople func(w *strings.Builder)) error {
 	}
 	var text strings.Builder
 	forPeople(&text)
-	_, err := io.WriteString(f.out, text.String())
+	_, err := io.WriteString(f.out, terminal.Lines(text.String()))
 	return err
 }
 

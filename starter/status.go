@@ -116,7 +116,7 @@ func watchStatus(ctx context.Context, opts *statusOptions, n *names, of string) 
 			if opts.output == outputJSON {
 				err = writeJSON(opts.out, shown, "")
 			} else {
-				_, err = fmt.Fprintln(opts.out, shortTime(opts.now())+"  "+line)
+				_, err = fmt.Fprintln(opts.out, shortTime(opts.now())+"  "+terminal.Clear(line))
 			}
 		}
 		if err != nil || shown.Case.ClosedAt != nil {

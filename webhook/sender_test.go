@@ -201,6 +201,10 @@ func TestTheGuard(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "169.254.169.254", "[fd00:ec2::254]", "10.0.0.1", "100.64.0.1", "[64:ff9b::7f00:1]"} {
 		require.Equal(t, offboarding.FailedAddress, send(t, guarded, "http://"+host+port).Error, host)
 	}
+	// Nor does a number lead there that some resolvers take for an address, and others for a name.
+	for _, host := range []string{"2130706433", "127.1", "0177.0.0.1", "0x7f.0.0.1", "0x7f000001", "127.0.0.1.", "0"} {
+		require.Contains(t, []string{offboarding.FailedAddress, offboarding.FailedName, offboarding.FailedConnect}, send(t, guarded, "http://"+host+port).Error, host)
+	}
 	// Nor does a proxy lead around it, one that the environment names or another.
 	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"} {
 		t.Setenv(name, url)

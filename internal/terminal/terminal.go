@@ -39,6 +39,16 @@ func Clear(text string) string {
 	}, text)
 }
 
+// Lines is Clear for a text that is ready to be shown: its lines stay. What was forgotten
+// to be cleared on the way does not reach the terminal.
+func Lines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = Clear(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
 // Bar shows how far something is, where somebody watches; elsewhere it is silent.
 type Bar struct {
 	writer  progress.Writer

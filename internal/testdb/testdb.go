@@ -80,7 +80,13 @@ func stop() error {
 // drops the database.
 func New(t testing.TB) *sqlx.DB {
 	t.Helper()
-	db, err := sqlx.Open("postgres", URL(t))
+	return Open(t, URL(t))
+}
+
+// Open is a connection pool on a database of URL. The test's end closes it.
+func Open(t testing.TB, database string) *sqlx.DB {
+	t.Helper()
+	db, err := sqlx.Open("postgres", database)
 	if err != nil {
 		t.Fatalf("open the test database: %v", err)
 	}

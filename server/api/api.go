@@ -103,8 +103,9 @@ func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
 var problemsOnce sync.Once
 
 // answerWithProblems makes huma answer its own findings (malformed bodies, fields that
-// break their schema) as problems of ours; it has a global for that.
+// break their schema) as problems of ours, and find all of it; it has globals for that.
 func answerWithProblems() {
+	huma.ValidateStrictCasing = true // else a second spelling of a field gets past its schema, and is the one that counts
 	huma.NewErrorWithContext = func(hc huma.Context, status int, message string, errs ...error) huma.StatusError {
 		ctx := context.Background() // while routes are registered there is no request
 		if hc != nil {

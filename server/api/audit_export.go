@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -154,11 +155,10 @@ func writeTable(ctx context.Context, w io.Writer, trail *postgres.AuditTrail) er
 	return table.Error()
 }
 
+// formula is where a spreadsheet may begin to read one: at the beginning of a text, and
+// behind what it may take for the end of a cell, for not everywhere are cells separated
+// by commas.
+var formula = regexp.MustCompile(`(^|[;\t\r\n|])( *[=+\-@＝＋－＠])`)
+
 // cell keeps spreadsheets from running a text as a formula.
-func cell(text string) string {
-	if strings.ContainsAny(text[:min(1, len(text))], "=+-@\t\r\n") || strings.HasPrefix(text, "＝") || strings.HasPrefix(text, "＋") ||
-		strings.HasPrefix(text, "－") || strings.HasPrefix(text, "＠") {
-		return "'" + text
-	}
-	return text
-}
+func cell(text string) string { return formula.ReplaceAllString(text, "$1'$2") }

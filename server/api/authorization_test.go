@@ -19,7 +19,9 @@ import (
 
 	cases "handover/client"
 	"handover/internal/fixture"
+	"handover/internal/testdb"
 	"handover/offboarding"
+	"handover/postgres"
 	"handover/server/api"
 	"handover/server/auth"
 	"handover/server/problem"
@@ -97,6 +99,8 @@ type routeRow struct {
 	form  []string // instead of the body
 	csv   string   // instead of the body
 	who   who
+	// polls is a route that looks until something is there: how often depends on the machine.
+	polls bool
 	// stream is an answer that goes on: only its beginning counts.
 	stream bool
 }
@@ -212,7 +216,7 @@ var table = map[string]routeRow{
 	"GET /v1/members/{id}/documents":        {thing: (*authWorld).member, who: adminsThere},
 	"PATCH /v1/members/{id}":                {body: body{"isArchived": true}, thing: (*authWorld).member, who: adminsThere},
 	"POST /v1/members/{id}/deactivate":      {thing: (*authWorld).member, who: adminsThere},
-	"POST /v1/members/deactivate":           {body: body{"memberIds": []string{"{id}"}, "confirmed": true}, thing: (*authWorld).member, who: adminsThere},
+	"POST /v1/members/deactivate":           {polls: true, body: body{"memberIds": []string{"{id}"}, "confirmed": true}, thing: (*authWorld).member, who: adminsThere},
 	"POST /v1/members/{id}/reactivate":      {thing: (*authWorld).member, who: adminsThere},
 	"POST /v1/members/reactivate":           {body: body{"member_ids": []string{"{id}"}}, thing: (*authWorld).member, who: adminsThere},
 	"DELETE /v1/members/{id}":               {thing: (*authWorld).member, who: adminsThere},
@@ -322,28 +326,32 @@ type authWorld struct {
 	without  *fixture.Organization // above, without
 	stranger *fixture.Organization
 	keys     *webhook.Keys
+	asked    *testdb.Statements // of the server
 	callers  map[string]caller
 }
 
 func newAuthWorld(t *testing.T) *authWorld {
 	t.Helper()
-	x := &authWorld{stand: newStand(t), t: t}
+	x := &authWorld{stand: newStand(t), t: t, asked: &testdb.Statements{}}
 	x.epm, x.without, x.stranger = fixture.New(t, x.DB), fixture.New(t, x.DB), fixture.New(t, x.DB)
 	x.Exec(`UPDATE organizations SET enterprise_plan_manager = true WHERE id = $1`, x.epm.ID)
 	x.Exec(`UPDATE organizations SET parent_id = $2 WHERE id = $1`, x.epm.ID, x.without.ID)
 	x.Exec(`UPDATE organizations SET parent_id = $2 WHERE id = $1`, x.ID, x.epm.ID)
 
 	log := slog.New(slog.DiscardHandler)
-	a := auth.New(auth.Options{Store: x.store, Log: log})
+	store, err := postgres.OpenBy(x.asked.Open, x.database, 4)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	a := auth.New(auth.Options{Store: store, Log: log})
 	mux := http.NewServeMux()
 	a.Register(mux)
 	keys, err := webhook.NewKeys([]byte(strings.Repeat("k", 32)))
 	require.NoError(t, err)
 	x.keys = keys
-	x.api = api.New(mux, api.Options{Store: x.store, Cases: x.cases, Auth: a, Webhooks: api.Webhooks{Keys: keys}, Log: log})
+	x.api = api.New(mux, api.Options{Store: store, Cases: x.cases, Auth: a, Webhooks: api.Webhooks{Keys: keys}, Log: log})
 	outer := http.NewServeMux()
 	outer.Handle("/", a.Authenticate(mux))
-	outer.Handle(scim.Path+"/", scim.New(scim.Options{Store: x.store, Cases: x.cases, Log: log}))
+	outer.Handle(scim.Path+"/", scim.New(scim.Options{Store: store, Cases: x.cases, Log: log}))
 	server := httptest.NewServer(problem.Track(log, outer))
 	t.Cleanup(server.Close)
 	x.url = server.URL
@@ -498,8 +506,12 @@ func TestAuthorization(t *testing.T) {
 			if row.thing != nil {
 				x.isolated(t, route, row)
 			}
+			if slices.Contains(x.routes(), route) {
+				x.hostile(t, route, row)
+			}
 		})
 	}
+	t.Run("cursors", x.cursors)
 }
 
 var anID = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
@@ -519,8 +531,10 @@ func (x *authWorld) isolated(t *testing.T, route string, row routeRow) {
 	}
 	id := row.thing(x, x.stranger)
 	status, theirs := look(id)
-	nothing, none := look(anID.ReplaceAllStringFunc(id, func(string) string { return uuid.Must(uuid.NewV7()).String() }))
+	unknown := anID.ReplaceAllStringFunc(id, func(string) string { return uuid.Must(uuid.NewV7()).String() })
+	nothing, none := look(unknown)
 	require.Equal(t, http.StatusNotFound, status, "%s about what another tenant has", route)
 	require.Equal(t, nothing, status, route)
 	require.Equal(t, none, theirs, route)
+	x.costsTheSame(t, route, row, who, id, unknown)
 }

@@ -35,14 +35,14 @@ func (a *API) bulkPreviews() {
 		Method: http.MethodPost, Path: bulkPath + "/preview", OperationID: "preview-bulk", Summary: "Preview a bulk run", Tags: []string{"Bulk"},
 		Description: "What a run with the same body would do, without doing it: whether it would be admitted, what would become of each member and of how many " +
 			"documents, credentials and sessions.",
-		Metadata: maps.Clone(changesNothing), MaxBodyBytes: maxBulkBody,
+		Metadata: maps.Clone(changesNothing), MaxBodyBytes: maxBulkBody, Errors: []int{http.StatusConflict},
 	}, func(ctx context.Context, c *auth.Caller, in *BulkPreviewInput) (*BulkPreviewOutput, error) {
 		return a.previewBulk(ctx, c, in.Body.Members, in.Body.PlanBody, in.Body.BulkOptions, in.OriginInput)
 	})
 	register(a, AccessAdmin, huma.Operation{
 		Method: http.MethodPost, Path: bulkPath + "/csv/preview", OperationID: "preview-bulk-csv", Summary: "Preview a CSV file of leavers", Tags: []string{"Bulk"},
 		Description: "As the preview of a list in JSON. Malformed rows are refused in the preview, among the others in the order of the file; with them the file would not be taken.",
-		Metadata:    maps.Clone(changesNothing), MaxBodyBytes: maxBulkBody,
+		Metadata:    maps.Clone(changesNothing), MaxBodyBytes: maxBulkBody, Errors: []int{http.StatusConflict},
 	}, a.previewBulkCSV)
 }
 

@@ -88,7 +88,7 @@ func (a *API) credentials() {
 		if len(wrong) > 0 {
 			return nil, offboarding.RefusalOf(wrong)
 		}
-		return nil, a.store.RevokeCredential(ctx, in.ID, c.Member.ID, origin, a.now().UTC())
+		return nil, a.store.RevokeCredential(ctx, in.ID, c.Member.ID, origin, a.now().UTC(), c.Organizations...)
 	})
 }
 

@@ -45,6 +45,7 @@ type stand struct {
 	temporal client.Client
 	cases    *cases.Client
 	url      string
+	database string       // its URL
 	webhooks api.Webhooks // of servers that start from then on
 	log      *testlog.Buffer
 	stopping chan struct{} // closed where a server is about to stop
@@ -69,8 +70,10 @@ func (s *stand) work(t *testing.T) {
 // newStandWithoutWorker is a stand on which no case gets anywhere.
 func newStandWithoutWorker(t *testing.T) *stand {
 	t.Helper()
-	db := testdb.New(t)
+	database := testdb.URL(t)
+	db := testdb.Open(t, database)
 	s := &stand{
+		database:     database,
 		Organization: fixture.New(t, db), store: postgres.New(db), log: &testlog.Buffer{},
 		stopping: make(chan struct{}), clients: map[string]clientID{},
 	}

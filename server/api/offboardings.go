@@ -81,7 +81,7 @@ func (a *API) offboardings() {
 	a.previews()
 	register(a, AccessAdmin, huma.Operation{
 		Method: http.MethodGet, Path: "/v1/offboardings", OperationID: "list-offboardings", Summary: "List cases", Tags: []string{"Offboardings"},
-		Description: "Cases within reach, the newest first.",
+		Description: "Cases within reach, the newest first.", Errors: []int{http.StatusNotFound},
 	}, a.listCases)
 	register(a, AccessAdmin, huma.Operation{
 		Method: http.MethodPost, Path: "/v1/offboardings/search", OperationID: "search-offboardings", Summary: "Search cases", Tags: []string{"Offboardings"},

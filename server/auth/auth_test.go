@@ -1,6 +1,8 @@
 package auth_test
 
 import (
+	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -39,8 +41,16 @@ type gate struct {
 
 func newGate(t *testing.T, options func(*auth.Options)) *gate {
 	t.Helper()
-	db := testdb.New(t)
-	g := &gate{Organization: fixture.New(t, db), t: t, store: postgres.New(db), at: fixture.Start.Add(time.Hour)}
+	return newGateOn(t, testdb.URL(t), sql.OpenDB, options)
+}
+
+// newGateOn is newGate on a database that open opens.
+func newGateOn(t *testing.T, database string, open func(driver.Connector) *sql.DB, options func(*auth.Options)) *gate {
+	t.Helper()
+	store, err := postgres.OpenBy(open, database, 10)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	g := &gate{Organization: fixture.New(t, store.DB()), t: t, store: store, at: fixture.Start.Add(time.Hour)}
 	o := auth.Options{Store: g.store, Log: slog.New(slog.DiscardHandler), Now: g.now}
 	if options != nil {
 		options(&o)

@@ -153,7 +153,13 @@ func TestWhatCannotBeDecrypted(t *testing.T) {
 	require.NoError(t, err)
 	lost := &desk{t: t, keys: other}
 	for body, want := range map[string]string{
-		"nonsense":         "not a Payloads object",
+		"nonsense":                               "not a Payloads object",
+		"":                                       "not a Payloads object",
+		"null":                                   "not a Payloads object",
+		"{\"payloads\":[{\"data\":\"\u0000\"}]}": "not a Payloads object",
+		"{\"payloads\":" + strings.Repeat("[", 1<<20):                 "not a Payloads object",
+		strings.Repeat(`{"payloads":[{"metadata":`, 100_000):          "not a Payloads object",
+		"{\"payloads\":[{\"metadata\":{\"encoding\":\"\xff\xff\"}}]}": "not a Payloads object",
 		lost.sealed("old"): "a key that is not known here",
 	} {
 		response, text := d.ask(http.MethodPost, origin, d.Owner, body)

@@ -44,11 +44,12 @@ type Feeds struct {
 	streams map[string]int // by member
 	read    func(ctx context.Context, key string) (Seen, error)
 	failed  func(key string, err error)
+	within  time.Duration // eventWithin, but in tests
 }
 
 // NewFeeds returns feeds of what read reads; failed is told when it could not.
 func NewFeeds(read func(ctx context.Context, key string) (Seen, error), failed func(key string, err error)) *Feeds {
-	return &Feeds{feeds: map[string]*feed{}, streams: map[string]int{}, read: read, failed: failed}
+	return &Feeds{feeds: map[string]*feed{}, streams: map[string]int{}, read: read, failed: failed, within: eventWithin}
 }
 
 // Enter counts the streams of a member, until leave is called; there are so many at most.

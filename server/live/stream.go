@@ -35,7 +35,7 @@ func (f *Feeds) Send(w http.ResponseWriter, r *http.Request, o Stream) {
 	w.WriteHeader(http.StatusOK)
 	latest, stop := f.watch(o.Key)
 	defer stop()
-	s := sender{w: w, rc: http.NewResponseController(w)}
+	s := sender{w: w, rc: http.NewResponseController(w), within: f.within}
 	defer func() { _ = s.rc.SetWriteDeadline(time.Time{}) }() // the connection may be used again
 	if !s.send("retry: 2000\n\n") {
 		return
@@ -65,12 +65,13 @@ func TooMany() string { return fmt.Sprintf("nobody watches more than %d things a
 
 // sender writes events at once.
 type sender struct {
-	w  http.ResponseWriter
-	rc *http.ResponseController
+	w      http.ResponseWriter
+	rc     *http.ResponseController
+	within time.Duration
 }
 
 func (s sender) send(text string) bool {
-	_ = s.rc.SetWriteDeadline(time.Now().Add(eventWithin)) // a connection without deadlines is a test's
+	_ = s.rc.SetWriteDeadline(time.Now().Add(s.within)) // a connection without deadlines is a test's
 	if _, err := s.w.Write([]byte(text)); err != nil {
 		return false
 	}
