@@ -50,6 +50,11 @@ chaos: postgres ## run some hundred cases through a storm of crashes and cut con
 crash: postgres ## let the worker die on either side of every commit, alone and in PAIRS
 	HANDOVER_CRASH_PAIRS=$(or $(PAIRS),200) go test ./chaos -count=1 -v -timeout 12h -run '^TestEveryCrashPoint$$'
 
+# SOAK is how many minutes.
+.PHONY: soak
+soak: postgres ## let a server and a worker work for SOAK minutes (10), and fail where memory, goroutines, connections or files grow
+	SOAK=$(or $(SOAK),10) go test ./e2e -count=1 -v -timeout 12h -run '^TestSoak$$'
+
 # BENCH=quick takes small numbers and a fifth of the time; BENCH_ONLY names sections.
 .PHONY: bench
 bench: postgres ## measure Handover beside what it could have been; writes bench/results.json

@@ -187,7 +187,7 @@ func insist(ctx context.Context, try func(context.Context) error) error {
 		err := try(once)
 		done()
 		var failed *Error
-		if !errors.As(err, &failed) || !failed.Unavailable {
+		if !errors.As(err, &failed) || !failed.Unavailable || failed.away {
 			return err
 		}
 		select {

@@ -12,6 +12,10 @@ import (
 	"handover/offboarding"
 )
 
+// ErrAway is what a connection answers that knows that the Temporal server is away: to
+// send again at once is of no use.
+var ErrAway = errors.New("the Temporal server is away")
+
 // Error is a failure that no rule explains: what was being done and, in words
 // that can be shown, why it did not work. Raw has the engine's own error for
 // those who look at the process itself.
@@ -19,6 +23,7 @@ type Error struct {
 	Op          string // what was being done
 	Reason      string // why it did not work
 	Unavailable bool   // nothing was decided for certain: asking again may help
+	away        bool   // but not at once
 	raw         error
 }
 
@@ -60,6 +65,8 @@ func clean(op string, err error) error {
 	)
 	result := &Error{Op: op, raw: err}
 	switch {
+	case errors.Is(err, ErrAway):
+		result.Reason, result.Unavailable, result.away = "Temporal cannot be reached", true, true
 	case errors.As(err, &notFound):
 		return offboarding.Refuse("", offboarding.CodeCaseNotFound, "", "no case is running under that name")
 	case errors.As(err, &namespace):

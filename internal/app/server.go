@@ -16,6 +16,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 	tlog "go.temporal.io/sdk/log"
+	"google.golang.org/grpc"
 
 	cases "handover/client"
 	"handover/internal/config"
@@ -26,6 +27,7 @@ import (
 	"handover/server/auth"
 	"handover/server/codec"
 	"handover/server/console"
+	"handover/server/load"
 	"handover/server/problem"
 	"handover/server/scim"
 )
@@ -44,22 +46,37 @@ type Server struct {
 	drain    time.Duration
 	stopping chan struct{} // closed when it drains
 	ends     func()        // of its own telemetry, nil where that is the process's
+	unwatch  func()        // stops to watch Temporal, nil where nobody does
 	log      *slog.Logger
 	fatal    chan error
 }
 
-// Limits of a request, whoever sends it.
-const (
-	headerTimeout = 5 * time.Second
-	idleTimeout   = 2 * time.Minute
-	maxHeader     = 32 << 10
-	// bodyTimeout is how long a body may take that no route reads: who answers reads
-	// it within bounds of its own.
-	bodyTimeout = 10 * time.Second
-	// answerTimeout is how long an answer may take, from the header of the request to
-	// the last byte that the caller has taken. What goes on longer says so each time.
-	answerTimeout = 90 * time.Second
-)
+// timeouts are how long the parts of a request may take, whoever sends it.
+type timeouts struct {
+	header, idle time.Duration
+	// body is how long a body may take that no route reads: who answers reads it within
+	// bounds of its own.
+	body time.Duration
+	// answer is how long an answer may take, from the header of the request to the last
+	// byte that the caller has taken. What goes on longer says so each time.
+	answer time.Duration
+}
+
+var usual = timeouts{header: 5 * time.Second, idle: 2 * time.Minute, body: 10 * time.Second, answer: 90 * time.Second}
+
+// maxHeader bounds the bytes of a request's line and headers.
+const maxHeader = 32 << 10
+
+// serve makes an HTTP server with the timeouts.
+func (t timeouts) serve(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: bounded(handler, t.body), ReadHeaderTimeout: t.header, WriteTimeout: t.answer, IdleTimeout: t.idle, MaxHeaderBytes: maxHeader,
+	}
+}
+
+// placeWait is how long a request waits for its turn where more are being answered than
+// the server answers at once.
+const placeWait = time.Second
 
 // StartServer listens at once, answers /livez and /readyz, and everything else as
 // soon as the database, its schema and the Temporal server are there.
@@ -112,9 +129,7 @@ func StartServerIn(
 		}
 		starting.ServeHTTP(w, r)
 	})
-	s.http = &http.Server{
-		Handler: bounded(mux, bodyTimeout), ReadHeaderTimeout: headerTimeout, WriteTimeout: answerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-	}
+	s.http = usual.serve(mux)
 	s.http.RegisterOnShutdown(sync.OnceFunc(func() { close(s.stopping) }))
 	go func() {
 		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -148,8 +163,20 @@ func (s *Server) connect(ctx context.Context, cfg *config.Config, shared client.
 	if err := s.tells.Temporal(&options); err != nil {
 		return err
 	}
-	if s.client, err = awaitTemporal(ctx, options, s.log); err != nil || !cfg.Server.Worker {
+	a := newAway()
+	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, grpc.WithUnaryInterceptor(a.call)) // around the SDK's
+	if s.client, err = awaitTemporal(ctx, options, s.log); err != nil {
 		return err
+	}
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var ended sync.WaitGroup
+	ended.Go(func() { a.watch(watching, s.client, s.log) })
+	s.unwatch = func() {
+		stop()
+		ended.Wait()
+	}
+	if !cfg.Server.Worker {
+		return nil
 	}
 	s.worker, err = workBeside(ctx, s, cfg)
 	return err
@@ -213,13 +240,29 @@ func (s *Server) handler(cfg *config.Config) (http.Handler, error) {
 		Store: s.store, Cases: cases.New(s.client), Log: s.log, PublicURL: cfg.Server.PublicURL, Rate: cfg.Server.RateLimit, Proxies: cfg.Server.TrustedProxies,
 	})
 	mux.Handle(scim.Path+"/", providers) // for the route's name
-	return s.tells.HTTP(mux, problem.Track(s.log, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	everybody := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, scim.Path+"/") { // which has tokens and errors of its own
 			providers.ServeHTTP(w, r)
 			return
 		}
 		members.ServeHTTP(w, r)
+	})
+	gate := load.New(load.Options{Requests: cfg.Server.MaxRequests, Streams: cfg.Server.MaxStreams, Wait: placeWait})
+	admitted := gate.Admit(everybody, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		callers.Busy(w, r, problem.New(r.Context(), offboarding.CodeTryAgain, "the server has too much to do; nothing was decided").With("Retry-After", "1"))
+	}))
+	return s.tells.HTTP(mux, problem.Track(s.log, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if signsOut(r) {
+			everybody.ServeHTTP(w, r)
+			return
+		}
+		admitted.ServeHTTP(w, r)
 	})))
+}
+
+// signsOut reports whether somebody ends their session, which they can at any time.
+func signsOut(r *http.Request) bool {
+	return r.Method == http.MethodPost && (r.URL.Path == "/auth/logout" || r.URL.Path == console.SignOut)
 }
 
 // elsewhere is the pattern of what no route answers.
@@ -274,6 +317,9 @@ func (s *Server) release() error {
 	}
 	if s.worker != nil { // what still runs may be what a request has waited for
 		errs = append(errs, s.worker.Close())
+	}
+	if s.unwatch != nil {
+		s.unwatch()
 	}
 	if s.client != nil && !s.borrowed {
 		s.client.Close()

@@ -95,6 +95,9 @@ type Server struct {
 	DrainTimeout time.Duration
 	// RateLimit is how many requests a second each caller may make, 0 for no limit.
 	RateLimit int
+	// MaxRequests and MaxStreams are how many requests, and streams, the process answers
+	// at once; 0 requests is no limit, of streams either.
+	MaxRequests, MaxStreams int
 	// PublicURL is where callers reach the server, "" for where it listens.
 	PublicURL string
 	// OIDC is who signs people in; without an issuer nobody does.

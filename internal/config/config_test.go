@@ -53,7 +53,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "127.0.0.1:7233", c.Temporal.HostPort)
 	require.Equal(t, "default", c.Temporal.Namespace)
 	require.Equal(t, config.Log{Level: slog.LevelInfo, Format: config.FormatJSON}, c.Log)
-	require.Equal(t, config.Worker{HealthAddress: "127.0.0.1:8081", DrainTimeout: 30 * time.Second, MaxCachedWorkflows: 1000}, c.Worker)
+	require.Equal(t, config.Worker{HealthAddress: "127.0.0.1:8081", DrainTimeout: 30 * time.Second, MaxConcurrentActivities: 1000, MaxConcurrentLocalActivities: 1000, MaxCachedWorkflows: 1000}, c.Worker)
 }
 
 func TestFlagWinsOverEnvironment(t *testing.T) {

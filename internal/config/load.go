@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -41,11 +42,19 @@ const (
 	flagOIDCClientID     = "oidc-client-id"
 	flagOIDCClientSecret = "oidc-client-secret"
 	flagRateLimit        = "rate-limit"
+	flagMaxRequests      = "max-requests"
+	flagMaxStreams       = "max-streams"
 	flagTrustedProxies   = "trusted-proxies"
 	flagSecretKey        = "secret-key"
 	flagAllowPrivate     = "webhook-allow-private"
 	flagCodecReaders     = "codec-readers"
 	flagCodecOrigin      = "codec-origin"
+)
+
+// How many requests and streams a server answers at once unless told otherwise.
+const (
+	DefaultMaxRequests = 256
+	DefaultMaxStreams  = 1000
 )
 
 // The TEMPORAL_* variables have no env here: the SDK's envconfig reads them.
@@ -60,8 +69,8 @@ var settings = []setting{
 	{flagLogFormat, "HANDOVER_LOG_FORMAT", FormatJSON, "log `format`: json, text", LogGroup},
 	{flagHealthAddress, "HANDOVER_HEALTH_ADDRESS", "127.0.0.1:8081", "`host:port` of /livez, /readyz and /metrics", WorkerGroup},
 	{flagDrainTimeout, "HANDOVER_DRAIN_TIMEOUT", "30s", "`duration` that running activities and requests have to end", WorkerGroup | ServerGroup},
-	{flagActivities, "HANDOVER_MAX_CONCURRENT_ACTIVITIES", "0", "activities at once, a `number`; 0: the SDK's default", WorkerGroup | ServerGroup},
-	{flagLocalActivities, "HANDOVER_MAX_CONCURRENT_LOCAL_ACTIVITIES", "0", "local activities at once, a `number`; 0: the SDK's default", WorkerGroup | ServerGroup},
+	{flagActivities, "HANDOVER_MAX_CONCURRENT_ACTIVITIES", "1000", "activities at once, a `number`; 0: the SDK's default", WorkerGroup | ServerGroup},
+	{flagLocalActivities, "HANDOVER_MAX_CONCURRENT_LOCAL_ACTIVITIES", "1000", "local activities at once, a `number`; 0: the SDK's default", WorkerGroup | ServerGroup},
 	{flagCachedWorkflows, "HANDOVER_MAX_CACHED_WORKFLOWS", "1000", "workflows kept in memory while they wait, a `number`; 0: the SDK's default", WorkerGroup | ServerGroup},
 	{flagDeployment, "HANDOVER_DEPLOYMENT", "", "`name` of the worker deployment; empty: workers are not versioned", WorkerGroup | ServerGroup},
 	{flagBuildID, "HANDOVER_BUILD_ID", "", "`id` of this build within the deployment; empty: made of the executable", WorkerGroup | ServerGroup},
@@ -73,6 +82,8 @@ var settings = []setting{
 	{flagOIDCClientID, "HANDOVER_OIDC_CLIENT_ID", "", "`id` under which the provider knows the server", ServerGroup},
 	{flagOIDCClientSecret, "HANDOVER_OIDC_CLIENT_SECRET", "", "`secret` that the provider has given the server", ServerGroup},
 	{flagRateLimit, "HANDOVER_RATE_LIMIT", "50", "requests a second that each caller may make, a `number`; 0: no limit", ServerGroup},
+	{flagMaxRequests, "HANDOVER_MAX_REQUESTS", strconv.Itoa(DefaultMaxRequests), "requests answered at once, a `number`; as many more wait for a second, others are told to come again; 0: no limit", ServerGroup},
+	{flagMaxStreams, "HANDOVER_MAX_STREAMS", strconv.Itoa(DefaultMaxStreams), "streams of events and exports at once, a `number`", ServerGroup},
 	{flagTrustedProxies, "HANDOVER_TRUSTED_PROXIES", "", "`networks` whose X-Forwarded-For is believed, separated by commas, such as 10.0.0.0/8", ServerGroup},
 	{flagSecretKey, "HANDOVER_SECRET_KEY", "", "`keys` in base64 that webhooks are signed by, the first for new secrets, separated by commas; empty: no webhooks", WorkerGroup | ServerGroup},
 	{flagAllowPrivate, "HANDOVER_WEBHOOK_ALLOW_PRIVATE", "false", "`true` lets webhooks be http:// and go to private addresses", WorkerGroup | ServerGroup},

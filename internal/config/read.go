@@ -155,7 +155,7 @@ func (r *reader) server() Server {
 	return Server{
 		PublicURL: public, OIDC: r.oidc(public), Address: address, HealthAddress: health, DrainTimeout: r.duration(flagDrainTimeout),
 		RateLimit: r.number(flagRateLimit, 0), Worker: r.flag(flagWithWorker), TrustedProxies: r.networks(flagTrustedProxies),
-		Codec: r.codec(),
+		MaxRequests: r.number(flagMaxRequests, 0), MaxStreams: r.number(flagMaxStreams, 1), Codec: r.codec(),
 	}
 }
 

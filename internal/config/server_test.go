@@ -27,8 +27,9 @@ func TestServerSettings(t *testing.T) {
 	require.Equal(t, config.OIDC{Issuer: "https://id.example/", ClientID: "us", ClientSecret: "hunter2"}, c.Server.OIDC, "an issuer is compared as it is")
 	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}, c.Server.TrustedProxies)
 	require.Zero(t, c.Server.RateLimit)
+	require.Equal(t, []int{config.DefaultMaxRequests, config.DefaultMaxStreams}, []int{c.Server.MaxRequests, c.Server.MaxStreams})
 	require.True(t, c.Server.Worker)
-	require.Equal(t, config.Worker{DrainTimeout: 7 * time.Second, MaxConcurrentActivities: 9, MaxCachedWorkflows: 1000}, c.Worker, "of the worker inside")
+	require.Equal(t, config.Worker{DrainTimeout: 7 * time.Second, MaxConcurrentActivities: 9, MaxConcurrentLocalActivities: 1000, MaxCachedWorkflows: 1000}, c.Worker, "of the worker inside")
 
 	_, err = load(t, config.ServerGroup, environment{
 		"HANDOVER_OIDC_ISSUER": "https://id.example", "HANDOVER_TRUSTED_PROXIES": "10.0.0.1", "HANDOVER_RATE_LIMIT": "-1",

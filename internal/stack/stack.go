@@ -123,7 +123,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		Database: config.Database{URL: config.Secret(s.database), PoolSize: poolSize},
 		Temporal: s.options,
 		Worker:   config.Worker{HealthAddress: o.HealthAddress},
-		Server:   config.Server{Address: o.ServerAddress, RateLimit: rateLimit},
+		Server:   config.Server{Address: o.ServerAddress, RateLimit: rateLimit, MaxRequests: config.DefaultMaxRequests, MaxStreams: config.DefaultMaxStreams},
 		Webhooks: config.Webhooks{AllowPrivate: true}, // receivers that are tried out are on this machine
 	}
 	key, err := secretKey(dir("secret.key"))

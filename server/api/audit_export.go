@@ -62,7 +62,7 @@ func (a *API) auditExport() {
 		if in.Proof && (in.Format == "csv" || in.Member != "" || in.Document != "" || in.Case != "" || in.From != "" || in.To != "" || len(in.Event) > 0) {
 			return nil, offboarding.Refuse("", offboarding.CodeInvalidArgument, "proof", "proof takes the format ndjson, and no filter but organization")
 		}
-		return &huma.StreamResponse{Body: func(hc huma.Context) { a.export(hc, f, in) }}, nil
+		return a.stream(c, func(hc huma.Context) { a.export(hc, f, in) }), nil
 	})
 }
 

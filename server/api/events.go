@@ -11,6 +11,7 @@ import (
 	"handover/offboarding"
 	"handover/server/auth"
 	"handover/server/live"
+	"handover/server/load"
 	"handover/server/problem"
 )
 
@@ -44,19 +45,34 @@ func (a *API) events() {
 		if now := look(row); now.Last() && in.LastEventID == now.ID() {
 			return &huma.StreamResponse{Body: func(hc huma.Context) { hc.SetStatus(http.StatusNoContent) }}, nil
 		}
-		return &huma.StreamResponse{Body: func(hc huma.Context) {
+		return a.stream(c, func(hc huma.Context) {
 			r, w := humago.Unwrap(hc)
-			leave, ok := a.feeds.Enter(c.Member.ID)
-			if !ok {
-				problem.Write(w, r, a.log, problem.New(r.Context(), problem.CodeRateLimited, live.TooMany()).With("Retry-After", "10"))
-				return
-			}
-			defer leave()
 			a.feeds.Send(w, r, live.Stream{
 				Key: row.ID, Event: "case", MaySee: func() bool { return a.maySee(r, row.ID) }, Stopping: a.stopping,
 			})
-		}}, nil
+		}), nil
 	})
+}
+
+// stream is an answer that goes on, where there are not too many of them.
+func (a *API) stream(c *auth.Caller, send func(huma.Context)) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		r, w := humago.Unwrap(hc)
+		refuse := func(code offboarding.Code, message string) {
+			problem.Write(w, r, a.log, problem.New(r.Context(), code, message).With("Retry-After", "10"))
+		}
+		leave, ok := a.feeds.Enter(c.Member.ID)
+		if !ok {
+			refuse(problem.CodeRateLimited, live.TooMany())
+			return
+		}
+		defer leave()
+		if !load.Stream(r.Context()) {
+			refuse(offboarding.CodeTryAgain, load.TooManyStreams)
+			return
+		}
+		send(hc)
+	}}
 }
 
 // maySee reports whether the caller of a stream may still see the case.

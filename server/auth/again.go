@@ -6,7 +6,7 @@ import "net/http"
 // is still being answered: what it showed may have been revoked since. It counts for
 // no limit.
 func (a *Auth) Again(r *http.Request) (*Caller, error) {
-	caller, err := a.caller(r, Address(r, a.proxies), a.now())
+	caller, err := a.within(r, Address(r, a.proxies), a.now())
 	if err == nil && caller == nil {
 		err = unauthenticated(r.Context(), "nobody is signed in")
 	}

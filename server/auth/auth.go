@@ -12,6 +12,7 @@ import (
 
 	"handover/offboarding"
 	"handover/postgres"
+	"handover/server/load"
 	"handover/server/problem"
 )
 
@@ -67,7 +68,7 @@ func New(o Options) *Auth {
 func (a *Auth) Authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		at, from := a.now(), Address(r, a.proxies)
-		caller, err := a.caller(r, from, at)
+		caller, err := a.within(r, from, at)
 		key := "address " + from
 		if caller != nil {
 			key = "credential " + caller.CredentialID + caller.SessionID
@@ -75,14 +76,34 @@ func (a *Auth) Authenticate(next http.Handler) http.Handler {
 		quota := a.callers.Take(key, at)
 		quota.Head(w.Header())
 		if !quota.OK {
-			if err := quota.Problem(r.Context()); a.people.pages == nil || !a.people.pages.Busy(w, r, err) {
-				problem.Write(w, r, a.log, err)
-			}
+			a.Busy(w, r, quota.Problem(r.Context()))
+			return
+		}
+		if !load.By(r.Context(), key) {
+			a.Busy(w, r, problem.New(r.Context(), problem.CodeRateLimited, load.TooMany).With("Retry-After", "1"))
 			return
 		}
 		ctx := context.WithValue(With(r.Context(), caller, err), addressKey{}, from)
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// Busy tells somebody to come again, people who look at a page on a page.
+func (a *Auth) Busy(w http.ResponseWriter, r *http.Request, err error) {
+	if a.people.pages == nil || !a.people.pages.Busy(w, r, err) {
+		problem.Write(w, r, a.log, err)
+	}
+}
+
+// LookupWithin is how long it may take to find out who is calling. A database that is
+// not there, or has more to do than it can, is noticed by then, and nothing was done.
+const LookupWithin = 3 * time.Second
+
+// within is caller within bounds of time.
+func (a *Auth) within(r *http.Request, from string, at time.Time) (*Caller, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), LookupWithin)
+	defer cancel()
+	return a.caller(r.WithContext(ctx), from, at)
 }
 
 // caller is who sends the request; nil and nil where it names nobody.

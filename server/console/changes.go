@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"handover/offboarding"
 	"handover/postgres"
 	"handover/server/auth"
 	"handover/server/live"
+	"handover/server/load"
 	"handover/server/problem"
 )
 
@@ -33,6 +35,9 @@ func (c *Console) changed(mux *http.ServeMux) {
 			return problem.New(v.r.Context(), problem.CodeRateLimited, live.TooMany()).With("Retry-After", "10")
 		}
 		defer leave()
+		if !load.Stream(v.r.Context()) {
+			return problem.New(v.r.Context(), offboarding.CodeTryAgain, load.TooManyStreams).With("Retry-After", "10")
+		}
 		known := v.r.Header.Get("Last-Event-ID")
 		if known == "" {
 			known = v.Query("since")

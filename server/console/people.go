@@ -7,13 +7,13 @@ import (
 	"handover/offboarding"
 )
 
-// signOut is where somebody signs out.
-const signOut = Path + "sign-out"
+// SignOut is where somebody signs out, by a form.
+const SignOut = Path + "sign-out"
 
 // people registers what signing in and out shows, and whom the part "person" suggests.
 func (c *Console) people(mux *http.ServeMux) {
 	c.route(mux, "GET "+Path+"signed-in", AccessMember, func(v *visit) error { return v.show("signed-in", nil) })
-	c.route(mux, "POST "+signOut, AccessMember, func(v *visit) error {
+	c.route(mux, "POST "+SignOut, AccessMember, func(v *visit) error {
 		if err := c.auth.SignOut(v.w, v.r); err != nil {
 			return err
 		}

@@ -179,7 +179,7 @@ func (v *visit) signIn() error {
 	case v.r.Method == http.MethodGet || v.r.Method == http.MethodHead:
 		return v.redirect("/auth/login?" + url.Values{"return_to": {v.r.URL.RequestURI()}}.Encode())
 	}
-	if v.r.URL.Path == signOut { // they are, then
+	if v.r.URL.Path == SignOut { // they are, then
 		return v.show("signed-out", nil)
 	}
 	v.status = http.StatusUnauthorized

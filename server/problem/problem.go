@@ -83,11 +83,21 @@ func From(ctx context.Context, log *slog.Logger, err error) *Problem {
 	case errors.As(err, &engine) && engine.Unavailable:
 		log.WarnContext(ctx, "no answer from the engine", "error", err, "ref_id", RefID(ctx))
 		return New(ctx, offboarding.CodeTryAgain, engine.Reason).With("Retry-After", "1")
+	case Unavailable(err):
+		log.WarnContext(ctx, "no answer from the database", "error", err, "ref_id", RefID(ctx))
+		return New(ctx, offboarding.CodeTryAgain, "the database does not answer, or has no time; what was sent may still take effect").With("Retry-After", "1")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return New(ctx, offboarding.CodeTryAgain, "no answer in time; what was sent may still take effect").With("Retry-After", "1")
 	}
 	log.ErrorContext(ctx, "a request failed inside", "error", err, "ref_id", RefID(ctx))
 	return New(ctx, CodeInternal, "it failed inside; the server's log says why under this refId")
+}
+
+// Unavailable reports whether an error of the store, which this package does not know,
+// says that the database could not be asked.
+func Unavailable(err error) bool {
+	var store interface{ Unavailable() bool }
+	return errors.As(err, &store) && store.Unavailable()
 }
 
 // Of is a problem made of violations.

@@ -13,6 +13,7 @@ import (
 	"handover/client"
 	"handover/offboarding"
 	"handover/server/auth"
+	"handover/server/load"
 	"handover/server/problem"
 )
 
@@ -55,6 +56,9 @@ func (s *Server) failureOf(ctx context.Context, err error) *failure {
 	case errors.As(err, &engine) && engine.Unavailable:
 		s.log.WarnContext(ctx, "no answer from the engine", "error", err, "ref_id", problem.RefID(ctx))
 		return unavailable(engine.Reason)
+	case problem.Unavailable(err):
+		s.log.WarnContext(ctx, "no answer from the database", "error", err, "ref_id", problem.RefID(ctx))
+		return unavailable("the database does not answer, or has no time; what was sent may still take effect")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return unavailable("no answer in time; what was sent may still take effect")
 	}
@@ -66,6 +70,13 @@ func (s *Server) failureOf(ctx context.Context, err error) *failure {
 func limited(quota auth.Quota) *failure {
 	f := fail(http.StatusTooManyRequests, "", "rate_limited: too many requests; the header Retry-After says how many seconds to wait")
 	f.retryAfter = quota.RetryAfter()
+	return f
+}
+
+// tooManyAtOnce is the answer to who has as many requests answered as anybody may.
+func tooManyAtOnce() *failure {
+	f := fail(http.StatusTooManyRequests, "", "rate_limited: "+load.TooMany)
+	f.retryAfter = retryIn
 	return f
 }
 

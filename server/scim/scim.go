@@ -26,6 +26,7 @@ import (
 	"handover/offboarding"
 	"handover/postgres"
 	"handover/server/auth"
+	"handover/server/load"
 	"handover/server/problem"
 )
 
@@ -89,6 +90,8 @@ const (
 	maxBody    = 8 << 20 // bytes; a group of some ten thousand
 	maxResults = 200     // of a page
 	maxFilter  = 8 << 10 // bytes, of a path too; the parser calls itself for each bracket
+	// requestWithin is how long a request may work; a large group has many members.
+	requestWithin = time.Minute
 )
 
 // call is one request of a provider.
@@ -136,6 +139,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // answer is what a request comes to.
 func (s *Server) answer(r *http.Request, route route, resource *resource) (*recorded, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), requestWithin)
+	defer cancel()
+	r = r.WithContext(ctx)
 	who, err := s.authenticate(r)
 	if err != nil {
 		return nil, err
@@ -168,7 +174,9 @@ func (s *Server) authenticate(r *http.Request) (*offboarding.Provisioner, error)
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return nil, fail(http.StatusUnauthorized, "", "unauthenticated: send the token of an organization as Authorization: Bearer")
 	}
-	who, err := s.store.Provisioner(r.Context(), strings.TrimSpace(token), s.now())
+	ctx, cancel := context.WithTimeout(r.Context(), auth.LookupWithin)
+	defer cancel()
+	who, err := s.store.Provisioner(ctx, strings.TrimSpace(token), s.now())
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +188,9 @@ func (s *Server) authenticate(r *http.Request) (*offboarding.Provisioner, error)
 	}
 	if quota := s.callers.Take(who.TokenID, s.now()); !quota.OK {
 		return nil, limited(quota)
+	}
+	if !load.By(r.Context(), "token "+who.TokenID) {
+		return nil, tooManyAtOnce()
 	}
 	return who, nil
 }
