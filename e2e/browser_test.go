@@ -98,6 +98,7 @@ func newBrowser(t testing.TB, site string, scripts bool) *browser {
 		require.Empty(t, b.complains, "the browser's console")
 	})
 	b.resize(1280, 900)
+	b.colors("light") // from the first page on: no colour fades, so none is measured in between
 	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !scripts})
 	require.NoError(t, err)
 	return b
@@ -143,7 +144,7 @@ func (b *browser) resize(width, height int64) {
 	b.do(chromedp.EmulateViewport(width, height))
 }
 
-// colors is the reader's choice of light or dark.
+// colors is the choice of light or dark of a reader who wants nothing to move.
 func (b *browser) colors(scheme string) {
 	b.t.Helper()
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
@@ -173,10 +174,35 @@ func (b *browser) who(address string) {
 	b.until("a page of ours", `document.readyState === "complete" && !!document.querySelector("#main")`)
 }
 
+// aim lets clicks do nothing unless they meet what a CSS selector finds first: the page may
+// move between looking where that is and clicking there. unaim ends it, and says whether
+// one has missed.
+const (
+	aim = `(() => {
+		const target = document.querySelector(%q), events = ["mousedown", "mouseup", "click"];
+		let missed = false;
+		const judge = (e) => {
+			if (!target?.contains(e.target)) { missed = true; e.preventDefault(); e.stopImmediatePropagation(); }
+			if (e.type === "click") end(); // a label clicks once more
+		};
+		const end = () => { for (const name of events) window.removeEventListener(name, judge, true); return missed; };
+		for (const name of events) window.addEventListener(name, judge, true);
+		window.unaim = end;
+	})()`
+	unaim = `window.unaim?.() ?? false`
+)
+
 // click clicks what a CSS selector finds first.
 func (b *browser) click(selector string) {
 	b.t.Helper()
-	b.do(chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+	for missed := true; missed; {
+		b.do(chromedp.WaitVisible(chromedp.CSS(selector)))
+		b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(aim, selector)))
+		b.do(chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+		var err error
+		missed, err = chromedp.Run(b.ctx, chromedp.Evaluate[bool](unaim))
+		missed = missed && err == nil // it may have led to another page
+	}
 }
 
 // fill writes a text into a field, instead of what is in it.

@@ -213,6 +213,29 @@ func TestAMistakeIsFound(t *testing.T) {
 	require.ElementsMatch(t, []string{"color-contrast", "label"}, found)
 }
 
+// TestAClickMeetsWhatItIsMeantFor, however the page moves under it.
+func TestAClickMeetsWhatItIsMeantFor(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, `<!doctype html><link rel="icon" href="data:,"><style>button, div { display: block; height: 60px; width: 200px }</style>
+			<div id="banner"></div><button id="wrong">Wrong</button><button id="right">Right</button>
+			<script>
+				const clicks = window.clicks = { wrong: 0, right: 0 };
+				for (const b of document.querySelectorAll("button")) b.addEventListener("click", () => clicks[b.id]++);
+				setInterval(() => { const b = document.querySelector("#banner"); b.hidden = !b.hidden; b.style.display = b.hidden ? "none" : ""; }, 3);
+			</script>`)
+	}))
+	t.Cleanup(server.Close)
+	b := newBrowser(t, server.URL, true)
+	b.open("/")
+	const clicks = 10
+	for range clicks {
+		b.click("#right")
+	}
+	require.Equal(t, map[string]int{"wrong": 0, "right": clicks}, value[map[string]int](b, `window.clicks`))
+}
+
 // TestPrinting: on paper there is what a page says, and nothing to press.
 func TestPrinting(t *testing.T) {
 	t.Parallel()
