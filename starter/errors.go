@@ -87,7 +87,7 @@ func report(f *factory, cmd *cobra.Command, err error) int {
 	case errors.As(err, &usage):
 		text := ""
 		for _, problem := range usage.problems {
-			text += "error: " + problem + "\n"
+			text += "error: " + terminal.Clear(problem) + "\n"
 		}
 		f.say(failure{Code: "wrong_usage", Message: usage.Error(), Problems: usage.problems},
 			text+"usage: "+cmd.UseLine()+"\nSee '"+cmd.CommandPath()+" --help'.\n")
