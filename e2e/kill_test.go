@@ -1,12 +1,10 @@
 package e2e_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,7 +12,7 @@ import (
 )
 
 // leaversInBulk are enough that a crash finds some of them half done.
-const leaversInBulk = 60
+const leaversInBulk = 30
 
 // bulkAnswer is what `bulk --output json` says.
 type bulkAnswer struct {
@@ -25,11 +23,11 @@ type bulkAnswer struct {
 	} `json:"items"`
 }
 
-// TestACrashLosesNothing kills everything at once, three times.
-func TestACrashLosesNothing(t *testing.T) {
+// TestADevstackComesBack after it was killed, with its PostgreSQL, its Temporal server and
+// all that they know, and the command line goes on with a list that was cut short. What
+// else may die, and when, is chaos's to see.
+func TestADevstackComesBack(t *testing.T) {
 	t.Parallel()
-	began := time.Now()
-	step := func(what string) { t.Logf("%4.0f s: %s", time.Since(began).Seconds(), what) }
 	files := newFiles()
 	files.leaver("z1", 4) // has an open case before the first crash
 	files.leaver("z2", 1) // is scheduled before it
@@ -56,14 +54,13 @@ func TestACrashLosesNothing(t *testing.T) {
 		t.Helper()
 		return succeed(t, s.dir, []string{"HANDOVER_AS=a1"}, "starter", args...)
 	}
-	step("it is up")
 	starter("import", data)
 	starter("start", "z1", "--disposition", "retain")
 	starter("claim", "z1-1", "--as", "k1")
 	last := time.Now().UTC().AddDate(0, 0, 2).Format(time.DateOnly)
 	starter("start", "z2", "--disposition", "transfer", "--new-owner", "k2", "--last-day", last)
 
-	// The first crash: everybody has lost access, and some of the cases run.
+	// Everybody has lost access, and some of the cases run.
 	bulkArgs := []string{
 		"bulk", filepath.Join(data, "leavers.csv"), "--as", "a1", "--output", "json", "--bulk-id", "crash", "--confirm", "--rate", "10", "--timeout", "5s",
 	}
@@ -82,7 +79,6 @@ func TestACrashLosesNothing(t *testing.T) {
 	require.NotZero(t, bulk.wait(t), "the command line does not claim that it went well:\n%s", bulk.out.String())
 	require.Contains(t, bulk.err.String(), "--bulk-id crash")
 
-	step("the list was cut short")
 	require.NoError(t, s.up())
 	require.Less(t, running(), leaversInBulk, "the crash came before the end")
 	var active int
@@ -104,99 +100,6 @@ func TestACrashLosesNothing(t *testing.T) {
 	}
 	require.Equal(t, leaversInBulk, running())
 
-	step("the list is done")
-	// The second crash, while days pass; the third, when nothing at all happens.
-	ctx, stop := context.WithCancel(t.Context())
-	passing := make(chan struct{})
-	go func() {
-		defer close(passing)
-		_ = daysPass(ctx, s, 8*day) // what it does not come to is done after the crash
-	}()
-	waitFor(t, "the grace of some has ended", func() error {
-		var n int
-		require.NoError(t, s.db.Get(&n, `SELECT count(*) FROM cases WHERE phase = 'read_only'`))
-		if n < 5 {
-			return fmt.Errorf("%d cases are read-only", n)
-		}
-		return nil
-	})
-	s.proc.kill(t)
-	stop()
-	<-passing
-	require.NoError(t, s.up())
-	s.proc.kill(t)
-	require.NoError(t, s.up())
-
-	step("it is up again after two more crashes")
-	require.NoError(t, daysPass(t.Context(), s, 10*day))
-	waitFor(t, "every case is where it should be", func() error {
-		var open []string
-		if err := s.db.Select(&open, `SELECT m.external_id || ' ' || c.phase FROM cases c JOIN members m ON m.id = c.member_id WHERE c.phase NOT IN ('read_only', 'completed')
-			OR c.phase = 'read_only' AND EXISTS (SELECT 1 FROM documents d WHERE d.owner_id = c.member_id AND d.access = 'editable')`); err != nil {
-			return err
-		}
-		if len(open) > 0 {
-			return fmt.Errorf("%d are not: %v", len(open), open[:min(len(open), 5)])
-		}
-		return nil
-	})
-	step("the days have passed")
-	var cases int
-	require.NoError(t, s.db.Get(&cases, `SELECT count(*) FROM cases`))
-	require.Equal(t, leaversInBulk+2, cases)
-	var left []string
-	require.NoError(t, s.db.Select(&left, `SELECT external_id FROM members WHERE status = 'active' AND (external_id LIKE 'l%' OR external_id LIKE 'z%')`))
-	require.Empty(t, left, "every leaver of the list is offboarded or refused")
-	require.Contains(t, starter("status", "z2"), "completed")
-	waitFor(t, "every audit event is sealed", func() error {
-		var left int
-		if err := s.db.Get(&left, `SELECT count(*) FROM audit_events WHERE id > (SELECT sealed_id FROM audit_horizon)`); err != nil || left == 0 {
-			return err
-		}
-		return fmt.Errorf("%d are not", left)
-	})
-	require.Contains(t, starter("audit", "verify"), "Every sealed event is what it was.")
 	requireInvariants(t, s.DatabaseURL)
-	requireTransferredOnce(t, s)
 	require.NotContains(t, s.proc.err.String(), emailDomain)
-}
-
-// daysPass moves the clock of every open case.
-func daysPass(ctx context.Context, s *stack, d time.Duration) error {
-	var ids []string
-	if err := s.db.SelectContext(ctx, &ids, `SELECT workflow_id FROM cases WHERE closed_at IS NULL ORDER BY id`); err != nil {
-		return err
-	}
-	next := make(chan string, len(ids))
-	for _, id := range ids {
-		next <- id
-	}
-	close(next)
-	var wg sync.WaitGroup
-	errs := make([]error, 4)
-	for i := range errs {
-		wg.Go(func() {
-			for id := range next {
-				if errs[i] = fastForward(ctx, s.client, id, d); errs[i] != nil {
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// requireTransferredOnce: what was given to the manager was given once.
-func requireTransferredOnce(t *testing.T, s *stack) {
-	t.Helper()
-	var n struct{ Events, Documents int }
-	require.NoError(t, s.db.Get(&n, `SELECT count(*) AS events, count(DISTINCT document_id) AS documents FROM audit_events WHERE event = 'TransferDocs'`))
-	require.Equal(t, leaversInBulk/3*3+1, n.Documents)
-	require.Equal(t, n.Documents, n.Events)
 }
