@@ -5,18 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"handover/internal/freeport"
 	"handover/internal/testlog"
 )
 
@@ -172,35 +170,8 @@ func succeed(t testing.TB, dir string, env []string, name string, args ...string
 	return r.out
 }
 
-// Free ports come from below the ranges that this project's servers and the
-// system's outgoing connections take theirs from.
-var ports struct {
-	mu    sync.Mutex
-	taken map[int]bool
-}
-
 // freeAddress is a host:port that nobody listens on, and no other test gets.
-func freeAddress() string {
-	ports.mu.Lock()
-	defer ports.mu.Unlock()
-	if ports.taken == nil {
-		ports.taken = map[int]bool{}
-	}
-	for {
-		n := 12000 + rand.IntN(8000)
-		address := fmt.Sprintf("127.0.0.1:%d", n)
-		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
-		if err != nil || ports.taken[n] {
-			if err == nil {
-				_ = l.Close()
-			}
-			continue
-		}
-		ports.taken[n] = true
-		_ = l.Close()
-		return address
-	}
-}
+func freeAddress() string { return freeport.Address() }
 
 // ask gets a health page: the status code and the text.
 func ask(address, page string) (int, string, error) {

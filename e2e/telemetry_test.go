@@ -1,87 +1,21 @@
 package e2e_test
 
 import (
-	"compress/gzip"
-	"encoding/hex"
 	"errors"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 
 	"handover/internal/fixture"
+	"handover/internal/testspans"
 )
-
-// spans is a collector of traces.
-type spans struct {
-	mu  sync.Mutex
-	all []span
-}
-
-type span struct {
-	*tracev1.Span
-	service string
-}
-
-func (s span) trace() string { return hex.EncodeToString(s.GetTraceId()) }
-
-// collect is a collector, and the settings that send traces to it.
-func collect(t *testing.T) (*spans, []string) {
-	t.Helper()
-	s := &spans{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var body io.Reader = r.Body
-		if r.Header.Get("Content-Encoding") == "gzip" {
-			unzipped, err := gzip.NewReader(r.Body)
-			if err != nil {
-				w.WriteHeader(http.StatusBadRequest)
-				return
-			}
-			body = unzipped
-		}
-		data, err := io.ReadAll(body)
-		var request collector.ExportTraceServiceRequest
-		if err = errors.Join(err, proto.Unmarshal(data, &request)); err != nil || r.URL.Path != "/v1/traces" {
-			w.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for _, resource := range request.GetResourceSpans() {
-			service := ""
-			for _, a := range resource.GetResource().GetAttributes() {
-				if a.GetKey() == "service.name" {
-					service = a.GetValue().GetStringValue()
-				}
-			}
-			for _, scope := range resource.GetScopeSpans() {
-				for _, one := range scope.GetSpans() {
-					s.all = append(s.all, span{one, service})
-				}
-			}
-		}
-	}))
-	t.Cleanup(server.Close)
-	return s, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + server.URL, "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"}
-}
-
-func (s *spans) list() []span {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.all)
-}
 
 // TestOneRequestIsOneTrace from HTTP through Temporal to the statements that the worker
 // runs for it; nobody can be recognized in it, and what the log says of the request
@@ -91,7 +25,7 @@ func TestOneRequestIsOneTrace(t *testing.T) {
 	p := newPlace(t)
 	o := fixture.New(t, p.prepare(t))
 	admin := p.credential(t, o.Admin)
-	collected, settings := collect(t)
+	collected, settings := testspans.Collect(t)
 	// External IDs are the HR system's, and it may take addresses for them.
 	o.Exec(`UPDATE members SET external_id = $2 WHERE id = $1`, o.Leaver, "ada@"+emailDomain)
 	o.Document(o.Leaver, "")
@@ -109,7 +43,7 @@ func TestOneRequestIsOneTrace(t *testing.T) {
 		require.Zero(t, process.wait(t), process.err.String())
 	}
 
-	all := collected.list()
+	all := collected.List()
 	byTrace := map[string][]string{}
 	for _, one := range all {
 		text, err := protojson.Marshal(one.Span)
@@ -117,7 +51,7 @@ func TestOneRequestIsOneTrace(t *testing.T) {
 		for _, private := range []string{emailDomain, displayName, "ada", "hunter2", "127.0.0.1", theirs[:8] + "00", o.Leaver, o.Admin} {
 			require.NotContains(t, string(text), private)
 		}
-		byTrace[one.trace()] = append(byTrace[one.trace()], one.service+" "+one.GetName())
+		byTrace[one.Trace()] = append(byTrace[one.Trace()], one.Service+" "+one.GetName())
 	}
 	roots := 0
 	for trace, names := range byTrace {
@@ -150,9 +84,9 @@ func TestOneRequestIsOneTrace(t *testing.T) {
 }
 
 // hasStatement looks for a statement of the service in a trace.
-func hasStatement(all []span, trace, service, begins string) bool {
+func hasStatement(all []testspans.Span, trace, service, begins string) bool {
 	for _, one := range all {
-		if one.trace() != trace || one.service != service {
+		if one.Trace() != trace || one.Service != service {
 			continue
 		}
 		for _, a := range one.GetAttributes() {
