@@ -140,12 +140,12 @@ $(GOLANGCI_LINT):
 $(WORKFLOWCHECK):
 	GOBIN=$(CURDIR)/$(@D) go install go.temporal.io/sdk/contrib/tools/workflowcheck@$(WORKFLOWCHECK_VERSION)
 
-$(CYCLONEDX):
-	GOBIN=$(CURDIR)/$(@D) go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
-
 $(GOVULNCHECK):
 	GOBIN=$(CURDIR)/$(@D) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
 
-# By a module of its own, which pins what it is made of.
+# These by modules of their own, which pin what they are made of.
+$(CYCLONEDX): tools/cyclonedx/go.mod
+	go build -C tools/cyclonedx -mod=readonly -o $(CURDIR)/$@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+
 $(VACUUM): tools/vacuum/go.mod
 	go build -C tools/vacuum -mod=readonly -o $(CURDIR)/$@ github.com/daveshanley/vacuum
