@@ -73,8 +73,10 @@ func New(mux *http.ServeMux, o Options) *API {
 		"bearer":  {Type: "http", Scheme: "bearer", Description: "Access token from /oauth/token"},
 		"session": {Type: "apiKey", In: "cookie", Name: "__Host-handover_session", Description: "A person who has signed in at /auth/login; handover_session where the server is reached by http"},
 	}
-	a := &API{huma: humago.New(conditional{mux}, config), store: o.Store, cases: o.Cases, auth: o.Auth, webhooks: o.Webhooks, log: o.Log, now: o.Now, stopping: o.Stopping,
-		proofs: make(chan struct{}, proofsAtOnce)}
+	a := &API{
+		huma: humago.New(conditional{mux}, config), store: o.Store, cases: o.Cases, auth: o.Auth, webhooks: o.Webhooks, log: o.Log, now: o.Now, stopping: o.Stopping,
+		proofs: make(chan struct{}, proofsAtOnce),
+	}
 	a.huma.UseMiddleware(a.trace)
 	a.members()
 	a.offboardings()
