@@ -21,6 +21,7 @@ type Activities struct {
 	cases    Cases
 	notifier Notifier
 	log      *slog.Logger
+	keys     offboarding.Keyring // nil where nothing has to be signed
 }
 
 // New returns the activities on a store, a way to reach cases, and a notifier.
@@ -70,6 +71,12 @@ type Store interface {
 	UnsentNotices(ctx context.Context, caseID, cursor string, limit int) ([]offboarding.Notice, error)
 	MarkSent(ctx context.Context, keys []string, at time.Time) error
 	RecordTrouble(context.Context, offboarding.TroubleInput) error
+
+	// UseSignature keeps that something signed was sent under an ID, and answers what it
+	// was handled as, this time or the first.
+	UseSignature(ctx context.Context, id string, sent offboarding.Sent) (handledAs string, err error)
+	// CaseOpened reports whether a start has opened the case of this ID.
+	CaseOpened(ctx context.Context, caseID string) (bool, error)
 
 	BulkStore
 }

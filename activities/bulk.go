@@ -40,7 +40,7 @@ const (
 
 // AdmitBulk judges a bulk run and writes its whole list (rule B1).
 func (a *Activities) AdmitBulk(ctx context.Context, in offboarding.BulkAdmitInput) (offboarding.BulkRun, error) {
-	return answer(a.store.AdmitBulk(ctx, in))
+	return heard(ctx, a, in.Sent, func() (offboarding.BulkRun, error) { return a.store.AdmitBulk(ctx, in) })
 }
 
 // JudgeBulk judges everybody before anything happens.
@@ -132,7 +132,7 @@ func places(cases []offboarding.BulkStart) []int {
 
 // CancelBulk takes off the list who has not been processed.
 func (a *Activities) CancelBulk(ctx context.Context, in offboarding.BulkCancelInput) (offboarding.BulkRun, error) {
-	return answer(a.store.CancelBulk(ctx, in))
+	return heard(ctx, a, in.Sent, func() (offboarding.BulkRun, error) { return a.store.CancelBulk(ctx, in) })
 }
 
 // AdvanceBulk moves a run on whose members have all been processed.

@@ -9,5 +9,5 @@ import (
 // Claim gives an unowned document to the claimant where rule C1 allows it, and
 // files an ownership request where only rule C2 does.
 func (a *Activities) Claim(ctx context.Context, in offboarding.ClaimInput) (offboarding.Outcome, error) {
-	return answer(a.store.Claim(ctx, in))
+	return heard(ctx, a, in.Sent, func() (offboarding.Outcome, error) { return a.store.Claim(ctx, in) })
 }

@@ -8,5 +8,5 @@ import (
 
 // Decide approves or rejects an ownership request (rule C3).
 func (a *Activities) Decide(ctx context.Context, in offboarding.DecideInput) (offboarding.Outcome, error) {
-	return answer(a.store.Decide(ctx, in))
+	return heard(ctx, a, in.Sent, func() (offboarding.Outcome, error) { return a.store.Decide(ctx, in) })
 }

@@ -8,7 +8,7 @@ import (
 
 // BeginDeletion judges a deletion and says whether the member is offboarded first.
 func (a *Activities) BeginDeletion(ctx context.Context, in offboarding.BeginDeletionInput) (offboarding.DeletionBegun, error) {
-	return answer(a.store.BeginDeletion(ctx, in))
+	return heard(ctx, a, in.Sent, func() (offboarding.DeletionBegun, error) { return a.store.BeginDeletion(ctx, in) })
 }
 
 // OffboardFirst starts the case of a member who is to be deleted and waits until

@@ -8,7 +8,7 @@ import (
 
 // ExtendGrace moves the end of the grace period.
 func (a *Activities) ExtendGrace(ctx context.Context, in offboarding.ExtendGraceInput) (offboarding.Outcome, error) {
-	return answer(a.store.ExtendGrace(ctx, in))
+	return heard(ctx, a, in.Sent, func() (offboarding.Outcome, error) { return a.store.ExtendGrace(ctx, in) })
 }
 
 // Advance moves the case to a phase that needs nothing else.

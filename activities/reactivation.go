@@ -9,7 +9,7 @@ import (
 // AuthorizeReactivation judges a reactivation and changes nothing; it answers
 // with the admin's ID.
 func (a *Activities) AuthorizeReactivation(ctx context.Context, in offboarding.ReactivateInput) (string, error) {
-	return answer(a.store.AuthorizeReactivation(ctx, in))
+	return heard(ctx, a, in.Sent, func() (string, error) { return a.store.AuthorizeReactivation(ctx, in) })
 }
 
 // ReactivateMember makes the leaver active again and withdraws pending requests.

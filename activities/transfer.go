@@ -11,7 +11,7 @@ import (
 func (a *Activities) AuthorizeTransfer(
 	ctx context.Context, in offboarding.AuthorizeTransferInput,
 ) (offboarding.TransferAuthorized, error) {
-	return answer(a.store.AuthorizeTransfer(ctx, in))
+	return heard(ctx, a, in.Sent, func() (offboarding.TransferAuthorized, error) { return a.store.AuthorizeTransfer(ctx, in) })
 }
 
 // TransferDocuments gives the leaver's documents to the new owner, with their

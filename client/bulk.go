@@ -24,7 +24,7 @@ func (c *Client) StartBulk(ctx context.Context, bulkID string, r offboarding.Bul
 	}
 	options := findOrStart(offboarding.BulkWorkflowID(bulkID))
 	options.WorkflowIDReusePolicy = enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
-	run, err := c.temporal.ExecuteWorkflow(ctx, options, offboarding.WorkflowBulkOffboarding, r)
+	run, err := c.start(ctx, options, offboarding.WorkflowBulkOffboarding, r)
 	if err != nil {
 		return Started{}, clean("start the bulk run", err)
 	}

@@ -20,7 +20,11 @@ import (
 )
 
 // Client starts cases and talks to them. It is safe for concurrent use.
-type Client struct{ temporal temporal.Client }
+type Client struct {
+	temporal  temporal.Client
+	key       *offboarding.SigningKey // nil where nothing is signed
+	namespace string                  // that it signs for
+}
 
 // New returns a client on an open connection, which the caller closes.
 func New(c temporal.Client) *Client { return &Client{temporal: c} }
@@ -36,7 +40,7 @@ type Started struct {
 // that case, and nothing changes (rule E2).
 func (c *Client) Start(ctx context.Context, r offboarding.Request) (Started, error) {
 	options := eagerly(startOptions(r))
-	run, err := c.temporal.ExecuteWorkflow(ctx, options, workflowOf(r), r)
+	run, err := c.start(ctx, options, workflowOf(r), r)
 	if err != nil {
 		return Started{}, clean("start the case", err)
 	}
@@ -51,21 +55,29 @@ func (c *Client) StartAndAwait(ctx context.Context, r offboarding.Request, opts 
 	id := collect(opts).updateID
 	var status offboarding.Status
 	err := insist(ctx, func(ctx context.Context) error {
-		start := c.temporal.NewWithStartWorkflowOperation(startOptions(r), workflowOf(r), r)
-		handle, err := c.temporal.UpdateWithStartWorkflow(ctx, temporal.UpdateWithStartWorkflowOptions{
-			StartWorkflowOperation: start,
-			UpdateOptions: temporal.UpdateWorkflowOptions{
-				UpdateID:     id,
-				UpdateName:   offboarding.UpdateAwaitRevoked,
-				WaitForStage: temporal.WorkflowUpdateStageCompleted,
-			},
-		})
+		handle, err := c.startAndAsk(ctx, startOptions(r), r, id)
 		if err == nil {
 			err = handle.Get(ctx, &status)
 		}
 		return clean("start the case", err)
 	})
 	return status, err
+}
+
+// startAndAsk starts the case and asks it, in one request, when access is revoked.
+func (c *Client) startAndAsk(
+	ctx context.Context, options temporal.StartWorkflowOptions, r offboarding.Request, updateID string,
+) (temporal.WorkflowUpdateHandle, error) {
+	in, err := c.signedStart(options.ID, workflowOf(r), r)
+	if err != nil {
+		return nil, err
+	}
+	return c.temporal.UpdateWithStartWorkflow(ctx, temporal.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: c.temporal.NewWithStartWorkflowOperation(options, workflowOf(r), in),
+		UpdateOptions: temporal.UpdateWorkflowOptions{
+			UpdateID: updateID, UpdateName: offboarding.UpdateAwaitRevoked, WaitForStage: temporal.WorkflowUpdateStageCompleted,
+		},
+	})
 }
 
 // StartCase starts the case of a member, or finds it running.

@@ -97,28 +97,28 @@ func (c *Client) TakeOver(ctx context.Context, of offboarding.Case, replace bool
 	if replace {
 		options.WorkflowIDConflictPolicy = enums.WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING
 	}
-	_, err := c.temporal.ExecuteWorkflow(ctx, options, workflowOf(r), r)
+	_, err := c.start(ctx, options, workflowOf(r), r)
 	return clean("start the case again", err)
 }
 
 // ReactivateAsync starts the reactivation of one member, or finds it running, and waits
 // for nothing.
 func (c *Client) ReactivateAsync(ctx context.Context, r offboarding.ReactivationRequest) error {
-	_, err := c.temporal.ExecuteWorkflow(ctx, findOrStart(offboarding.ReactivationWorkflowID(r.MemberID)), offboarding.WorkflowReactivation, r)
+	_, err := c.start(ctx, findOrStart(offboarding.ReactivationWorkflowID(r.MemberID)), offboarding.WorkflowReactivation, r)
 	return clean("reactivate", err)
 }
 
 // ResumeBulk starts the workflow of a run again; its list is in the database.
 func (c *Client) ResumeBulk(ctx context.Context, workflowID, requestedBy string) error {
 	in := offboarding.BulkRequest{RequestedBy: requestedBy}
-	_, err := c.temporal.ExecuteWorkflow(ctx, findOrStart(workflowID), offboarding.WorkflowBulkOffboarding, in)
+	_, err := c.start(ctx, findOrStart(workflowID), offboarding.WorkflowBulkOffboarding, in)
 	return clean("start the bulk run again", err)
 }
 
 // ArchiveLater starts the workflow that archives the leaver of a case.
 func (c *Client) ArchiveLater(ctx context.Context, caseID string, at time.Time) error {
 	in := offboarding.ArchivalInput{CaseID: caseID, At: at}
-	_, err := c.temporal.ExecuteWorkflow(ctx, findOrStart(offboarding.ArchivalWorkflowID(caseID)), offboarding.WorkflowMemberArchival, in)
+	_, err := c.start(ctx, findOrStart(offboarding.ArchivalWorkflowID(caseID)), offboarding.WorkflowMemberArchival, in)
 	return clean("start an archival", err)
 }
 

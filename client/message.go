@@ -76,7 +76,11 @@ type Payload interface {
 // and is found in the status, under refused_messages.
 func Signal[P Payload](ctx context.Context, c *Client, workflowID string, payload P) error {
 	name := messageOf(payload)
-	return clean("send "+name, c.temporal.SignalWorkflow(ctx, workflowID, "", name, payload))
+	in, err := c.signedMessage(ctx, workflowID, name, "", payload)
+	if err == nil {
+		err = c.temporal.SignalWorkflow(ctx, workflowID, "", name, in)
+	}
+	return clean("send "+name, err)
 }
 
 func messageOf(payload any) string {
@@ -103,11 +107,15 @@ func (c *Client) update(
 	id := collect(opts).updateID
 	var outcome offboarding.Outcome
 	err := insist(ctx, func(ctx context.Context) error {
+		in, err := c.signedMessage(ctx, workflowID, name, id, payload)
+		if err != nil {
+			return clean("send "+name, err)
+		}
 		handle, err := c.temporal.UpdateWorkflow(ctx, temporal.UpdateWorkflowOptions{
 			WorkflowID:   workflowID,
 			UpdateID:     id,
 			UpdateName:   name,
-			Args:         []any{payload},
+			Args:         []any{in},
 			WaitForStage: temporal.WorkflowUpdateStageCompleted,
 		})
 		if err == nil {

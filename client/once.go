@@ -43,13 +43,7 @@ func (c *Client) StartOnce(ctx context.Context, r offboarding.Request, once Once
 			}
 		}
 		once.Repeated = true
-		start := c.temporal.NewWithStartWorkflowOperation(options, workflowOf(r), r)
-		handle, err := c.temporal.UpdateWithStartWorkflow(ctx, temporal.UpdateWithStartWorkflowOptions{
-			StartWorkflowOperation: start,
-			UpdateOptions: temporal.UpdateWorkflowOptions{
-				UpdateID: once.ID, UpdateName: offboarding.UpdateAwaitRevoked, WaitForStage: temporal.WorkflowUpdateStageCompleted,
-			},
-		})
+		handle, err := c.startAndAsk(ctx, options, r, once.ID)
 		if err == nil {
 			err = handle.Get(ctx, &status)
 		}
@@ -74,7 +68,7 @@ func (c *Client) StartAsync(ctx context.Context, r offboarding.Request, once Onc
 			return Started{WorkflowID: mine.GetWorkflowId(), RunID: mine.GetRunId()}, nil
 		}
 	}
-	run, err := c.temporal.ExecuteWorkflow(ctx, eagerly(options), workflowOf(r), r)
+	run, err := c.start(ctx, eagerly(options), workflowOf(r), r)
 	if err != nil {
 		return Started{}, clean("start the case", err)
 	}

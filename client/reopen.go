@@ -50,5 +50,5 @@ func (c *Client) runOnce(ctx context.Context, id, workflowType string, in any, o
 			return c.temporal.GetWorkflow(ctx, id, mine.GetRunId()), nil
 		}
 	}
-	return c.temporal.ExecuteWorkflow(ctx, options, workflowType, in)
+	return c.start(ctx, options, workflowType, in)
 }

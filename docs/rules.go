@@ -1,5 +1,5 @@
-// Package docs reads the tables of rules.md, so that what they say of the code and
-// its tests can be checked.
+// Package docs reads the tables of rules.md and security.md, so that what they say of the
+// code and its tests can be checked.
 package docs
 
 import (
@@ -10,13 +10,18 @@ import (
 	"strings"
 )
 
-//go:embed rules.md
-var rules string
+var (
+	//go:embed rules.md
+	rules string
+	//go:embed security.md
+	security string
+)
 
 // Row is one rule, or one statement of a help page, and where it is kept.
 type Row struct {
-	Line  int    // of rules.md, from 1
-	ID    string // A1, 002.7
+	File  string
+	Line  int    // of the file, from 1
+	ID    string // A1, 002.7; "" in security.md
 	Codes []string
 	Code  []string // path of a file, or path:Name of something in it
 	Tests []Test   // none where NotYet says why
@@ -45,9 +50,12 @@ var (
 
 // Rows are the rows of all tables of rules.md that have a column of tests, or what
 // is malformed in them.
-func Rows() ([]Row, error) { return read(rules) }
+func Rows() ([]Row, error) { return read("rules.md", rules) }
 
-func read(text string) ([]Row, error) {
+// SecurityRows are those of security.md.
+func SecurityRows() ([]Row, error) { return read("security.md", security) }
+
+func read(file, text string) ([]Row, error) {
 	var rows []Row
 	var header []string
 	for i, line := range strings.Split(text, "\n") {
@@ -65,9 +73,9 @@ func read(text string) ([]Row, error) {
 		}
 		row, err := readRow(header, cells)
 		if err != nil {
-			return nil, fmt.Errorf("rules.md:%d: %w", i+1, err)
+			return nil, fmt.Errorf("%s:%d: %w", file, i+1, err)
 		}
-		row.Line = i + 1
+		row.File, row.Line = file, i+1
 		rows = append(rows, row)
 	}
 	return rows, nil

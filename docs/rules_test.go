@@ -25,13 +25,21 @@ func rowsOf(t *testing.T) []Row {
 	return rows
 }
 
-// Every test that rules.md names is there, in a file that is built, and does not
+func everyRow(t *testing.T) []Row {
+	t.Helper()
+	rows, err := SecurityRows()
+	require.NoError(t, err)
+	require.NotEmpty(t, rows)
+	return append(rowsOf(t), rows...)
+}
+
+// Every test that rules.md or security.md names is there, in a file that is built, and does not
 // begin by skipping itself. Whether it has run is known after the run only:
 // `make test` asks internal/testrun.
 func TestEveryTestNamedExists(t *testing.T) {
 	t.Parallel()
 	packages := map[string]map[string]*ast.FuncDecl{}
-	for _, row := range rowsOf(t) {
+	for _, row := range everyRow(t) {
 		for _, test := range row.Tests {
 			functions, ok := packages[test.Package]
 			if !ok {
@@ -39,8 +47,8 @@ func TestEveryTestNamedExists(t *testing.T) {
 				packages[test.Package] = functions
 			}
 			fn := functions[test.Func()]
-			if assert.NotNil(t, fn, "rules.md:%d: %s: there is no %s", row.Line, row.ID, test) {
-				assert.False(t, skipsAlways(fn), "rules.md:%d: %s: %s is always skipped", row.Line, row.ID, test)
+			if assert.NotNil(t, fn, "%s:%d: %s: there is no %s", row.File, row.Line, row.ID, test) {
+				assert.False(t, skipsAlways(fn), "%s:%d: %s: %s is always skipped", row.File, row.Line, row.ID, test)
 			}
 		}
 	}
@@ -86,17 +94,17 @@ func skipsAlways(fn *ast.FuncDecl) bool {
 	})
 }
 
-// Every place in the code that rules.md names is there.
+// Every place in the code that rules.md or security.md names is there.
 func TestEveryPlaceNamedExists(t *testing.T) {
 	t.Parallel()
-	for _, row := range rowsOf(t) {
+	for _, row := range everyRow(t) {
 		for _, place := range row.Code {
 			path, name, _ := strings.Cut(place, ":")
 			text, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(path)))
-			if assert.NoError(t, err, "rules.md:%d: %s", row.Line, row.ID) && name != "" {
+			if assert.NoError(t, err, "%s:%d: %s", row.File, row.Line, row.ID) && name != "" {
 				found, err := regexp.Match(`\b`+regexp.QuoteMeta(name)+`\b`, text)
 				require.NoError(t, err)
-				assert.True(t, found, "rules.md:%d: %s: there is no %s in %s", row.Line, row.ID, name, path)
+				assert.True(t, found, "%s:%d: %s: there is no %s in %s", row.File, row.Line, row.ID, name, path)
 			}
 		}
 	}
@@ -163,12 +171,12 @@ func TestReadRefusesARowThatProvesNothing(t *testing.T) {
 		head + "| A1 | | yes, by hand |":                           `rules.md:3: name a test, or say "none: " and why there is none`,
 		"text\n\n" + head + "| A1 | | none: no console |\n| | | |": `rules.md:6: name a test, or say "none: " and why there is none`,
 	} {
-		_, err := read(text)
+		_, err := read("rules.md", text)
 		require.EqualError(t, err, want)
 	}
-	rows, err := read(head + "| A1 | `a/b.go:C`, `d.md` | `internal/x/TestY/a_b`; `e2e/TestZ` |\n\n| other | table |\n|---|---|\n| 1 | 2 |")
+	rows, err := read("rules.md", head + "| A1 | `a/b.go:C`, `d.md` | `internal/x/TestY/a_b`; `e2e/TestZ` |\n\n| other | table |\n|---|---|\n| 1 | 2 |")
 	require.NoError(t, err)
 	require.Equal(t, []Row{{
-		Line: 3, ID: "A1", Code: []string{"a/b.go:C", "d.md"}, Tests: []Test{{"internal/x", "TestY/a_b"}, {"e2e", "TestZ"}},
+		File: "rules.md", Line: 3, ID: "A1", Code: []string{"a/b.go:C", "d.md"}, Tests: []Test{{"internal/x", "TestY/a_b"}, {"e2e", "TestZ"}},
 	}}, rows)
 }

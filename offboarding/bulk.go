@@ -282,6 +282,7 @@ type BulkAdmitInput struct {
 	WorkflowID string      `json:"workflow_id"`
 	At         time.Time   `json:"at"`
 	Request    BulkRequest `json:"request"`
+	Sent       *Sent       `json:"sent,omitempty"`
 }
 
 // BulkStep is a step of a run. What has been done is not done again.
@@ -300,6 +301,7 @@ type BulkStartInput struct {
 // BulkCancelInput carries a cancel.
 type BulkCancelInput struct {
 	BulkStep
+	Sent    *Sent  `json:"sent,omitempty"`
 	Message Cancel `json:"message"`
 }
 

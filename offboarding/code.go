@@ -38,6 +38,7 @@ const (
 	CodeNotInWorkspace      Code = "not_in_workspace"        // W1
 	CodeLegalHold           Code = "legal_hold"              // H1
 	CodeHoldNotFound        Code = "hold_not_found"          // H1
+	CodeNotSigned           Code = "not_signed"              // no key that the workers know has signed it, or it came before
 	CodeWrongPhase          Code = "wrong_phase"             // a message that the case's phase does not allow
 	CodeTryAgain            Code = "temporarily_unavailable" // nothing was decided; the caller may send it again
 	CodeCaseNotFound        Code = "case_not_found"          // no case under that name, in the caller's reach

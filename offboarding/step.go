@@ -16,6 +16,7 @@ type AdmitInput struct {
 	WorkflowID string    `json:"workflow_id"`
 	At         time.Time `json:"at"`
 	Request    Request   `json:"request"`
+	Sent       *Sent     `json:"sent,omitempty"` // nil for what was judged before
 	// AtOnce: go on until the member is inactive where the case has nothing to wait for.
 	AtOnce bool `json:"at_once,omitempty"`
 }
@@ -138,18 +139,21 @@ type Settled struct {
 // ClaimInput carries a claim-request.
 type ClaimInput struct {
 	Step
+	Sent    *Sent        `json:"sent,omitempty"`
 	Message ClaimRequest `json:"message"`
 }
 
 // DecideInput carries an admin-approval.
 type DecideInput struct {
 	Step
+	Sent    *Sent         `json:"sent,omitempty"`
 	Message AdminApproval `json:"message"`
 }
 
 // AuthorizeTransferInput carries a transfer-documents.
 type AuthorizeTransferInput struct {
 	Step
+	Sent    *Sent             `json:"sent,omitempty"`
 	Message TransferDocuments `json:"message"`
 }
 
@@ -162,18 +166,21 @@ type TransferAuthorized struct {
 // ExtendGraceInput carries an extend-grace.
 type ExtendGraceInput struct {
 	Step
+	Sent    *Sent       `json:"sent,omitempty"`
 	Message ExtendGrace `json:"message"`
 }
 
 // RescheduleInput carries a reschedule.
 type RescheduleInput struct {
 	Step
+	Sent    *Sent      `json:"sent,omitempty"`
 	Message Reschedule `json:"message"`
 }
 
 // CancelInput carries a cancel.
 type CancelInput struct {
 	Step
+	Sent    *Sent  `json:"sent,omitempty"`
 	Message Cancel `json:"message"`
 }
 
@@ -191,6 +198,7 @@ type Reactivation struct {
 // ReactivateInput carries a reactivate.
 type ReactivateInput struct {
 	Step
+	Sent    *Sent      `json:"sent,omitempty"`
 	ID      string     `json:"id,omitempty"` // of the message
 	Message Reactivate `json:"message"`
 }

@@ -31,6 +31,11 @@ func (t *tx) archiveAt(c *caseRow) (*time.Time, error) {
 // case has left them; false where they are not.
 func (s *Store) ArchiveMember(ctx context.Context, in offboarding.Step) (bool, error) {
 	return changing(ctx, s, in, func(t *tx, c *caseRow) (bool, error) {
+		if due, err := t.archiveAt(c); err != nil || due == nil {
+			return false, err
+		} else if in.At.Before(*due) {
+			return false, offboarding.Refuse("", offboarding.CodeWrongPhase, "", "the leaver is not to be archived yet")
+		}
 		n, err := t.exec(archiveMember, c.MemberID, c.DeactivatedAt)
 		if err != nil || n == 0 {
 			return false, err

@@ -98,3 +98,30 @@ func TestArchiveAtOfACaseThatIsTakenOver(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, again())
 }
+
+// Whoever starts the archival, it comes at its time and only for whom Entra manages.
+func TestNobodyIsArchivedBeforeTheTime(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	l.Provisioned("entra", l.Leaver)
+	l.revoked(l.providers("entra"))
+	_, err := l.store.Deactivate(t.Context(), l.step("deactivate"))
+	require.NoError(t, err)
+	other := l.of(l.Manager)
+	other.revoked(other.request())
+	_, err = l.store.Deactivate(t.Context(), other.step("deactivate"))
+	require.NoError(t, err)
+	other.at = other.at.Add(month)
+	archived, err := l.store.ArchiveMember(t.Context(), other.step("archive-member"))
+	require.NoError(t, err)
+	require.False(t, archived, "nobody manages the account")
+
+	l.at = l.at.Add(month - time.Second)
+	_, err = l.store.ArchiveMember(t.Context(), l.step("too-early"))
+	refused(t, offboarding.CodeWrongPhase, err)
+	require.Equal(t, 2, l.Count(`SELECT count(*) FROM members WHERE status = 'inactive'`))
+	l.at = l.at.Add(time.Second)
+	archived, err = l.store.ArchiveMember(t.Context(), l.step("archive-member"))
+	require.NoError(t, err)
+	require.True(t, archived)
+}

@@ -61,7 +61,11 @@ func (s *Store) Claim(ctx context.Context, in offboarding.ClaimInput) (offboardi
 		return offboarding.Outcome{}, clean(in.Name, err)
 	}
 	defer done()
-	if out, done, err := s.claimAsFound(ctx, in); done || err != nil {
+	out, answered, err := s.claimAsFound(ctx, in)
+	if err != nil && in.Sent.Signed() && offboarding.CodeOf(err) != "" {
+		answered, err = false, nil // is refused with a record: nobody else may send it again when it would be allowed
+	}
+	if answered || err != nil {
 		return out, err
 	}
 	return working(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {

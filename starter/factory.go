@@ -13,6 +13,7 @@ import (
 
 	"handover/client"
 	"handover/internal/config"
+	"handover/offboarding"
 	"handover/postgres"
 )
 
@@ -42,6 +43,7 @@ type factory struct {
 	database   *postgres.Store
 	connection temporal.Client
 	namespace  string // of the connection
+	signing    *offboarding.SigningKey
 }
 
 func newFactory(s streams) *factory {
@@ -75,7 +77,7 @@ func (f *factory) store() (*postgres.Store, error) {
 // cases connects to Temporal once.
 func (f *factory) cases(ctx context.Context) (*client.Client, error) {
 	if f.connection != nil {
-		return client.New(f.connection), nil
+		return f.sender(), nil
 	}
 	settings, err := f.temporalSettings.Load(f.env)
 	if err != nil {
@@ -90,8 +92,12 @@ func (f *factory) cases(ctx context.Context) (*client.Client, error) {
 		return nil, &plainError{text: "Temporal cannot be reached at " + options.HostPort + "; is TEMPORAL_ADDRESS right?", raw: err}
 	}
 	f.connection, f.namespace = connection, first(options.Namespace, temporal.DefaultNamespace)
-	return client.New(connection), nil
+	f.signing = settings.Signing.Key
+	return f.sender(), nil
 }
+
+// sender starts cases and sends them messages, signed where there is a key.
+func (f *factory) sender() *client.Client { return client.New(f.connection).SignedBy(f.signing, f.namespace) }
 
 // wrongSettings are mistakes in the configuration, each on a line of its own.
 func wrongSettings(err error) error {

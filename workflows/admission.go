@@ -10,11 +10,12 @@ import (
 
 // admit judges the start and opens the case.
 func (c *offboardingCase) admit(ctx workflow.Context) error {
-	in := offboarding.AdmitInput{CaseID: c.CaseID, WorkflowID: c.WorkflowID, At: now(ctx), Request: c.request, AtOnce: true}
+	in := offboarding.AdmitInput{CaseID: c.CaseID, WorkflowID: c.WorkflowID, At: now(ctx), Request: c.request, Sent: c.Start, AtOnce: true}
 	a, err := do[offboarding.Admission](ctx, c, "admit", local(act.Admit, in))
 	if err != nil {
 		return err
 	}
+	c.Start = nil
 	c.OrganizationID, c.WorkspaceID, c.MemberID = a.OrganizationID, a.WorkspaceID, a.MemberID
 	c.RequestedBy, c.Plan = a.RequestedBy, a.Plan
 	c.Existing, c.CaseID, c.WorkflowID = a.Existing, a.CaseID, a.WorkflowID

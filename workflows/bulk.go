@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"go.temporal.io/sdk/converter"
@@ -25,15 +26,23 @@ type bulkState struct {
 	Run       offboarding.BulkRun          `json:"run"`
 	Pause     time.Duration                `json:"pause_ns,omitempty"` // before the next look at what was started
 	Continued int                          `json:"continued,omitempty"`
-	Inbox     []offboarding.Cancel         `json:"inbox,omitempty"` // signals not handled yet
+	Inbox     []bulkCancel                 `json:"inbox,omitempty"`    // signals not handled yet
+	Messages  int                          `json:"messages,omitempty"` // names the next signal
 	Refused   []offboarding.RefusedMessage `json:"refused,omitempty"`
 	Troubles  troubles                     `json:"troubles,omitempty"`
+}
+
+// bulkCancel is a cancel, and how it was sent.
+type bulkCancel struct {
+	offboarding.Cancel
+	Sent *offboarding.Sent `json:"sent,omitempty"`
 }
 
 // bulkRun is a bulk offboarding while a run of its workflow lasts.
 type bulkRun struct {
 	bulkState
 	request  offboarding.BulkRequest
+	started  *offboarding.Sent
 	step     string
 	admitted bool
 	handling bool // a signal
@@ -45,11 +54,11 @@ type bulkRun struct {
 // BulkOffboarding offboards the members of a list (rule B1). First everybody loses
 // access, hundreds at a time; then the cases that have something left to settle
 // are started, each a workflow of its own. It ends when all of them run.
-func BulkOffboarding(ctx workflow.Context, payload json.RawMessage) (offboarding.BulkResult, error) {
+func BulkOffboarding(ctx workflow.Context, payload converter.RawValue) (offboarding.BulkResult, error) {
 	var in BulkInput
 	// Into structs and slices, without maps: the same bytes give the same input in every replay.
 	//workflowcheck:ignore
-	if err := json.Unmarshal(payload, &in); err != nil {
+	if err := json.Unmarshal(payload.Payload().GetData(), &in); err != nil {
 		return offboarding.BulkResult{}, activities.RefusalError(offboarding.Refuse("", offboarding.CodeInvalidArgument, "",
 			"the input is not the JSON object that BulkOffboarding takes"))
 	}
@@ -59,6 +68,7 @@ func BulkOffboarding(ctx workflow.Context, payload json.RawMessage) (offboarding
 	if err != nil {
 		return offboarding.BulkResult{}, err
 	}
+	b.started = startedBy(ctx, payload) // of no matter to a run that continues: it was admitted
 	if err = b.run(ctx); errors.Is(err, errRollover) {
 		return offboarding.BulkResult{}, b.continueAsNew(ctx)
 	}
@@ -94,7 +104,7 @@ func setupBulk(ctx workflow.Context, in BulkInput) (*bulkRun, error) {
 // run tells the story.
 func (b *bulkRun) run(ctx workflow.Context) error {
 	if !b.admitted {
-		in := offboarding.BulkAdmitInput{BulkID: b.Run.ID, WorkflowID: b.Run.WorkflowID, At: now(ctx), Request: b.request}
+		in := offboarding.BulkAdmitInput{BulkID: b.Run.ID, WorkflowID: b.Run.WorkflowID, At: now(ctx), Request: b.request, Sent: b.started}
 		// In the workflow task, though it writes a whole list: its input would be in the history a second time.
 		if err := b.do(ctx, "admit", lasting(time.Minute, act.AdmitBulk, in)); err != nil {
 			return err
@@ -184,9 +194,9 @@ func judging(activity any, in any) func(workflow.Context) workflow.Future {
 // listen registers the message `cancel`, a signal and an update.
 func (b *bulkRun) listen(ctx workflow.Context) error {
 	err := workflow.SetUpdateHandlerWithOptions(ctx, offboarding.MessageCancel,
-		func(ctx workflow.Context, payload json.RawMessage) (offboarding.Outcome, error) {
+		func(ctx workflow.Context, payload converter.RawValue) (offboarding.Outcome, error) {
 			ctx, _ = workflow.NewDisconnectedContext(ctx)
-			message, refusal := parseCancel(payload)
+			message, refusal := parseCancel(ctx, updatePrefix+workflow.GetCurrentUpdateInfo(ctx).ID, payload)
 			if refusal == nil {
 				refusal = b.cancel(ctx, message)
 			}
@@ -195,8 +205,8 @@ func (b *bulkRun) listen(ctx workflow.Context) error {
 			}
 			return offboarding.Outcome{Outcome: offboarding.OutcomeCanceled}, nil
 		},
-		workflow.UpdateHandlerOptions{Validator: func(payload json.RawMessage) error {
-			if _, refusal := parseCancel(payload); refusal != nil {
+		workflow.UpdateHandlerOptions{Validator: func(payload converter.RawValue) error {
+			if _, refusal := parse(offboarding.MessageCancel, textOf(payload)); refusal != nil {
 				return activities.RefusalError(refusal)
 			}
 			return nil
@@ -223,12 +233,13 @@ func (b *bulkRun) listen(ctx workflow.Context) error {
 	return nil
 }
 
-func parseCancel(payload json.RawMessage) (offboarding.Cancel, *offboarding.Refusal) {
-	parsed, refusal := parse(offboarding.MessageCancel, payload)
+func parseCancel(ctx workflow.Context, id string, payload converter.RawValue) (bulkCancel, *offboarding.Refusal) {
+	m := newMessage(ctx, id, offboarding.MessageCancel, payload)
+	parsed, refusal := parse(m.Name, m.Payload)
 	if message, ok := parsed.(*offboarding.Cancel); ok && refusal == nil {
-		return *message, nil
+		return bulkCancel{*message, sentAs(ctx, m)}, nil
 	}
-	return offboarding.Cancel{}, refusal
+	return bulkCancel{}, refusal
 }
 
 // waiting reports whether signals wait to be handled.
@@ -245,7 +256,8 @@ func (b *bulkRun) drain(ctx workflow.Context) {
 		if !ch.ReceiveAsync(&payload) {
 			return
 		}
-		message, refusal := parseCancel(payload.Payload().GetData())
+		b.Messages++
+		message, refusal := parseCancel(ctx, "signal/"+strconv.Itoa(b.Messages), payload)
 		if refusal == nil && len(b.Inbox) >= keptRefusals {
 			refusal = offboarding.Refuse("", offboarding.CodeTryAgain, "", "too many messages wait")
 		}
@@ -264,14 +276,14 @@ func (b *bulkRun) remember(ctx workflow.Context, refusal *offboarding.Refusal) {
 
 // cancel takes off the list who has not been processed, once the run is known. A
 // refusal is remembered.
-func (b *bulkRun) cancel(ctx workflow.Context, message offboarding.Cancel) *offboarding.Refusal {
+func (b *bulkRun) cancel(ctx workflow.Context, message bulkCancel) *offboarding.Refusal {
 	_ = workflow.Await(ctx, func() bool { return b.admitted || b.ended }) // a disconnected context is not canceled
 	refusal := b.refusal
 	if refusal == nil && b.Run.Phase == offboarding.BulkCompleted {
 		refusal = offboarding.Refuse("B1", offboarding.CodeWrongPhase, "", "the run is completed")
 	}
 	if refusal == nil {
-		in := offboarding.BulkCancelInput{BulkStep: b.at(ctx), Message: message}
+		in := offboarding.BulkCancelInput{BulkStep: b.at(ctx), Sent: message.Sent, Message: message.Cancel}
 		run, err := do[offboarding.BulkRun](ctx, b, offboarding.MessageCancel, local(act.CancelBulk, in))
 		switch {
 		case errors.Is(err, errRollover):

@@ -9,7 +9,7 @@ import (
 )
 
 func (c *offboardingCase) claim(ctx workflow.Context, m message, p offboarding.ClaimRequest) (offboarding.Outcome, error) {
-	in := offboarding.ClaimInput{Step: c.step(ctx, m.ID), Message: p}
+	in := offboarding.ClaimInput{Step: c.step(ctx, m.ID), Sent: sentAs(ctx, m), Message: p}
 	out, err := do[offboarding.Outcome](ctx, c, m.Name, local(act.Claim, in))
 	if err != nil {
 		return out, err

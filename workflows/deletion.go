@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
 	"handover/activities"
@@ -21,11 +22,12 @@ type DeletionInput struct {
 
 // deletionState is what a MemberDeletion remembers.
 type deletionState struct {
-	ID        string   `json:"id"` // the same for every run and reset of it, as a case's
-	Stage     string   `json:"stage,omitempty"`
-	Rounds    int      `json:"rounds,omitempty"` // looks at the member so far; names the next
-	Troubles  troubles `json:"troubles,omitempty"`
-	Continued int      `json:"continued,omitempty"`
+	ID        string            `json:"id"`              // the same for every run and reset of it, as a case's
+	Start     *offboarding.Sent `json:"start,omitempty"` // until it is admitted
+	Stage     string            `json:"stage,omitempty"`
+	Rounds    int               `json:"rounds,omitempty"` // looks at the member so far; names the next
+	Troubles  troubles          `json:"troubles,omitempty"`
+	Continued int               `json:"continued,omitempty"`
 }
 
 // deletion is a MemberDeletion while a run of it lasts.
@@ -37,17 +39,17 @@ type deletion struct {
 // MemberDeletion deletes a member for good (rule X1): an active one is offboarded
 // first, by an ordinary case, which goes on by itself to find owners for the
 // documents; then the personal data is erased.
-func MemberDeletion(ctx workflow.Context, payload json.RawMessage) (offboarding.DeletionResult, error) {
+func MemberDeletion(ctx workflow.Context, payload converter.RawValue) (offboarding.DeletionResult, error) {
 	var in DeletionInput
 	// Into structs, without maps: the same bytes give the same input in every replay.
 	//workflowcheck:ignore
-	if err := json.Unmarshal(payload, &in); err != nil {
+	if err := json.Unmarshal(payload.Payload().GetData(), &in); err != nil {
 		return offboarding.DeletionResult{}, activities.RefusalError(
 			offboarding.Refuse("", offboarding.CodeInvalidArgument, "", "the input is not the JSON object that MemberDeletion takes"))
 	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // as a case, it is not torn apart by a cancellation
 	info := workflow.GetInfo(ctx)
-	d := &deletion{deletionState: deletionState{ID: caseID(info)}, request: in.DeletionRequest}
+	d := &deletion{deletionState: deletionState{ID: caseID(info), Start: startedBy(ctx, payload)}, request: in.DeletionRequest}
 	if in.Carried != nil && info.ContinuedExecutionRunID != "" {
 		d.deletionState = *in.Carried
 		d.Continued++
@@ -78,10 +80,13 @@ func MemberDeletion(ctx workflow.Context, payload json.RawMessage) (offboarding.
 func (d *deletion) run(ctx workflow.Context) (offboarding.Erased, error) {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		d.Rounds++
-		begun, err := do[offboarding.DeletionBegun](ctx, d, "admit", local(act.BeginDeletion, d.input(ctx, "admit")))
+		in := d.input(ctx, "admit")
+		in.Sent = d.Start
+		begun, err := do[offboarding.DeletionBegun](ctx, d, "admit", local(act.BeginDeletion, in))
 		if err != nil {
 			return offboarding.Erased{}, err
 		}
+		d.Start = nil
 		switch {
 		case begun.Offboard:
 			d.Stage = offboarding.DeletionOffboarding

@@ -125,7 +125,7 @@ func (c *offboardingCase) settled(ctx workflow.Context, s offboarding.Settled) {
 }
 
 func (c *offboardingCase) extend(ctx workflow.Context, m message, p offboarding.ExtendGrace) (offboarding.Outcome, error) {
-	in := offboarding.ExtendGraceInput{Step: c.step(ctx, m.ID), Message: p}
+	in := offboarding.ExtendGraceInput{Step: c.step(ctx, m.ID), Sent: sentAs(ctx, m), Message: p}
 	out, err := do[offboarding.Outcome](ctx, c, m.Name, local(act.ExtendGrace, in))
 	if err == nil {
 		c.GraceEndsAt = out.At

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
@@ -18,6 +19,21 @@ type message struct {
 	ID      string          `json:"id"`
 	Name    string          `json:"name"`
 	Payload json.RawMessage `json:"payload"`
+
+	Signature string     `json:"signature,omitempty"`
+	Digest    string     `json:"digest,omitempty"` // of the payload as it was signed
+	At        *time.Time `json:"at,omitempty"`     // when it came, of one that is signed
+}
+
+// newMessage takes a message as it came. What is not JSON has no payload, and is refused
+// like everything that the message does not take.
+func newMessage(ctx workflow.Context, id, name string, payload converter.RawValue) message {
+	m := message{ID: id, Name: name, Payload: textOf(payload), Signature: signatureOf(payload)}
+	if m.Signature != "" {
+		at := now(ctx)
+		m.Digest, m.At = offboarding.Digest(payload.Payload().GetData()), &at
+	}
+	return m
 }
 
 // sweep names the work on documents that a message asks for.
@@ -28,12 +44,11 @@ func (m message) sweep() string { return m.ID + "/sweep" }
 func (c *offboardingCase) listen(ctx workflow.Context) error {
 	for _, name := range offboarding.Messages {
 		err := workflow.SetUpdateHandlerWithOptions(ctx, name,
-			func(ctx workflow.Context, payload json.RawMessage) (offboarding.Outcome, error) {
-				m := message{ID: "update/" + workflow.GetCurrentUpdateInfo(ctx).ID, Name: name, Payload: payload}
-				return c.answer(ctx, m)
+			func(ctx workflow.Context, payload converter.RawValue) (offboarding.Outcome, error) {
+				return c.answer(ctx, newMessage(ctx, updatePrefix+workflow.GetCurrentUpdateInfo(ctx).ID, name, payload))
 			},
-			workflow.UpdateHandlerOptions{Validator: func(payload json.RawMessage) error {
-				if _, err := parse(name, payload); err != nil {
+			workflow.UpdateHandlerOptions{Validator: func(payload converter.RawValue) error {
+				if _, err := parse(name, textOf(payload)); err != nil {
 					return activities.RefusalError(err)
 				}
 				return nil
@@ -74,22 +89,13 @@ func (c *offboardingCase) drain(ctx workflow.Context) {
 			if !ch.ReceiveAsync(&payload) {
 				break
 			}
-			c.accept(name, payload)
+			m := newMessage(ctx, "", name, payload)
+			if c.Phase != "" {
+				m.ID = c.signalID(name)
+			}
+			c.Inbox = append(c.Inbox, m)
 		}
 	}
-}
-
-// accept takes in a signal. What is not JSON has no payload, and is refused like
-// everything that the message does not take.
-func (c *offboardingCase) accept(name string, payload converter.RawValue) {
-	m := message{Name: name}
-	if data := payload.Payload().GetData(); json.Valid(data) {
-		m.Payload = data
-	}
-	if c.Phase != "" {
-		m.ID = c.signalID(name)
-	}
-	c.Inbox = append(c.Inbox, m)
 }
 
 // nameSignals names those that came before the case was admitted: until then it is not

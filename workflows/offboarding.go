@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/google/uuid"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
 	"handover/activities"
@@ -23,7 +24,7 @@ var act *activities.Activities
 
 // Offboarding is one case, from start to end (docs/architecture.md walks
 // through it). It ends when no document of the leaver is unowned.
-func Offboarding(ctx workflow.Context, payload json.RawMessage) (offboarding.Result, error) {
+func Offboarding(ctx workflow.Context, payload converter.RawValue) (offboarding.Result, error) {
 	in, refusal := parseInput(payload)
 	if refusal == nil && in.WorkspaceID != "" {
 		refusal = offboarding.Refuse("W1", offboarding.CodeInvalidArgument, "workspace_id",
@@ -32,15 +33,15 @@ func Offboarding(ctx workflow.Context, payload json.RawMessage) (offboarding.Res
 	if refusal != nil {
 		return offboarding.Result{}, activities.RefusalError(refusal)
 	}
-	return runCase(ctx, in)
+	return runCase(ctx, in, startedBy(ctx, payload))
 }
 
 // runCase runs a case of the whole organization or of one workspace.
-func runCase(ctx workflow.Context, in Input) (offboarding.Result, error) {
+func runCase(ctx workflow.Context, in Input, start *offboarding.Sent) (offboarding.Result, error) {
 	// A cancellation request from outside must not tear a case apart; the
 	// message `cancel` ends one that has not begun.
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	c, err := setup(ctx, in)
+	c, err := setup(ctx, in, start)
 	if err != nil {
 		return offboarding.Result{}, err
 	}
@@ -59,11 +60,11 @@ func runCase(ctx workflow.Context, in Input) (offboarding.Result, error) {
 
 // parseInput reads the workflow's input; a malformed one is refused like a start
 // that breaks a rule, not tried again.
-func parseInput(payload json.RawMessage) (Input, *offboarding.Refusal) {
+func parseInput(payload converter.RawValue) (Input, *offboarding.Refusal) {
 	var in Input
 	// Into structs and slices, without maps: the same bytes give the same input in every replay.
 	//workflowcheck:ignore
-	err := json.Unmarshal(payload, &in)
+	err := json.Unmarshal(payload.Payload().GetData(), &in)
 	if err == nil {
 		return in, nil
 	}

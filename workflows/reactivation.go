@@ -11,7 +11,7 @@ import (
 // allowReactivation judges a reactivate. The case remembers it and carries it out
 // itself, so that it survives whoever asked for it.
 func (c *offboardingCase) allowReactivation(ctx workflow.Context, m message, p offboarding.Reactivate) error {
-	in := offboarding.ReactivateInput{Step: c.step(ctx, m.ID), Message: p}
+	in := offboarding.ReactivateInput{Step: c.step(ctx, m.ID), Sent: sentAs(ctx, m), Message: p}
 	adminID, err := do[string](ctx, c, m.Name, local(act.AuthorizeReactivation, in))
 	if err == nil {
 		c.reactivationRefused = nil

@@ -1,8 +1,7 @@
 package workflows
 
 import (
-	"encoding/json"
-
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
 	"handover/activities"
@@ -12,7 +11,7 @@ import (
 // WorkspaceRemoval removes a member from one workspace (rule W1): the case of an
 // offboarding, with its phases and messages, about the documents there alone.
 // The account and what it can do stay as they are.
-func WorkspaceRemoval(ctx workflow.Context, payload json.RawMessage) (offboarding.Result, error) {
+func WorkspaceRemoval(ctx workflow.Context, payload converter.RawValue) (offboarding.Result, error) {
 	in, refusal := parseInput(payload)
 	if refusal == nil && in.WorkspaceID == "" {
 		refusal = offboarding.Refuse("W1", offboarding.CodeInvalidArgument, "workspace_id", "workspace_id is required")
@@ -20,5 +19,5 @@ func WorkspaceRemoval(ctx workflow.Context, payload json.RawMessage) (offboardin
 	if refusal != nil {
 		return offboarding.Result{}, activities.RefusalError(refusal)
 	}
-	return runCase(ctx, in)
+	return runCase(ctx, in, startedBy(ctx, payload))
 }

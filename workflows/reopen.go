@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -29,6 +30,7 @@ type ReactivationInput struct {
 
 // reactivationState is what a Reactivation remembers: a result a member at most.
 type reactivationState struct {
+	Start     *offboarding.Sent                      `json:"start,omitempty"` // until it is admitted
 	Checked   bool                                   `json:"checked,omitempty"`
 	Done      map[int]offboarding.MemberReactivation `json:"done,omitempty"` // by the member's place in the request
 	Troubles  troubles                               `json:"troubles,omitempty"`
@@ -46,11 +48,11 @@ type reactivations struct {
 // Reactivation makes members active again, whether or not their cases have closed
 // (rules R1, R2). The case that made a member inactive is opened again until its
 // documents are settled; one that is still open is sent reactivate.
-func Reactivation(ctx workflow.Context, payload json.RawMessage) (offboarding.ReactivationResult, error) {
+func Reactivation(ctx workflow.Context, payload converter.RawValue) (offboarding.ReactivationResult, error) {
 	var in ReactivationInput
 	// Into structs and slices, but for Carried, which this workflow wrote itself.
 	//workflowcheck:ignore
-	if err := json.Unmarshal(payload, &in); err != nil {
+	if err := json.Unmarshal(payload.Payload().GetData(), &in); err != nil {
 		return offboarding.ReactivationResult{}, activities.RefusalError(
 			offboarding.Refuse("", offboarding.CodeInvalidArgument, "", "the input is not the JSON object that Reactivation takes"))
 	}
@@ -60,6 +62,8 @@ func Reactivation(ctx workflow.Context, payload json.RawMessage) (offboarding.Re
 	if in.Carried != nil && info.ContinuedExecutionRunID != "" {
 		w.reactivationState = *in.Carried
 		w.Continued++
+	} else {
+		w.Start = startedBy(ctx, payload)
 	}
 	if w.Done == nil {
 		w.Done = map[int]offboarding.MemberReactivation{}
@@ -92,11 +96,11 @@ func (w *reactivations) run(ctx workflow.Context) error {
 		return err
 	}
 	if !w.Checked {
-		in := offboarding.BeginReactivationInput{Step: w.step(ctx, "check"), Request: w.request}
+		in := offboarding.BeginReactivationInput{Step: w.step(ctx, "check"), Sent: w.Start, Request: w.request}
 		if _, err := do[struct{}](ctx, w, "check", local(act.CheckReactivation, in)); err != nil {
 			return err
 		}
-		w.Checked = true
+		w.Checked, w.Start = true, nil
 	}
 	members := w.request.Members()
 	for first := 0; first < len(members); first += reactivatedAtOnce {
@@ -159,13 +163,14 @@ func (w *reactivations) reactivate(ctx workflow.Context, i int) (offboarding.Mem
 	for n := 1; ; n++ {
 		messages := fmt.Sprintf("reactivation/%s/%d/", w.id, i)
 		in := offboarding.BeginReactivationInput{
-			Step: w.step(ctx, fmt.Sprintf("begin/%d/%d", i, n)), ID: fmt.Sprintf("reactivation/%s/%d", w.id, i),
+			Step: w.step(ctx, fmt.Sprintf("begin/%d/%d", i, n)), Sent: w.Start, ID: fmt.Sprintf("reactivation/%s/%d", w.id, i),
 			MemberID: member, Request: request, WorkflowID: w.workflowID, Messages: "update/" + messages,
 		}
 		begun, err := do[offboarding.ReactivationBegun](ctx, w, name, local(act.BeginReactivation, in))
 		if err != nil {
 			return done, err
 		}
+		w.Start = nil
 		done.MemberID, done.CaseID = begun.MemberID, begun.CaseID
 		if begun.OpenCase == "" {
 			return done, w.settle(ctx, begun, &done)

@@ -34,7 +34,7 @@ var errRollover = errors.New("continue as new")
 func (c *offboardingCase) inboxBytes() int {
 	n := 0
 	for _, m := range c.Inbox {
-		n += len(m.Payload)
+		n += len(m.Payload) + len(m.Signature)
 	}
 	return n
 }

@@ -34,7 +34,7 @@ func (c *offboardingCase) scheduled(ctx workflow.Context) error {
 }
 
 func (c *offboardingCase) reschedule(ctx workflow.Context, m message, p offboarding.Reschedule) (offboarding.Outcome, error) {
-	in := offboarding.RescheduleInput{Step: c.step(ctx, m.ID), Message: p}
+	in := offboarding.RescheduleInput{Step: c.step(ctx, m.ID), Sent: sentAs(ctx, m), Message: p}
 	out, err := do[offboarding.Outcome](ctx, c, m.Name, local(act.Reschedule, in))
 	if err == nil {
 		c.Plan.EffectiveAt = *out.At
@@ -43,7 +43,7 @@ func (c *offboardingCase) reschedule(ctx workflow.Context, m message, p offboard
 }
 
 func (c *offboardingCase) cancel(ctx workflow.Context, m message, p offboarding.Cancel) (offboarding.Outcome, error) {
-	in := offboarding.CancelInput{Step: c.step(ctx, m.ID), Message: p}
+	in := offboarding.CancelInput{Step: c.step(ctx, m.ID), Sent: sentAs(ctx, m), Message: p}
 	out, err := do[offboarding.Outcome](ctx, c, m.Name, local(act.Cancel, in))
 	if err == nil {
 		c.close(ctx, offboarding.PhaseCanceled)

@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +35,14 @@ type stand struct {
 
 func newStand(t *testing.T) *stand {
 	t.Helper()
+	s := newStage(t)
+	s.work(nil, nil)
+	return s
+}
+
+// newStage is a stand on which nobody works yet.
+func newStage(t *testing.T) *stand {
+	t.Helper()
 	server, err := temporalserver.Start(t.Context(), temporalserver.Options{Address: "127.0.0.1:0"})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
@@ -45,13 +54,23 @@ func newStand(t *testing.T) *stand {
 	s.client, err = server.Client(t.Context(), client.Options{Logger: sdklog.NewStructuredLogger(log)})
 	require.NoError(t, err)
 	t.Cleanup(s.client.Close)
+	return s
+}
+
+// work runs a worker until the test's end, or until it is stopped. Its messages are signed
+// by a key, and those that it hears by one of the required; nil for neither.
+func (s *stand) work(key *offboarding.SigningKey, required offboarding.Keyring) (stop func()) {
+	s.t.Helper()
+	log := slog.New(slog.DiscardHandler)
 	w := worker.New(s.client, offboarding.TaskQueue, worker.Options{
 		MaxHeartbeatThrottleInterval: 200 * time.Millisecond, // sooner than the default of 80 % of what the engine waits for
 	})
-	workflows.Register(w, activities.New(s.store, cases.New(s.client), activities.LogNotifier{Log: log}, log))
-	require.NoError(t, w.Start())
-	t.Cleanup(w.Stop)
-	return s
+	sender := cases.New(s.client).SignedBy(key, s.server.Namespace())
+	workflows.Register(w, activities.RequireSigned(activities.New(s.store, sender, activities.LogNotifier{Log: log}, log), required))
+	require.NoError(s.t, w.Start())
+	stop = sync.OnceFunc(w.Stop)
+	s.t.Cleanup(stop)
+	return stop
 }
 
 // live is a case on the server.

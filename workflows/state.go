@@ -30,6 +30,7 @@ type state struct {
 	RequestedBy      string             `json:"requested_by"`
 	Existing         bool               `json:"existing,omitempty"`
 	Resumed          string             `json:"resumed,omitempty"` // names what this workflow numbers, where it took over a case
+	Start            *offboarding.Sent  `json:"start,omitempty"`   // until it is admitted
 	Phase            offboarding.Phase  `json:"phase"`
 	Plan             offboarding.Plan   `json:"plan"`
 	Waited           bool               `json:"waited,omitempty"`          // for the effective time
@@ -85,7 +86,7 @@ type offboardingCase struct {
 
 // setup takes over what an earlier run remembered and registers the handlers,
 // so that a message that comes before the first phase finds them.
-func setup(ctx workflow.Context, in Input) (*offboardingCase, error) {
+func setup(ctx workflow.Context, in Input, start *offboarding.Sent) (*offboardingCase, error) {
 	info := workflow.GetInfo(ctx)
 	c := &offboardingCase{request: in.Request}
 	if in.Carried != nil && info.ContinuedExecutionRunID != "" {
@@ -94,6 +95,7 @@ func setup(ctx workflow.Context, in Input) (*offboardingCase, error) {
 	} else {
 		c.CaseID, c.WorkflowID = caseID(info), info.WorkflowExecution.ID
 		c.MemberID, c.RequestedBy = in.MemberID, in.RequestedBy // as asked for, until admitted
+		c.Start = start
 	}
 	if err := workflow.SetQueryHandler(ctx, offboarding.QueryStatus, func() (offboarding.Status, error) {
 		return c.status(workflow.Now(ctx)), nil

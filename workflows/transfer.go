@@ -67,7 +67,7 @@ func (c *offboardingCase) fallBack(ctx workflow.Context) error {
 // counts afresh.
 func (c *offboardingCase) transfer(ctx workflow.Context, m message, p offboarding.TransferDocuments) (offboarding.Outcome, error) {
 	out := offboarding.Outcome{Outcome: offboarding.OutcomeTransferred}
-	authorize := offboarding.AuthorizeTransferInput{Step: c.step(ctx, m.ID), Message: p}
+	authorize := offboarding.AuthorizeTransferInput{Step: c.step(ctx, m.ID), Sent: sentAs(ctx, m), Message: p}
 	allowed, err := do[offboarding.TransferAuthorized](ctx, c, m.Name, local(act.AuthorizeTransfer, authorize))
 	if err != nil {
 		return out, err

@@ -18,7 +18,6 @@ import (
 	tlog "go.temporal.io/sdk/log"
 	"google.golang.org/grpc"
 
-	cases "handover/client"
 	"handover/internal/config"
 	"handover/internal/telemetry"
 	"handover/offboarding"
@@ -230,14 +229,14 @@ func (s *Server) handler(cfg *config.Config) (http.Handler, error) {
 		},
 	})
 	callers.Register(mux)
-	api.New(mux, api.Options{Store: s.store, Cases: cases.New(s.client), Auth: callers, Webhooks: s.webhooks, Log: s.log, Stopping: s.stopping})
+	api.New(mux, api.Options{Store: s.store, Cases: sendsTo(s.client, cfg), Auth: callers, Webhooks: s.webhooks, Log: s.log, Stopping: s.stopping})
 	console.New(mux, console.Options{API: mux, Store: s.store, Auth: callers, Log: s.log, Stopping: s.stopping})
 	if c := cfg.Server.Codec; c.Decoder != nil {
 		codec.New(mux, codec.Options{Decoder: c.Decoder, Readers: c.Readers, Origin: c.Origin, Auth: callers, Log: s.log})
 	}
 	members := callers.Authenticate(mux)
 	providers := scim.New(scim.Options{
-		Store: s.store, Cases: cases.New(s.client), Log: s.log, PublicURL: cfg.Server.PublicURL, Rate: cfg.Server.RateLimit, Proxies: cfg.Server.TrustedProxies,
+		Store: s.store, Cases: sendsTo(s.client, cfg), Log: s.log, PublicURL: cfg.Server.PublicURL, Rate: cfg.Server.RateLimit, Proxies: cfg.Server.TrustedProxies,
 	})
 	mux.Handle(scim.Path+"/", providers) // for the route's name
 	everybody := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -129,7 +129,8 @@ func (w *Worker) work(ctx context.Context, cfg *config.Config, notifier activiti
 		MaxConcurrentLocalActivityExecutionSize: cfg.Worker.MaxConcurrentLocalActivities,
 		OnFatalError:                            func(err error) { w.fatal <- err },
 	})
-	workflows.Register(w.worker, activities.New(w.store, cases.New(w.client), notifier, w.log))
+	acts := activities.New(w.store, sendsTo(w.client, cfg), notifier, w.log)
+	workflows.Register(w.worker, activities.RequireSigned(acts, cfg.Signing.Required))
 	if err = w.worker.Start(); err != nil {
 		w.worker = nil
 		return fmt.Errorf("start the worker: %w", err)
@@ -139,8 +140,13 @@ func (w *Worker) work(ctx context.Context, cfg *config.Config, notifier activiti
 	}
 	w.sealer = startSealing(w.store, w.log)
 	w.log.InfoContext(ctx, "worker started", "task_queue", offboarding.TaskQueue, "webhooks", w.webhooks != nil,
-		"deployment", version.Version.DeploymentName, "build_id", version.Version.BuildID)
+		"signed_messages_required", cfg.Signing.Required != nil, "deployment", version.Version.DeploymentName, "build_id", version.Version.BuildID)
 	return nil
+}
+
+// sendsTo is what starts cases and sends them messages, signed where there is a key.
+func sendsTo(c client.Client, cfg *config.Config) *cases.Client {
+	return cases.New(c).SignedBy(cfg.Signing.Key, cfg.Temporal.Namespace)
 }
 
 // Store is the worker's database.

@@ -12,6 +12,8 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+
+	"handover/offboarding"
 )
 
 // Group is a set of settings that a main may need.
@@ -21,7 +23,7 @@ type Group uint
 const (
 	// DatabaseGroup is --database-url and --database-pool-size.
 	DatabaseGroup Group = 1 << iota
-	// TemporalGroup is --temporal-address, -namespace and -profile, --payload-keys, and all TEMPORAL_*
+	// TemporalGroup is --temporal-address, -namespace and -profile, --payload-keys, --signing-key, and all TEMPORAL_*
 	// variables and profiles of the SDK, with TLS and API keys.
 	TemporalGroup
 	// LogGroup is --log-level and --log-format.
@@ -41,6 +43,7 @@ type Config struct {
 	Worker   Worker
 	Server   Server
 	Webhooks Webhooks
+	Signing  Signing
 }
 
 // Database says how to reach PostgreSQL.
@@ -127,6 +130,15 @@ type Webhooks struct {
 	// AllowPrivate lets webhooks be plain HTTP and go to addresses that are not of the
 	// internet.
 	AllowPrivate bool
+}
+
+// Signing says whether starts and messages carry signatures, and have to.
+type Signing struct {
+	// Key signs what this process sends to cases; nil: nothing does.
+	Key *offboarding.SigningKey
+	// Required are the keys one of which has to have signed what a worker of this
+	// process acts on; nil: nothing has to be signed.
+	Required offboarding.Keyring
 }
 
 // OIDC is an OpenID Connect provider, and what it knows the server by.

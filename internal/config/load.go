@@ -26,6 +26,9 @@ const (
 	flagTemporalNS       = "temporal-namespace"
 	flagTemporalProfile  = "temporal-profile"
 	flagPayloadKeys      = "payload-keys"
+	flagSigningKey       = "signing-key"
+	flagSignatureKeys    = "signature-keys"
+	flagRequireSigned    = "require-signed-messages"
 	flagLogLevel         = "log-level"
 	flagLogFormat        = "log-format"
 	flagHealthAddress    = "health-address"
@@ -65,6 +68,9 @@ var settings = []setting{
 	{flagTemporalNS, "", "", "Temporal namespace `name` (TEMPORAL_NAMESPACE, default \"default\")", TemporalGroup},
 	{flagTemporalProfile, "", "", "profile `name` in Temporal's configuration file (TEMPORAL_PROFILE)", TemporalGroup},
 	{flagPayloadKeys, "HANDOVER_PAYLOAD_KEYS", "", "`keys` that encrypt what Temporal keeps, as id:base64 of 32 bytes, the first for what is new, separated by commas; empty: it is not encrypted", TemporalGroup},
+	{flagSigningKey, "HANDOVER_SIGNING_KEY", "", "`key` that signs what is sent to cases, as id:base64 of 32 bytes; empty: it is not signed", TemporalGroup},
+	{flagSignatureKeys, "HANDOVER_SIGNATURE_KEYS", "", "public `keys` of all who sign, as id:base64 of 32 bytes, separated by commas", WorkerGroup | ServerGroup},
+	{flagRequireSigned, "HANDOVER_REQUIRE_SIGNED_MESSAGES", "false", "`true` refuses starts and messages that none of the signature keys has signed", WorkerGroup | ServerGroup},
 	{flagLogLevel, "HANDOVER_LOG_LEVEL", "info", "least `level` to log: debug, info, warn, error", LogGroup},
 	{flagLogFormat, "HANDOVER_LOG_FORMAT", FormatJSON, "log `format`: json, text", LogGroup},
 	{flagHealthAddress, "HANDOVER_HEALTH_ADDRESS", "127.0.0.1:8081", "`host:port` of /livez, /readyz and /metrics", WorkerGroup},
@@ -127,6 +133,7 @@ func (l *Loader) Load(env envconfig.EnvLookup) (*Config, error) {
 	}
 	if l.groups&TemporalGroup != 0 {
 		c.Temporal = r.temporal()
+		c.Signing.Key = r.signingKey()
 	}
 	if l.groups&LogGroup != 0 {
 		c.Log = r.log()
@@ -143,6 +150,7 @@ func (l *Loader) Load(env envconfig.EnvLookup) (*Config, error) {
 		c.Worker.MaxCachedWorkflows = r.number(flagCachedWorkflows, 0)
 		c.Worker.Deployment, c.Worker.BuildID = r.deployment()
 		c.Webhooks = r.webhooks()
+		c.Signing.Required = r.required(c.Signing.Key)
 	}
 	if len(r.mistakes) > 0 {
 		return nil, fmt.Errorf("configuration: %w", errors.Join(r.mistakes...))

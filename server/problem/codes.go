@@ -48,6 +48,7 @@ var Meanings = []Meaning{
 	{CodeInternal, 1013, http.StatusInternalServerError, "It failed inside"},
 	{CodeCrossOrigin, 1101, http.StatusForbidden, "Another site has sent the request"},
 	{offboarding.CodeCredentialNotFound, 1102, http.StatusNotFound, "There is no such credential in reach"},
+	{offboarding.CodeNotSigned, 1103, http.StatusServiceUnavailable, "The workers hear only what is signed"},
 	{offboarding.CodeTryAgain, 1014, http.StatusServiceUnavailable, "Nothing was decided; try again"},
 
 	{offboarding.CodeMemberNotFound, 2001, http.StatusNotFound, "There is no such member in reach"},
