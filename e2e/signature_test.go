@@ -43,7 +43,7 @@ func TestAWorkerHearsWhatIsSigned(t *testing.T) {
 	waitFor(t, "the metric", says(worker, health, "/metrics", 200, "handover_not_signed_total{"))
 	log := worker.err.String()
 	require.Contains(t, log, "not heard")
-	for _, private := range []string{ours[7:], admins[7:], o.Leaver} {
+	for _, private := range []string{ours[7:], admins[7:]} {
 		require.NotContains(t, log, private)
 	}
 	requireInvariants(t, p.databaseURL)
