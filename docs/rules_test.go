@@ -174,7 +174,7 @@ func TestReadRefusesARowThatProvesNothing(t *testing.T) {
 		_, err := read("rules.md", text)
 		require.EqualError(t, err, want)
 	}
-	rows, err := read("rules.md", head + "| A1 | `a/b.go:C`, `d.md` | `internal/x/TestY/a_b`; `e2e/TestZ` |\n\n| other | table |\n|---|---|\n| 1 | 2 |")
+	rows, err := read("rules.md", head+"| A1 | `a/b.go:C`, `d.md` | `internal/x/TestY/a_b`; `e2e/TestZ` |\n\n| other | table |\n|---|---|\n| 1 | 2 |")
 	require.NoError(t, err)
 	require.Equal(t, []Row{{
 		File: "rules.md", Line: 3, ID: "A1", Code: []string{"a/b.go:C", "d.md"}, Tests: []Test{{"internal/x", "TestY/a_b"}, {"e2e", "TestZ"}},

@@ -97,7 +97,9 @@ func (f *factory) cases(ctx context.Context) (*client.Client, error) {
 }
 
 // sender starts cases and sends them messages, signed where there is a key.
-func (f *factory) sender() *client.Client { return client.New(f.connection).SignedBy(f.signing, f.namespace) }
+func (f *factory) sender() *client.Client {
+	return client.New(f.connection).SignedBy(f.signing, f.namespace)
+}
 
 // wrongSettings are mistakes in the configuration, each on a line of its own.
 func wrongSettings(err error) error {
