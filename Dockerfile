@@ -11,7 +11,7 @@ COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags timetzdata -ldflags '-s -w' \
     -o /out/ ./worker ./server ./starter ./internal/probe \
-    && go run ./internal/licences --texts /out/licences.txt
+    && go run ./internal/licenses --texts /out/licenses.txt
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

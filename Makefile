@@ -90,9 +90,9 @@ sbom: build $(CYCLONEDX) ## write what each binary is made of into bin/sbom/ (Cy
 	for program in worker server starter devstack; do \
 		$(CYCLONEDX) bin -json -std -version "$$(git describe --always --dirty)" -output bin/sbom/$$program.cdx.json bin/$$program; done
 
-.PHONY: licences
-licences: ## list the modules that are linked in, with their licences, in docs/licences.md
-	go run ./internal/licences
+.PHONY: licenses
+licenses: ## list the modules that are linked in, with their licenses, in docs/licenses.md
+	go run ./internal/licenses
 
 # Asks vuln.go.dev, so it is no part of the tests.
 .PHONY: vulnerabilities

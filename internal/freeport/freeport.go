@@ -24,7 +24,7 @@ func Address() string {
 		ports.taken = map[int]bool{}
 	}
 	for {
-		n := 12000 + rand.IntN(8000)
+		n := 12000 + rand.IntN(8000) //nolint:gosec // nobody is to be kept from guessing a port
 		address := fmt.Sprintf("127.0.0.1:%d", n)
 		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 		if err != nil || ports.taken[n] {

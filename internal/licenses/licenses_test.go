@@ -12,15 +12,15 @@ import (
 
 const root = "../.."
 
-// TestTheListIsWhatIsLinked: a module that is added, or has another version or licence,
-// is in the list, and its licence is accepted.
+// TestTheListIsWhatIsLinked: a module that is added, or has another version or license,
+// is in the list, and its license is accepted.
 func TestTheListIsWhatIsLinked(t *testing.T) {
 	t.Parallel()
 	all, err := modules(t.Context(), root)
 	require.NoError(t, err)
 	have, err := os.ReadFile(filepath.Join(root, list))
 	require.NoError(t, err)
-	require.Equal(t, string(table(all)), string(have), "make licences")
+	require.Equal(t, string(table(all)), string(have), "make licenses")
 	require.Greater(t, len(all), 100)
 	for key := range byHand {
 		path, version, _ := strings.Cut(key, "@")
@@ -51,7 +51,7 @@ func TestTheLaptopStaysOutOfProduction(t *testing.T) {
 	}
 }
 
-func TestALicenceIsJudged(t *testing.T) {
+func TestALicenseIsJudged(t *testing.T) {
 	t.Parallel()
 	const (
 		mit = `MIT License
@@ -79,14 +79,14 @@ FOR A PARTICULAR PURPOSE. See the GNU General Public License for more details.
 	)
 	for name, test := range map[string]struct {
 		files   map[string]string
-		licence string // "" where it is not accepted
+		license string // "" where it is not accepted
 		says    string
 	}{
-		"one":                  {files: map[string]string{"LICENSE": mit, "NOTICE": "whatever", "license.go": "package x"}, licence: "MIT"},
+		"one":                  {files: map[string]string{"LICENSE": mit, "NOTICE": "whatever", "license.go": "package x"}, license: "MIT"},
 		"one beside a package": {files: map[string]string{"LICENSE": mit, "internal/fork/COPYING": gpl}, says: "GPL"},
-		"a licence of our own": {files: map[string]string{"LICENSE.md": "Do what you want, but never on a Monday."}, says: "LICENSE.md is not the text of a licence that is known"},
+		"a license of our own": {files: map[string]string{"LICENSE.md": "Do what you want, but never on a Monday."}, says: "LICENSE.md is not the text of a license that is known"},
 		"half of one":          {files: map[string]string{"LICENSE": mit + strings.Repeat("And never, ever, on a Monday. ", 200)}, says: "LICENSE is not the text"},
-		"none":                 {files: map[string]string{"README.md": mit}, says: "no licence was found"},
+		"none":                 {files: map[string]string{"README.md": mit}, says: "no license was found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -99,13 +99,13 @@ FOR A PARTICULAR PURPOSE. See the GNU General Public License for more details.
 			m := &module{Path: "example.com/module", Version: "v1.2.3"}
 			require.NoError(t, m.collect(inside, dir))
 			err := m.judge()
-			if test.licence == "" {
+			if test.license == "" {
 				require.ErrorContains(t, err, "example.com/module v1.2.3: ")
 				require.ErrorContains(t, err, test.says)
 				return
 			}
 			require.NoError(t, err)
-			require.Equal(t, test.licence, m.Licence)
+			require.Equal(t, test.license, m.License)
 		})
 	}
 }

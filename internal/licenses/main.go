@@ -1,8 +1,8 @@
-// Command licences lists the modules that are linked into the programs, with their
-// versions and licences, and fails where one has a licence that is not accepted.
+// Command licenses lists the modules that are linked into the programs, with their
+// versions and licenses, and fails where one has a license that is not accepted.
 //
-//	licences                      # writes docs/licences.md
-//	licences --texts FILE         # writes what has to go along with the programs
+//	licenses                      # writes docs/licenses.md
+//	licenses --texts FILE         # writes what has to go along with the programs
 package main
 
 import (
@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	list  = "docs/licences.md"
-	usage = "usage: licences [--texts FILE]"
+	list  = "docs/licenses.md"
+	usage = "usage: licenses [--texts FILE]"
 )
 
 func main() {
@@ -49,11 +49,11 @@ func run(ctx context.Context, args []string) error {
 // table is the list as a page.
 func table(all []*module) []byte {
 	var b bytes.Buffer
-	b.WriteString(`# Licences of what is linked in
+	b.WriteString(`# Licenses of what is linked in
 
-Written by ` + "`make licences`" + `; a test fails where it is not what is linked, or where a licence is not one of those that are accepted (` +
-		"`internal/licences/policy.go`" + `). The
-texts are in the image, as ` + "`/licences.txt`" + `. What each binary has is in it (` + "`go version -m`" + `), and in the bill of materials that ` + "`make sbom`" + ` writes.
+Written by ` + "`make licenses`" + `; a test fails where it is not what is linked, or where a license is not one of those that are accepted (` +
+		"`internal/licenses/policy.go`" + `). The
+texts are in the image, as ` + "`/licenses.txt`" + `. What each binary has is in it (` + "`go version -m`" + `), and in the bill of materials that ` + "`make sbom`" + ` writes.
 
 `)
 	for _, part := range []struct {
@@ -63,10 +63,10 @@ texts are in the image, as ` + "`/licences.txt`" + `. What each binary has is in
 		{"In worker, server, starter and probe", true},
 		{"In devstack only", false},
 	} {
-		fmt.Fprintf(&b, "## %s\n\n| module | version | licence |\n|---|---|---|\n", part.title)
+		fmt.Fprintf(&b, "## %s\n\n| module | version | license |\n|---|---|---|\n", part.title)
 		for _, m := range all {
 			if m.Production == part.production {
-				fmt.Fprintf(&b, "| %s | %s | %s |\n", m.Path, m.Version, m.Licence)
+				fmt.Fprintf(&b, "| %s | %s | %s |\n", m.Path, m.Version, m.License)
 			}
 		}
 		b.WriteString("\n")
@@ -84,7 +84,7 @@ texts are in the image, as ` + "`/licences.txt`" + `. What each binary has is in
 	return b.Bytes()
 }
 
-// texts are the licences and notices of what is linked into the programs of production.
+// texts are the licenses and notices of what is linked into the programs of production.
 func texts(ctx context.Context, all []*module) ([]byte, error) {
 	var b bytes.Buffer
 	add := func(title string, file string) error {
@@ -112,7 +112,7 @@ func texts(ctx context.Context, all []*module) ([]byte, error) {
 			}
 		}
 		if len(m.files) == 0 {
-			fmt.Fprintf(&b, "%s\n%s %s: %s\n%s\n\n", strings.Repeat("=", 80), m.Path, m.Version, m.Licence, strings.Repeat("=", 80))
+			fmt.Fprintf(&b, "%s\n%s %s: %s\n%s\n\n", strings.Repeat("=", 80), m.Path, m.Version, m.License, strings.Repeat("=", 80))
 		}
 	}
 	return b.Bytes(), nil

@@ -28,8 +28,8 @@ var (
 type module struct {
 	Path, Version string
 	Production    bool
-	Licence       string   // SPDX
-	files         []string // its licences and notices
+	License       string   // SPDX
+	files         []string // its licenses and notices
 }
 
 // listed is a package as `go list -deps -json` has it.
@@ -43,7 +43,7 @@ type listed struct {
 
 // linked are the packages that the programs are made of on Linux, the whole tree.
 func linked(ctx context.Context, root string, programs []string) ([]listed, error) {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"list", "-mod=readonly", "-deps", "-json=ImportPath,Dir,Module"}, programs...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{"list", "-mod=readonly", "-deps", "-json=ImportPath,Dir,Module"}, programs...)...) //nolint:gosec // which programs is said above
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0") // the list is the same wherever it is made
 	var complaint bytes.Buffer
@@ -98,13 +98,13 @@ func modules(ctx context.Context, root string) ([]*module, error) {
 }
 
 var (
-	licence = regexp.MustCompile(`(?i)^([a-z0-9]+[-_.])?(licen[sc]e|copying|unlicense)([-_.].*)?$`)
+	license = regexp.MustCompile(`(?i)^([a-z0-9]+[-_.])?(licen[sc]e|copying|unlicense)([-_.].*)?$`)
 	notice  = regexp.MustCompile(`(?i)^notice([-_.](txt|md))?$`)
 	code    = regexp.MustCompile(`\.(go|sh|py|tmpl)$`)
 )
 
 // collect finds the files that stand beside a package of the module, or above it: code
-// that came from elsewhere has a folder and a licence of its own.
+// that came from elsewhere has a folder and a license of its own.
 func (m *module) collect(dir, root string) error {
 	for ; ; dir = filepath.Dir(dir) {
 		entries, err := os.ReadDir(dir)
@@ -113,7 +113,7 @@ func (m *module) collect(dir, root string) error {
 		}
 		for _, e := range entries {
 			file := filepath.Join(dir, e.Name())
-			if e.Type().IsRegular() && !code.MatchString(e.Name()) && (licence.MatchString(e.Name()) || notice.MatchString(e.Name())) &&
+			if e.Type().IsRegular() && !code.MatchString(e.Name()) && (license.MatchString(e.Name()) || notice.MatchString(e.Name())) &&
 				!slices.Contains(m.files, file) {
 				m.files = append(m.files, file)
 			}
@@ -125,28 +125,28 @@ func (m *module) collect(dir, root string) error {
 	}
 }
 
-// enough is how much of a file must be the text of licences for it to be known, in
+// enough is how much of a file must be the text of licenses for it to be known, in
 // percent: the rest is who holds the copyright, and how to reach them.
 const enough = 75
 
-// judge finds out the licence of a module, and whether it is one that is accepted.
+// judge finds out the license of a module, and whether it is one that is accepted.
 func (m *module) judge() error {
-	if m.Licence = byHand[m.Path+"@"+m.Version].licence; m.Licence == "" {
+	if m.License = byHand[m.Path+"@"+m.Version].license; m.License == "" {
 		ids, err := m.recognize()
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", m.Path, m.Version, err)
 		}
-		m.Licence = strings.Join(ids, " AND ")
+		m.License = strings.Join(ids, " AND ")
 	}
-	for id := range strings.SplitSeq(m.Licence, " AND ") {
+	for id := range strings.SplitSeq(m.License, " AND ") {
 		if !accepted[id] {
-			return fmt.Errorf("%s %s: %q is none of the licences that are accepted (internal/licences/policy.go)", m.Path, m.Version, id)
+			return fmt.Errorf("%s %s: %q is none of the licenses that are accepted (internal/licenses/policy.go)", m.Path, m.Version, id)
 		}
 	}
 	return nil
 }
 
-// recognize reads the licences of a module.
+// recognize reads the licenses of a module.
 func (m *module) recognize() (ids []string, err error) {
 	for _, file := range m.files {
 		if notice.MatchString(filepath.Base(file)) {
@@ -158,7 +158,7 @@ func (m *module) recognize() (ids []string, err error) {
 		}
 		scan := licensecheck.Scan(text)
 		if scan.Percent < enough {
-			return nil, fmt.Errorf("%s is not the text of a licence that is known: say by hand which it is", filepath.Base(file))
+			return nil, fmt.Errorf("%s is not the text of a license that is known: say by hand which it is", filepath.Base(file))
 		}
 		for _, match := range scan.Match {
 			if !match.IsURL {
@@ -167,7 +167,7 @@ func (m *module) recognize() (ids []string, err error) {
 		}
 	}
 	if len(ids) == 0 {
-		return nil, errors.New("no licence was found: say by hand which it is")
+		return nil, errors.New("no license was found: say by hand which it is")
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids), nil

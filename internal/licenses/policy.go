@@ -1,6 +1,6 @@
 package main
 
-// accepted are the licences that a linked module may have, by their SPDX identifier.
+// accepted are the licenses that a linked module may have, by their SPDX identifier.
 // They ask that their text goes along with the program; MPL-2.0 also for the source of
 // the module's own files, which are taken as they are.
 var accepted = map[string]bool{
@@ -10,7 +10,7 @@ var accepted = map[string]bool{
 
 const publicDomain = "LicenseRef-Public-Domain"
 
-// byHand are the modules whose files do not tell their licence so that it is recognized,
+// byHand are the modules whose files do not tell their license so that it is recognized,
 // with where it was found. Another version is looked at again.
 var byHand = map[string]found{
 	"github.com/cactus/go-statsd-client/statsd@v0.0.0-20200423205355-cb0885a1018c": {
@@ -27,5 +27,5 @@ var byHand = map[string]found{
 	"modernc.org/sqlite@v1.51.0": {"BSD-3-Clause AND " + publicDomain, "`LICENSE`, and `SQLITE-LICENSE`, which says so in its own words"},
 }
 
-// found is a licence, and where it was found.
-type found struct{ licence, where string }
+// found is a license, and where it was found.
+type found struct{ license, where string }
