@@ -98,7 +98,7 @@ func newBrowser(t testing.TB, site string, scripts bool) *browser {
 		require.Empty(t, b.complains, "the browser's console")
 	})
 	b.resize(1280, 900)
-	b.colors("light") // from the first page on: no colour fades, so none is measured in between
+	b.colors("light") // from the first page on: no color fades, so none is measured in between
 	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !scripts})
 	require.NoError(t, err)
 	return b

@@ -34,7 +34,7 @@ func newAudited(t *testing.T) *audited {
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	a.db = db
 	importDevdocs(t, a.url)
-	_, err = db.Exec(`INSERT INTO audit_events (organization_id, event, origin, member_id, subject_kind, subject_id, before, after, at)
+	_, err = db.ExecContext(t.Context(), `INSERT INTO audit_events (organization_id, event, origin, member_id, subject_kind, subject_id, before, after, at)
 		SELECT o.id, 'CancelOffboarding', '', m.id, 'member', m.id, jsonb_build_object('reason', 'x < y & z ' || chr(8232) || m.display_name), '{"n": 1.50}', m.created_at
 		FROM organizations o, LATERAL (SELECT * FROM members m WHERE m.organization_id = o.id ORDER BY id LIMIT 5) m`)
 	require.NoError(t, err)
@@ -90,7 +90,7 @@ func TestAuditVerify(t *testing.T) {
 	kept := a.write("heads.json", heads)
 
 	// It goes on, and what was kept is still true.
-	_, err := a.db.Exec(`INSERT INTO audit_events (organization_id, event, origin, subject_kind, subject_id, before, after, at)
+	_, err := a.db.ExecContext(t.Context(), `INSERT INTO audit_events (organization_id, event, origin, subject_kind, subject_id, before, after, at)
 		SELECT organization_id, event, origin, subject_kind, subject_id, '{}', '{}', at FROM audit_events LIMIT 1`)
 	require.NoError(t, err)
 	a.seal()
@@ -104,7 +104,7 @@ func TestAuditVerify(t *testing.T) {
 		`DELETE FROM audit_seals WHERE number > 1`, `DELETE FROM audit_events WHERE id > (SELECT last_event FROM audit_seals)`,
 		`UPDATE audit_heads SET number = 1, hash = (SELECT hash FROM audit_seals)`,
 	} {
-		_, err := a.db.Exec(statement)
+		_, err := a.db.ExecContext(t.Context(), statement)
 		require.NoError(t, err)
 	}
 	a.starter(0, "audit", "verify")
@@ -112,7 +112,7 @@ func TestAuditVerify(t *testing.T) {
 	require.Contains(t, out, "its end was cut off")
 	out, _ = a.starter(1, "audit", "verify", "--organization", "devdocs", "--expect-head", "2:"+head.Hash)
 	require.Contains(t, out, "its end was cut off")
-	_, err = a.db.Exec(`UPDATE audit_events SET origin = 'AI,Acme,forger' WHERE id = (SELECT max(id) FROM audit_events)`)
+	_, err = a.db.ExecContext(t.Context(), `UPDATE audit_events SET origin = 'AI,Acme,forger' WHERE id = (SELECT max(id) FROM audit_events)`)
 	require.NoError(t, err)
 	out, _ = a.starter(1, "audit", "verify")
 	require.Regexp(t, `(?m)^ *[0-9a-f-]{36} +1 +\d+ +changed after it was sealed$`, out)
@@ -188,7 +188,7 @@ func (a *audited) erase() {
 	var member string
 	require.NoError(a.t, app.Get(&member, `SELECT member_id FROM audit_events WHERE event = 'CancelOffboarding' AND member_id NOT IN (
 		SELECT member_id FROM credentials WHERE status = 'active' UNION SELECT id FROM members WHERE role = 'owner') LIMIT 1`))
-	_, err = app.Exec(`UPDATE members SET status = 'inactive', deactivated_at = created_at WHERE id = $1`, member)
+	_, err = app.ExecContext(a.t.Context(), `UPDATE members SET status = 'inactive', deactivated_at = created_at WHERE id = $1`, member)
 	require.NoError(a.t, err)
 	tx, err := app.Beginx()
 	require.NoError(a.t, err)
@@ -199,7 +199,7 @@ func (a *audited) erase() {
 		`INSERT INTO audit_events (organization_id, event, origin, member_id, subject_kind, subject_id, before, after, at)
 			SELECT organization_id, 'DeleteMember', '', id, 'member', id, '{}', '{}', created_at FROM members WHERE id = $1`,
 	} {
-		_, err := tx.Exec(statement, member)
+		_, err := tx.ExecContext(a.t.Context(), statement, member)
 		require.NoError(a.t, err)
 	}
 	require.NoError(a.t, tx.Commit())

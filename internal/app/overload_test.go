@@ -220,7 +220,7 @@ func TestOverload(t *testing.T) {
 		s.t = t
 		var held []*sql.Conn
 		for range sitePool {
-			conn, err := s.server.store.DB().DB.Conn(ctx)
+			conn, err := s.server.store.DB().Conn(ctx)
 			require.NoError(t, err)
 			held = append(held, conn)
 		}
@@ -334,7 +334,7 @@ func ours() (n int) {
 // lock keeps everybody from a table until it is rolled back.
 func (s *site) lock(table string) *sql.Tx {
 	s.t.Helper()
-	tx, err := s.store.DB().DB.BeginTx(s.t.Context(), nil)
+	tx, err := s.store.DB().BeginTx(s.t.Context(), nil)
 	require.NoError(s.t, err)
 	_, err = tx.ExecContext(s.t.Context(), `LOCK TABLE `+table+` IN ACCESS EXCLUSIVE MODE`)
 	require.NoError(s.t, err)

@@ -132,7 +132,7 @@ func TestOneCallerDoesNotFillAllPlaces(t *testing.T) {
 func TestStreamsHoldNoPlace(t *testing.T) {
 	t.Parallel()
 	h := newHall(Options{Requests: 1, Streams: 3, Wait: time.Hour}, func(w http.ResponseWriter, r *http.Request) bool {
-		if r.URL.Path == "/stream" && !(By(r.Context(), "reader") && Stream(r.Context())) {
+		if r.URL.Path == "/stream" && (!By(r.Context(), "reader") || !Stream(r.Context())) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return false
 		}
