@@ -31,6 +31,7 @@ func TestAdmit(t *testing.T) {
 			Disposition: offboarding.DispositionTransfer, NewOwnerID: l.Manager, ArchiveSchedules: true,
 			EffectiveAt: effective, GracePeriod: 3 * 24 * time.Hour,
 		},
+		SignalsByName: true,
 	}, first)
 	require.Equal(t, "moves on", l.Text(`SELECT reason FROM cases WHERE id = $1`, l.id))
 	require.Equal(t, 1, l.Count(`SELECT count(*) FROM audit_events WHERE event = 'ScheduleOffboarding' AND actor_id = $1 AND member_id = $2
