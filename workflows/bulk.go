@@ -83,7 +83,7 @@ func BulkOffboarding(ctx workflow.Context, payload converter.RawValue) (offboard
 func setupBulk(ctx workflow.Context, in BulkInput) (*bulkRun, error) {
 	info := workflow.GetInfo(ctx)
 	b := &bulkRun{request: in.BulkRequest}
-	if in.Carried != nil && info.ContinuedExecutionRunID != "" {
+	if in.Carried != nil && continued(info) {
 		b.bulkState, b.admitted = *in.Carried, true
 		b.Continued++
 	} else {

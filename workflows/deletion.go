@@ -50,7 +50,7 @@ func MemberDeletion(ctx workflow.Context, payload converter.RawValue) (offboardi
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // as a case, it is not torn apart by a cancellation
 	info := workflow.GetInfo(ctx)
 	d := &deletion{deletionState: deletionState{ID: caseID(info), Start: startedBy(ctx, payload)}, request: in.DeletionRequest}
-	if in.Carried != nil && info.ContinuedExecutionRunID != "" {
+	if in.Carried != nil && continued(info) {
 		d.deletionState = *in.Carried
 		d.Continued++
 	}

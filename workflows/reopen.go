@@ -59,7 +59,7 @@ func Reactivation(ctx workflow.Context, payload converter.RawValue) (offboarding
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // as a case, it is not torn apart by a cancellation
 	info := workflow.GetInfo(ctx)
 	w := &reactivations{request: in.ReactivationRequest, id: caseID(info), workflowID: info.WorkflowExecution.ID}
-	if in.Carried != nil && info.ContinuedExecutionRunID != "" {
+	if in.Carried != nil && continued(info) {
 		w.reactivationState = *in.Carried
 		w.Continued++
 	} else {

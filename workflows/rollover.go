@@ -28,6 +28,12 @@ func historyLong(ctx workflow.Context) bool {
 	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > historyLimit
 }
 
+// continued reports whether an earlier run has handed its input to this one. Runs that a
+// cron or a retry makes have the input of whoever started the first.
+func continued(info *workflow.Info) bool {
+	return info.ContinuedExecutionRunID != "" && info.CronSchedule == "" && info.Attempt <= 1
+}
+
 // errRollover says that the history is long and the case continues as new.
 var errRollover = errors.New("continue as new")
 

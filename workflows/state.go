@@ -89,7 +89,7 @@ type offboardingCase struct {
 func setup(ctx workflow.Context, in Input, start *offboarding.Sent) (*offboardingCase, error) {
 	info := workflow.GetInfo(ctx)
 	c := &offboardingCase{request: in.Request}
-	if in.Carried != nil && info.ContinuedExecutionRunID != "" {
+	if in.Carried != nil && continued(info) {
 		c.state = *in.Carried
 		c.Continued++
 	} else {

@@ -8,8 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 
 	cases "handover/client"
 )
@@ -83,12 +85,12 @@ func (a *away) watch(ctx context.Context, c client.Client, log *slog.Logger) {
 		probe, cancel := context.WithTimeout(ctx, probeWithin)
 		_, err := c.CheckHealth(probe, &client.CheckHealthRequest{})
 		cancel()
-		switch {
-		case err == nil && lost >= probesLost:
+		switch answered := !unanswered(err); {
+		case answered && lost >= probesLost:
 			log.InfoContext(ctx, "the Temporal server is back")
 			a.back()
 			lost = 0
-		case err == nil:
+		case answered:
 			lost = 0
 		case ctx.Err() == nil:
 			if lost++; lost == probesLost {
@@ -97,4 +99,11 @@ func (a *away) watch(ctx context.Context, c client.Client, log *slog.Logger) {
 			}
 		}
 	}
+}
+
+// unanswered reports whether nobody has answered a question for the server's health. Whoever
+// refuses it, or does not know it, such as a proxy before the server, is there.
+func unanswered(err error) bool {
+	code := serviceerror.ToStatus(err).Code()
+	return code == codes.Unavailable || code == codes.DeadlineExceeded
 }
