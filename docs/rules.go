@@ -19,12 +19,13 @@ var (
 
 // Row is one rule, or one statement of a help page, and where it is kept.
 type Row struct {
-	File  string
-	Line  int    // of the file, from 1
-	ID    string // A1, 002.7; "" in security.md
-	Codes []string
-	Code  []string // path of a file, or path:Name of something in it
-	Tests []Test   // none where NotYet says why
+	File   string
+	Line   int    // of the file, from 1
+	ID     string // A1, 002.7; "" in security.md
+	Threat string // of a table of attacks
+	Codes  []string
+	Code   []string // path of a file, or path:Name of something in it
+	Tests  []Test   // none where NotYet says why
 	// NotYet is why there is no test, "" where there is one.
 	NotYet string
 }
@@ -107,6 +108,8 @@ func readRow(header, cells []string) (Row, error) {
 		switch header[i] {
 		case "#":
 			row.ID = cell
+		case "attack":
+			row.Threat = cell
 		case "code":
 			row.Codes = names
 		case "where":

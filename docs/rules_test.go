@@ -94,6 +94,21 @@ func skipsAlways(fn *ast.FuncDecl) bool {
 	})
 }
 
+// Against every attack in security.md there is a test.
+func TestEveryAttackHasATest(t *testing.T) {
+	t.Parallel()
+	rows, err := SecurityRows()
+	require.NoError(t, err)
+	attacks := 0
+	for _, row := range rows {
+		if row.Threat != "" {
+			attacks++
+			require.NotEmpty(t, row.Tests, "security.md:%d", row.Line)
+		}
+	}
+	require.Greater(t, attacks, 15)
+}
+
 // Every place in the code that rules.md or security.md names is there.
 func TestEveryPlaceNamedExists(t *testing.T) {
 	t.Parallel()
