@@ -20,8 +20,6 @@ func (s *Store) UseSignature(ctx context.Context, id string, sent offboarding.Se
 
 // CaseOpened reports whether a start has opened the case of this ID.
 func (s *Store) CaseOpened(ctx context.Context, caseID string) (opened bool, err error) {
-	err = s.inTx(ctx, "look for a case", func(t *tx) error {
-		return t.get(&opened, `SELECT EXISTS (SELECT FROM cases WHERE id = $1)`, caseID)
-	})
-	return opened, err
+	_, err = s.find(ctx, &opened, `SELECT EXISTS (SELECT FROM cases WHERE id = $1)`, caseID)
+	return opened, clean("look for a case", err)
 }

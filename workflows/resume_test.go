@@ -104,12 +104,7 @@ func TestACaseThatWasSetBackToItsBeginningGoesOn(t *testing.T) {
 func TestSignalsAreKnownAgainAfterAReset(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
-	colleague := s.Maker()
-	var documents []string
-	for range 3 {
-		documents = append(documents, s.Document(s.Leaver, ""))
-		s.Grant(documents[len(documents)-1], colleague, offboarding.GrantEdit)
-	}
+	offered := documents(s.Organization, s.Leaver, 3)
 	handled := func(c *live, n int) offboarding.Status {
 		t.Helper()
 		return c.reaches(func(st offboarding.Status) bool {
@@ -128,7 +123,7 @@ func TestSignalsAreKnownAgainAfterAReset(t *testing.T) {
 	c.reaches(phase(offboarding.PhaseGrace))
 	extend(c)
 	handled(c, 1)
-	c.claim(documents[0], colleague)
+	c.claim(offered[0], s.Manager)
 	before := handled(c, 2)
 	startOver(c)
 	after := handled(c, 2)
@@ -138,7 +133,7 @@ func TestSignalsAreKnownAgainAfterAReset(t *testing.T) {
 	// The first signal comes together with the start that takes the case over.
 	require.NoError(t, s.client.TerminateWorkflow(t.Context(), c.id, "", "a mistake"))
 	_, err := s.client.SignalWithStartWorkflow(t.Context(), c.id, offboarding.MessageClaim,
-		offboarding.ClaimRequest{DocumentID: documents[1], MemberID: colleague},
+		offboarding.ClaimRequest{DocumentID: offered[1], MemberID: s.Manager},
 		client.StartWorkflowOptions{TaskQueue: offboarding.TaskQueue}, offboarding.WorkflowOffboarding,
 		offboarding.Request{MemberID: s.Leaver, RequestedBy: s.Admin})
 	require.NoError(t, err)
@@ -147,7 +142,7 @@ func TestSignalsAreKnownAgainAfterAReset(t *testing.T) {
 	startOver(c)
 	again := c.reaches(func(st offboarding.Status) bool { return st.MessagesHandled == 1 && st.Documents.Unowned == 1 })
 	require.Empty(t, again.RefusedMessages)
-	c.claim(documents[2], colleague)
+	c.claim(offered[2], s.Manager)
 	result, err := c.result()
 	require.NoError(t, err)
 	require.Equal(t, offboarding.PhaseCompleted, result.Phase)

@@ -77,9 +77,8 @@ func (r *reader) payloadKeys() *codec.Codec {
 	}
 	var keys []codec.Key
 	for part := range strings.SplitSeq(text, ",") {
-		id, secret, named := strings.Cut(strings.TrimSpace(part), ":")
-		raw, err := base64.StdEncoding.DecodeString(secret)
-		if err != nil || !named || id == "" {
+		id, raw, ok := named(part)
+		if !ok {
 			r.mistake(source, "key %d is not id:base64, such as 2026:$(openssl rand -base64 %d)", len(keys)+1, codec.KeySize) // without the value
 			return nil
 		}
