@@ -150,7 +150,7 @@ func (t *tx) admitBulk(in offboarding.BulkAdmitInput) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.exec(insertList, in.BulkID, string(mustJSON(list))); err != nil {
+	if err := t.writeList(in.BulkID, list); err != nil {
 		return err
 	}
 	run, err = t.run(in.BulkID, selectRun)

@@ -6,20 +6,22 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lib/pq"
+
 	"handover/offboarding"
 )
 
-// listed is a row of a run's list as it is written.
+// listed is a row of a run's list.
 type listed struct {
-	Position   int                     `json:"position"`
-	Reference  string                  `json:"reference"`
-	MemberID   string                  `json:"member_id,omitempty"`
-	Request    *offboarding.Request    `json:"request,omitempty"`
-	AtOnce     bool                    `json:"at_once"`
-	Result     offboarding.BulkOutcome `json:"result"`
-	Violations []offboarding.Violation `json:"violations,omitempty"`
+	Position   int
+	Reference  string
+	MemberID   string
+	Request    *offboarding.Request
+	AtOnce     bool
+	Result     offboarding.BulkOutcome
+	Violations []offboarding.Violation
 
-	member *offboarding.Member // nil for nobody in the actor's reach
+	member *offboarding.Member // nil for nobody in the actor's reach; only by listColumns
 }
 
 type list []listed
@@ -36,16 +38,26 @@ func (l list) active() []*offboarding.Member {
 }
 
 const (
+	// $2 to $5 are the rows in their order. Few lists say something else of each member, so what the requests
+	// ask for comes once a kind, in $6; what is refused at once has its violations in $7.
 	insertList = `INSERT INTO bulk_members (bulk_id, position, reference, member_id, request, at_once, result, violations)
-	SELECT $1, x.position, x.reference, x.member_id, x.request, x.at_once, x.result, x.violations
-	FROM jsonb_to_recordset($2::jsonb) AS x (position integer, reference text, member_id uuid, request jsonb, at_once boolean, result text, violations jsonb)`
+	SELECT $1, x.position, x.reference, nullif(x.member_id, '')::uuid,
+		k.request || jsonb_build_object('member_id', coalesce(nullif(x.member_id, ''), x.reference)),
+		x.at_once, CASE WHEN k.n IS NULL THEN 'refused' ELSE 'pending' END, v.violations
+	FROM unnest($2::text[], $3::text[], $4::boolean[], $5::integer[]) WITH ORDINALITY AS x (reference, member_id, at_once, kind, position)
+	LEFT JOIN jsonb_to_recordset($6) AS k (n integer, request jsonb) ON k.n = x.kind
+	LEFT JOIN jsonb_to_recordset($7) AS v (position integer, violations jsonb) ON v.position = x.position`
+
+	// What a list asks of an account before it is judged.
+	listColumns  = `m.id, m.organization_id, m.external_id, m.status, m.time_zone`
+	selectListed = `SELECT ` + listColumns + ` FROM members m WHERE m.id = ANY ($1::uuid[])`
 
 	selectMembers          = `SELECT ` + memberColumns + ` FROM members m WHERE m.id = ANY ($1::uuid[])`
 	selectMembersForChange = selectMembers + ` ORDER BY m.id FOR NO KEY UPDATE`
 	// By external ID in one organization, and in those below one that has
 	// enterprise plan manager on (rule A1).
-	selectExternals      = `SELECT ` + memberColumns + ` FROM members m WHERE m.external_id = ANY ($1) AND m.status <> 'deleted' AND m.organization_id = $2`
-	selectExternalsBelow = organizationsBelow + `SELECT ` + memberColumns + ` FROM members m WHERE m.external_id = ANY ($1) AND m.status <> 'deleted'
+	selectExternals      = `SELECT ` + listColumns + ` FROM members m WHERE m.external_id = ANY ($1) AND m.status <> 'deleted' AND m.organization_id = $2`
+	selectExternalsBelow = organizationsBelow + `SELECT ` + listColumns + ` FROM members m WHERE m.external_id = ANY ($1) AND m.status <> 'deleted'
 	AND m.organization_id IN (SELECT id FROM down)`
 )
 
@@ -94,6 +106,38 @@ func (t *tx) resolve(actor *offboarding.Member, r *offboarding.BulkRequest, at t
 	return out, nil
 }
 
+// writeList writes the whole list.
+func (t *tx) writeList(bulkID string, l list) error {
+	type kind struct {
+		N       int                 `json:"n"`
+		Request offboarding.Request `json:"request"`
+	}
+	type refused struct {
+		Position   int                     `json:"position"`
+		Violations []offboarding.Violation `json:"violations"`
+	}
+	references, members, atOnce, numbers := make([]string, len(l)), make([]string, len(l)), make([]bool, len(l)), make([]int, len(l))
+	kinds, refusals := []kind{}, []refused{}
+	known := map[offboarding.Request]int{}
+	for i, row := range l {
+		references[i], members[i], atOnce[i] = row.Reference, row.MemberID, row.AtOnce
+		if row.Request == nil {
+			refusals = append(refusals, refused{row.Position, row.Violations})
+			continue
+		}
+		request := *row.Request
+		request.MemberID = "" // which each row has of its own
+		if known[request] == 0 {
+			kinds = append(kinds, kind{len(kinds) + 1, request})
+			known[request] = len(kinds)
+		}
+		numbers[i] = known[request]
+	}
+	_, err := t.exec(insertList, bulkID, pq.Array(references), pq.Array(members), pq.Array(atOnce), pq.Array(numbers),
+		string(mustJSON(kinds)), string(mustJSON(refusals)))
+	return err
+}
+
 func (row *listed) refuse(rule string, code offboarding.Code, message string) {
 	row.Result, row.Request = offboarding.BulkMemberRefused, nil
 	row.Violations = offboarding.Refuse(rule, code, "member_id", message).Violations
@@ -120,7 +164,7 @@ func (t *tx) named(actor *offboarding.Member, members []offboarding.BulkMember) 
 	}
 	found := map[string][]*offboarding.Member{}
 	var rows []offboarding.Member
-	if err := t.list(&rows, selectMembers, uuidArray(ids)); err != nil {
+	if err := t.list(&rows, selectListed, uuidArray(ids)); err != nil {
 		return nil, err
 	}
 	for i := range rows {

@@ -63,8 +63,8 @@ func (t *tx) judgeList(out *offboarding.BulkPreview, list list, actorID string, 
 	leaving := map[offboarding.Disposition][]string{}
 	for _, l := range list {
 		row := offboarding.BulkPreviewRow{Position: l.Position, Reference: l.Reference, MemberID: l.MemberID, Outcome: l.Result, Violations: l.Violations}
-		if l.member != nil {
-			row.MemberName, row.Email = l.member.DisplayName, l.member.Email
+		if m := f.members[l.MemberID]; m != nil {
+			row.MemberName, row.Email = m.DisplayName, m.Email
 		}
 		if l.Result == offboarding.BulkMemberPending {
 			plan, err := f.preview(&row, rows[0])
