@@ -105,7 +105,7 @@ func (s *sweeping) killed(ctx context.Context, documents, worker int) (k killedS
 }
 
 // redone waits until another worker has gone on, and counts what was done twice and what
-// was thrown away: an event that is rolled back leaves a gap in the numbers.
+// was thrown away: an event that is rolled back leaves its number to nobody.
 func (s *sweeping) redone(ctx context.Context, k killedSweep) error {
 	if _, err := s.activity(ctx, k.leaver, "ArchiveDocuments"); err != nil {
 		return err
@@ -114,7 +114,8 @@ func (s *sweeping) redone(ctx context.Context, k killedSweep) error {
 	err := s.store.DB().QueryRowxContext(ctx, `WITH events AS (
 			SELECT document_id, count(*) AS n FROM audit_events WHERE case_id = $1 AND event = 'ArchiveDocs' GROUP BY document_id)
 		SELECT (SELECT count(*) FROM events WHERE n > 1), (SELECT count(*) FROM events WHERE n = 1),
-			(SELECT max(id) - min(id) + 1 - count(*) FROM audit_events WHERE case_id = $1)`, k.caseID).Scan(&twice, &once, &lost)
+			(SELECT upto - since + 1 - (SELECT count(*) FROM audit_events WHERE id BETWEEN since AND upto)
+				FROM (SELECT min(id) AS since, max(id) AS upto FROM audit_events WHERE case_id = $1) AS ids)`, k.caseID).Scan(&twice, &once, &lost)
 	if err != nil {
 		return err
 	}
