@@ -216,6 +216,28 @@ func TestOverload(t *testing.T) {
 		}
 	})
 
+	t.Run("more who sign out than places", func(t *testing.T) {
+		s.t = t
+		leaving := make([]string, s.requestsAtMost)
+		for i := range leaving {
+			leaving[i] = s.admin()
+		}
+		lock := s.lock("sessions")
+		accepted := make(chan reply, len(leaving))
+		for _, session := range leaving {
+			go func() { accepted <- s.ask(ctx, session, http.MethodPost, "/auth/logout", "") }()
+		}
+		require.Eventually(t, func() bool {
+			return s.Count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == cap(accepted)
+		}, 20*time.Second, 10*time.Millisecond)
+		s.unavailable(s.ask(ctx, who, http.MethodPost, "/auth/logout", ""))
+		require.NoError(t, lock.Rollback())
+		for range cap(accepted) {
+			require.Equal(t, http.StatusNoContent, (<-accepted).status)
+		}
+		require.True(t, s.served(who, "/v1/members")(), "who was refused is still signed in")
+	})
+
 	t.Run("no connection of the pool is free", func(t *testing.T) {
 		s.t = t
 		var held []*sql.Conn

@@ -246,20 +246,25 @@ func (s *Server) handler(cfg *config.Config) (http.Handler, error) {
 		}
 		members.ServeHTTP(w, r)
 	})
-	gate := load.New(load.Options{Requests: cfg.Server.MaxRequests, Streams: cfg.Server.MaxStreams, Wait: placeWait})
-	admitted := gate.Admit(everybody, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	busy := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		callers.Busy(w, r, problem.New(r.Context(), offboarding.CodeTryAgain, "the server has too much to do; nothing was decided").With("Retry-After", "1"))
-	}))
+	})
+	front := load.New(load.Options{Requests: cfg.Server.MaxRequests, Streams: cfg.Server.MaxStreams, Wait: placeWait}).Admit(everybody, busy)
+	out := load.New(load.Options{Requests: min(cfg.Server.MaxRequests, signOutsAtOnce), Wait: placeWait}).Admit(everybody, busy)
 	return s.tells.HTTP(mux, problem.Track(s.log, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if signsOut(r) {
-			everybody.ServeHTTP(w, r)
+			out.ServeHTTP(w, r)
 			return
 		}
-		admitted.ServeHTTP(w, r)
+		front.ServeHTTP(w, r)
 	})))
 }
 
-// signsOut reports whether somebody ends their session, which they can at any time.
+// signOutsAtOnce is how many people may be signing out.
+const signOutsAtOnce = 16
+
+// signsOut reports whether somebody ends their session, for which there is always a
+// place apart.
 func signsOut(r *http.Request) bool {
 	return r.Method == http.MethodPost && (r.URL.Path == "/auth/logout" || r.URL.Path == console.SignOut)
 }
