@@ -13,6 +13,9 @@ import (
 // pollEvery is how often what somebody watches is looked at.
 const pollEvery = 500 * time.Millisecond
 
+// lookWithin is how long a look may take.
+const lookWithin = 10 * time.Second
+
 // maxStreams is how many streams a member may have at once, in a process: each is a
 // connection, and what is watched is looked at again and again.
 const maxStreams = 50
@@ -113,7 +116,10 @@ func (f *Feeds) poll(ctx context.Context, key string, shared *feed) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		seen, err := f.read(ctx, key)
+		// Not cut off where the last one leaves: a query that is canceled costs its connection.
+		look, done := context.WithTimeout(context.WithoutCancel(ctx), lookWithin)
+		seen, err := f.read(look, key)
+		done()
 		switch {
 		case ctx.Err() != nil:
 			return

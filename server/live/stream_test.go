@@ -53,3 +53,21 @@ func TestAReaderWhoDoesNotReadIsCutOff(t *testing.T) {
 		}
 	}
 }
+
+// A look that goes on when the last one leaves is not cut off: that would cost the
+// connection to the database.
+func TestALookIsNotCutOff(t *testing.T) {
+	t.Parallel()
+	looking, left, cut := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	feeds := NewFeeds(func(ctx context.Context, _ string) (Seen, error) {
+		close(looking)
+		<-left
+		cut <- ctx.Err()
+		return Seen{}, nil
+	}, func(string, error) {})
+	_, stop := feeds.watch("k")
+	<-looking
+	stop()
+	close(left)
+	require.NoError(t, <-cut)
+}
