@@ -75,8 +75,9 @@ type Store interface {
 	// UseSignature keeps that something signed was sent under an ID, and answers what it
 	// was handled as, this time or the first.
 	UseSignature(ctx context.Context, id string, sent offboarding.Sent) (handledAs string, err error)
-	// CaseOpened reports whether a start has opened the case of this ID.
-	CaseOpened(ctx context.Context, caseID string) (bool, error)
+	// Begun reports whether the start has been heard of a workflow whose case, or whose
+	// steps where it has none, go by this ID.
+	Begun(ctx context.Context, caseID string) (bool, error)
 
 	BulkStore
 }
@@ -91,6 +92,8 @@ type Cases interface {
 	OffboardCase(ctx context.Context, updateID string, r offboarding.Request) (offboarding.Status, error)
 	// ReactivateCase sends reactivate to an open case; the same updateID acts once.
 	ReactivateCase(ctx context.Context, workflowID, updateID string, m offboarding.Reactivate) (offboarding.Outcome, error)
+
+	Runs
 }
 
 // answer turns a refusal into an application error that is not retried and has

@@ -9,16 +9,8 @@ import (
 // Admit judges a start and opens the case. A member whose case is open already
 // is answered with that case (rule E2).
 func (a *Activities) Admit(ctx context.Context, in offboarding.AdmitInput) (offboarding.Admission, error) {
-	if a.keys != nil && in.Sent != nil {
-		opened, err := a.store.CaseOpened(ctx, in.CaseID)
-		if err != nil {
-			return offboarding.Admission{}, err
-		}
-		if opened { // by this very start, when nobody may have asked for a signature; its workflow was set back
-			in.Sent = nil
-		}
-	}
-	return heard(ctx, a, in.Sent, func() (offboarding.Admission, error) { return a.store.Admit(ctx, in) })
+	before := func() (bool, error) { return a.store.Begun(ctx, in.CaseID) }
+	return begun(ctx, a, before, in.Sent, func() (offboarding.Admission, error) { return a.store.Admit(ctx, in) })
 }
 
 // Revoke revokes the leaver's credentials and sessions, after a second look at

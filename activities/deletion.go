@@ -8,7 +8,8 @@ import (
 
 // BeginDeletion judges a deletion and says whether the member is offboarded first.
 func (a *Activities) BeginDeletion(ctx context.Context, in offboarding.BeginDeletionInput) (offboarding.DeletionBegun, error) {
-	return heard(ctx, a, in.Sent, func() (offboarding.DeletionBegun, error) { return a.store.BeginDeletion(ctx, in) })
+	before := func() (bool, error) { return a.store.Begun(ctx, in.CaseID) }
+	return begun(ctx, a, before, in.Sent, func() (offboarding.DeletionBegun, error) { return a.store.BeginDeletion(ctx, in) })
 }
 
 // OffboardFirst starts the case of a member who is to be deleted and waits until

@@ -9,7 +9,8 @@ import (
 
 // CheckReactivation judges a request for many members as a whole (rule R2).
 func (a *Activities) CheckReactivation(ctx context.Context, in offboarding.BeginReactivationInput) error {
-	_, err := heard(ctx, a, in.Sent, func() (struct{}, error) { return struct{}{}, a.store.CheckReactivation(ctx, in) })
+	before := func() (bool, error) { return a.store.Begun(ctx, in.CaseID) }
+	_, err := begun(ctx, a, before, in.Sent, func() (struct{}, error) { return struct{}{}, a.store.CheckReactivation(ctx, in) })
 	return err
 }
 
@@ -18,7 +19,8 @@ func (a *Activities) CheckReactivation(ctx context.Context, in offboarding.Begin
 func (a *Activities) BeginReactivation(
 	ctx context.Context, in offboarding.BeginReactivationInput,
 ) (offboarding.ReactivationBegun, error) {
-	return heard(ctx, a, in.Sent, func() (offboarding.ReactivationBegun, error) { return a.store.BeginReactivation(ctx, in) })
+	before := func() (bool, error) { return a.store.Begun(ctx, in.CaseID) }
+	return begun(ctx, a, before, in.Sent, func() (offboarding.ReactivationBegun, error) { return a.store.BeginReactivation(ctx, in) })
 }
 
 var errUndecided = errors.New("the case could not decide now")

@@ -21,11 +21,31 @@ func RequireSigned(a *Activities, keys offboarding.Keyring) *Activities {
 	return a
 }
 
+// begun does what a start asks for. Whatever it has begun before goes on: its workflow was
+// set back or looks again, and nobody may have asked for a signature then.
+func begun[T any](
+	ctx context.Context, a *Activities, before func() (bool, error), sent *offboarding.Sent, do func() (T, error),
+) (T, error) {
+	if a.keys != nil {
+		if was, err := before(); err != nil || was {
+			if err != nil {
+				var none T
+				return none, err
+			}
+			return answer(do())
+		}
+	}
+	return heard(ctx, a, sent, do)
+}
+
 // heard does what a start or message asks for, where its signature holds or none is
-// asked for. sent is nil for what was judged before.
+// asked for.
 func heard[T any](ctx context.Context, a *Activities, sent *offboarding.Sent, do func() (T, error)) (T, error) {
-	if a.keys == nil || sent == nil {
+	if a.keys == nil {
 		return answer(do())
+	}
+	if sent == nil { // nobody says how it came
+		sent = &offboarding.Sent{}
 	}
 	var none T
 	refusal, err := a.judgeSignature(ctx, *sent)
@@ -35,10 +55,14 @@ func heard[T any](ctx context.Context, a *Activities, sent *offboarding.Sent, do
 	case refusal == nil:
 		return answer(do())
 	}
-	activity.GetMetricsHandler(ctx).WithTags(map[string]string{"message": sent.Name}).Counter(metricNotSigned).Inc(1)
+	countNotSigned(ctx, sent.Name)
 	a.log.WarnContext(ctx, "not heard", "kind", sent.Kind, "message", sent.Name, "run_id", activity.GetInfo(ctx).WorkflowExecution.RunID,
 		"reason", refusal.Violations[0].Message)
 	return none, RefusalError(refusal)
+}
+
+func countNotSigned(ctx context.Context, what string) {
+	activity.GetMetricsHandler(ctx).WithTags(map[string]string{"message": what}).Counter(metricNotSigned).Inc(1)
 }
 
 // judgeSignature hears a start or a signal once. An update has its ID for that.
@@ -52,4 +76,28 @@ func (a *Activities) judgeSignature(ctx context.Context, sent offboarding.Sent) 
 		refusal = offboarding.SignedBefore()
 	}
 	return refusal, err
+}
+
+// JudgeContinued judges who has continued as a workflow of ours. It has to be one itself,
+// which was run by our workers, and so has handed on what these remember. The engine may
+// have forgotten the run before by the time that one is set back; what it had begun is known.
+func (a *Activities) JudgeContinued(ctx context.Context, in offboarding.ContinuedInput) error {
+	if a.keys == nil {
+		return nil
+	}
+	workflowType, taskQueue, err := a.cases.Ran(ctx, in.WorkflowID, in.RunID)
+	if err != nil {
+		return err
+	}
+	if workflowType == in.Type && taskQueue == offboarding.TaskQueue {
+		return nil
+	}
+	if workflowType == "" {
+		if was, err := a.store.Begun(ctx, in.CaseID); err != nil || was {
+			return err
+		}
+	}
+	countNotSigned(ctx, in.Type)
+	a.log.WarnContext(ctx, "not heard", "kind", "continued", "workflow", in.Type, "run_id", activity.GetInfo(ctx).WorkflowExecution.RunID)
+	return RefusalError(offboarding.NotContinued())
 }

@@ -54,6 +54,17 @@ func (c *Client) Execution(ctx context.Context, workflowID, runID string) (Execu
 	return e, err == nil, clean("look at a workflow", err)
 }
 
+// Ran is the type of a run and the task queue that it is worked on, "" where there is none.
+func (c *Client) Ran(ctx context.Context, workflowID, runID string) (workflowType, taskQueue string, err error) {
+	described, err := c.temporal.DescribeWorkflowExecution(ctx, workflowID, runID)
+	var none *serviceerror.NotFound
+	if errors.As(err, &none) {
+		return "", "", nil
+	}
+	info := described.GetWorkflowExecutionInfo()
+	return info.GetType().GetName(), info.GetTaskQueue(), clean("look what a run was", err)
+}
+
 // Executions lists a page of the runs that a query of the engine's visibility finds, and
 // the token of the next page, nil for none. What has just begun or ended may be listed as
 // it was.

@@ -84,7 +84,7 @@ type DeletionPreview struct {
 type BeginDeletionInput struct {
 	Step                    // CaseID is the deletion's own ID
 	Request DeletionRequest `json:"request"`
-	Sent    *Sent           `json:"sent,omitempty"` // nil for what was judged before
+	Sent    *Sent           `json:"sent,omitempty"`
 }
 
 // DeletionBegun says where a deletion goes on.

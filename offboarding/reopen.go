@@ -99,8 +99,8 @@ func JudgeReopening(r ReactivationRequest, f ReactivationFacts) error {
 // BeginReactivationInput asks to reactivate one member of a request.
 type BeginReactivationInput struct {
 	Step                           // CaseID is the reactivation's own ID
-	Sent       *Sent               `json:"sent,omitempty"` // nil for what was judged before
-	ID         string              `json:"id"`             // of the reactivation, as messages have one
+	Sent       *Sent               `json:"sent,omitempty"`
+	ID         string              `json:"id"` // of the reactivation, as messages have one
 	MemberID   string              `json:"member_id"`
 	Request    ReactivationRequest `json:"request"` // one for many members without them
 	WorkflowID string              `json:"workflow_id"`

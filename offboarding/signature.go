@@ -45,6 +45,14 @@ type Sent struct {
 	HandledAs string    `json:"handled_as"` // what it is in this workflow: one that comes twice is two
 }
 
+// ContinuedInput asks who has continued as a run of a workflow.
+type ContinuedInput struct {
+	WorkflowID string `json:"workflow_id"`
+	Type       string `json:"type"`
+	RunID      string `json:"run_id"` // of the run before
+	CaseID     string `json:"case_id"`
+}
+
 // Signed reports whether it carries a signature, whosever that is.
 func (s *Sent) Signed() bool { return s != nil && s.Signature != "" }
 
@@ -146,6 +154,9 @@ func (r Keyring) Verify(s Sent) (id string, _ *Refusal) {
 
 // SignedBefore refuses what was sent before, by whoever has kept it.
 func SignedBefore() *Refusal { return notSigned("it was sent before, and is heard once") }
+
+// NotContinued refuses a run that somebody else's workflow has continued as.
+func NotContinued() *Refusal { return notSigned("no workflow of Handover has continued as it") }
 
 func notSigned(why string) *Refusal {
 	return Refuse("", CodeNotSigned, "", "the message is not heard: "+why)

@@ -16,7 +16,7 @@ type AdmitInput struct {
 	WorkflowID string    `json:"workflow_id"`
 	At         time.Time `json:"at"`
 	Request    Request   `json:"request"`
-	Sent       *Sent     `json:"sent,omitempty"` // nil for what was judged before
+	Sent       *Sent     `json:"sent,omitempty"`
 	// AtOnce: go on until the member is inactive where the case has nothing to wait for.
 	AtOnce bool `json:"at_once,omitempty"`
 }

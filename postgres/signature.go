@@ -18,8 +18,17 @@ func (s *Store) UseSignature(ctx context.Context, id string, sent offboarding.Se
 	return outside(ctx, s, step, func(*tx) (string, error) { return sent.HandledAs, nil })
 }
 
-// CaseOpened reports whether a start has opened the case of this ID.
-func (s *Store) CaseOpened(ctx context.Context, caseID string) (opened bool, err error) {
-	_, err = s.find(ctx, &opened, `SELECT EXISTS (SELECT FROM cases WHERE id = $1)`, caseID)
-	return opened, clean("look for a case", err)
+const selectBegun = `SELECT EXISTS (SELECT FROM cases WHERE id = $1) OR EXISTS (SELECT FROM case_steps WHERE case_id = $1)`
+
+// Begun reports whether the start has been heard of a workflow whose case, or whose steps
+// where it has none, go by this ID: a refusal by the rules is a step too.
+func (s *Store) Begun(ctx context.Context, caseID string) (begun bool, err error) {
+	_, err = s.find(ctx, &begun, selectBegun, caseID)
+	return begun, clean("look what was begun", err)
+}
+
+// BulkBegun reports whether a start has opened the run of this ID.
+func (s *Store) BulkBegun(ctx context.Context, bulkID, workflowID string) (begun bool, err error) {
+	_, err = s.find(ctx, &begun, `SELECT EXISTS (SELECT FROM bulk_runs WHERE id = $1 AND workflow_id = $2)`, bulkID, workflowID)
+	return begun, clean("look for a bulk run", err)
 }

@@ -45,6 +45,11 @@ type archival struct {
 // MemberArchival makes the leaver of a case archived when the time has come.
 func MemberArchival(ctx workflow.Context, a archival) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // as a case, it is not canceled from outside
+	if !continued(workflow.GetInfo(ctx)) {
+		a.Troubles = nil // somebody's who says so
+	} else if err := judgeContinued(ctx); err != nil {
+		return failure(err)
+	}
 	if wait := a.At.Sub(now(ctx)); wait > 0 {
 		if err := workflow.Sleep(ctx, wait); err != nil {
 			return err
@@ -55,6 +60,11 @@ func MemberArchival(ctx workflow.Context, a archival) error {
 	if errors.Is(err, errRollover) {
 		return workflow.NewContinueAsNewError(ctx, offboarding.WorkflowMemberArchival, a)
 	}
+	return failure(err)
+}
+
+// failure is the error that a workflow ends with.
+func failure(err error) error {
 	if refusal := activities.RefusalFrom(err); refusal != nil {
 		return activities.RefusalError(refusal)
 	}

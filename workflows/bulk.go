@@ -45,6 +45,7 @@ type bulkRun struct {
 	started  *offboarding.Sent
 	step     string
 	admitted bool
+	unjudged bool // it is not known who has handed on the state: nothing is done with it
 	handling bool // a signal
 	rollover bool // about to continue as new: nothing new begins
 	ended    bool // nothing is left to do
@@ -84,7 +85,7 @@ func setupBulk(ctx workflow.Context, in BulkInput) (*bulkRun, error) {
 	info := workflow.GetInfo(ctx)
 	b := &bulkRun{request: in.BulkRequest}
 	if in.Carried != nil && continued(info) {
-		b.bulkState, b.admitted = *in.Carried, true
+		b.bulkState, b.unjudged = *in.Carried, true
 		b.Continued++
 	} else {
 		b.Run = offboarding.BulkRun{
@@ -103,6 +104,13 @@ func setupBulk(ctx workflow.Context, in BulkInput) (*bulkRun, error) {
 
 // run tells the story.
 func (b *bulkRun) run(ctx workflow.Context) error {
+	if b.unjudged {
+		if err := judgeContinued(ctx); err != nil {
+			b.bulkState = bulkState{Inbox: b.Inbox}
+			return err
+		}
+		b.unjudged, b.admitted = false, true
+	}
 	if !b.admitted {
 		in := offboarding.BulkAdmitInput{BulkID: b.Run.ID, WorkflowID: b.Run.WorkflowID, At: now(ctx), Request: b.request, Sent: b.started}
 		// In the workflow task, though it writes a whole list: its input would be in the history a second time.

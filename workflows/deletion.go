@@ -50,17 +50,21 @@ func MemberDeletion(ctx workflow.Context, payload converter.RawValue) (offboardi
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // as a case, it is not torn apart by a cancellation
 	info := workflow.GetInfo(ctx)
 	d := &deletion{deletionState: deletionState{ID: caseID(info), Start: startedBy(ctx, payload)}, request: in.DeletionRequest}
-	if in.Carried != nil && continued(info) {
+	handedOn := in.Carried != nil && continued(info)
+	if handedOn {
 		d.deletionState = *in.Carried
 		d.Continued++
 	}
 	err := workflow.SetQueryHandler(ctx, offboarding.QueryStatus, func() (offboarding.DeletionStatus, error) {
 		return d.status(workflow.Now(ctx)), nil
 	})
-	if err != nil {
-		return offboarding.DeletionResult{}, err
+	if err == nil && handedOn {
+		err = judgeContinued(ctx)
 	}
-	erased, err := d.run(ctx)
+	var erased offboarding.Erased
+	if err == nil {
+		erased, err = d.run(ctx)
+	}
 	var refusal *offboarding.Refusal
 	switch {
 	case errors.Is(err, errRollover):

@@ -87,6 +87,15 @@ func CaseID(workflowID, firstRunID string) string {
 
 // run tells the story: phase after phase until the case is closed.
 func (c *offboardingCase) run(ctx workflow.Context) error {
+	if c.unjudged {
+		err := judgeContinued(ctx)
+		if err != nil {
+			c.state = state{}
+		}
+		if c.unjudged = false; err != nil {
+			return err
+		}
+	}
 	for !c.closed() {
 		var err error
 		switch {

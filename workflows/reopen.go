@@ -59,7 +59,8 @@ func Reactivation(ctx workflow.Context, payload converter.RawValue) (offboarding
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // as a case, it is not torn apart by a cancellation
 	info := workflow.GetInfo(ctx)
 	w := &reactivations{request: in.ReactivationRequest, id: caseID(info), workflowID: info.WorkflowExecution.ID}
-	if in.Carried != nil && continued(info) {
+	handedOn := in.Carried != nil && continued(info)
+	if handedOn {
 		w.reactivationState = *in.Carried
 		w.Continued++
 	} else {
@@ -71,6 +72,9 @@ func Reactivation(ctx workflow.Context, payload converter.RawValue) (offboarding
 	err := workflow.SetQueryHandler(ctx, offboarding.QueryStatus, func() (offboarding.ReactivationStatus, error) {
 		return w.status(workflow.Now(ctx)), nil
 	})
+	if err == nil && handedOn {
+		err = judgeContinued(ctx)
+	}
 	if err == nil {
 		err = w.run(ctx)
 	}

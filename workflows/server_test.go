@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 
@@ -62,10 +63,11 @@ func newStage(t *testing.T) *stand {
 func (s *stand) work(key *offboarding.SigningKey, required offboarding.Keyring) (stop func()) {
 	s.t.Helper()
 	log := slog.New(slog.DiscardHandler)
+	sender := cases.New(s.client).SignedBy(key, s.server.Namespace())
 	w := worker.New(s.client, offboarding.TaskQueue, worker.Options{
 		MaxHeartbeatThrottleInterval: 200 * time.Millisecond, // sooner than the default of 80 % of what the engine waits for
+		Interceptors:                 []interceptor.WorkerInterceptor{activities.Guard(sender, required, log)},
 	})
-	sender := cases.New(s.client).SignedBy(key, s.server.Namespace())
 	workflows.Register(w, activities.RequireSigned(activities.New(s.store, sender, activities.LogNotifier{Log: log}, log), required))
 	require.NoError(s.t, w.Start())
 	stop = sync.OnceFunc(w.Stop)

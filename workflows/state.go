@@ -80,6 +80,7 @@ type offboardingCase struct {
 	parked   bool                 // has waited in this run: everything due has been done
 	rollover bool                 // about to continue as new: nothing new begins
 	ended    bool                 // run has returned
+	unjudged bool                 // it is not known who has handed on the state: nothing is done with it
 
 	reactivationRefused *offboarding.Refusal // of the latest reactivation, in the transaction that acted
 }
@@ -92,6 +93,7 @@ func setup(ctx workflow.Context, in Input, start *offboarding.Sent) (*offboardin
 	if in.Carried != nil && continued(info) {
 		c.state = *in.Carried
 		c.Continued++
+		c.unjudged = true
 	} else {
 		c.CaseID, c.WorkflowID = caseID(info), info.WorkflowExecution.ID
 		c.MemberID, c.RequestedBy = in.MemberID, in.RequestedBy // as asked for, until admitted

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
 	"handover/activities"
@@ -77,6 +78,7 @@ func startWebhooks(
 		WorkerStopTimeout:                  cfg.Worker.DrainTimeout,
 		MaxConcurrentActivityExecutionSize: webhooksAtOnce,
 		OnFatalError:                       func(err error) { fatal <- err },
+		Interceptors:                       []interceptor.WorkerInterceptor{activities.Guard(cases.New(c), cfg.Signing.Required, log)},
 	})}
 	workflows.RegisterWebhooks(w.worker, activities.NewWebhooks(store, sender))
 	if err := w.worker.Start(); err != nil {

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	tlog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 
@@ -114,6 +115,7 @@ func (w *Worker) work(ctx context.Context, cfg *config.Config, notifier activiti
 	if err != nil {
 		return err
 	}
+	sender := sendsTo(w.client, cfg)
 	w.worker = worker.New(w.client, offboarding.TaskQueue, worker.Options{
 		DeploymentOptions: version,
 		// As many pollers as there is work for: a fixed pair can both wait on the
@@ -128,8 +130,9 @@ func (w *Worker) work(ctx context.Context, cfg *config.Config, notifier activiti
 		MaxConcurrentActivityExecutionSize:      cfg.Worker.MaxConcurrentActivities,
 		MaxConcurrentLocalActivityExecutionSize: cfg.Worker.MaxConcurrentLocalActivities,
 		OnFatalError:                            func(err error) { w.fatal <- err },
+		Interceptors:                            []interceptor.WorkerInterceptor{activities.Guard(sender, cfg.Signing.Required, w.log)},
 	})
-	acts := activities.New(w.store, sendsTo(w.client, cfg), notifier, w.log)
+	acts := activities.New(w.store, sender, notifier, w.log)
 	workflows.Register(w.worker, activities.RequireSigned(acts, cfg.Signing.Required))
 	if err = w.worker.Start(); err != nil {
 		w.worker = nil
