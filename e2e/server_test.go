@@ -37,7 +37,7 @@ func (p *place) server(t *testing.T, more ...string) *site {
 func (p *place) serverAt(t *testing.T, address string, more ...string) *site {
 	t.Helper()
 	s := &site{address: address, health: freeAddress()}
-	s.process = start(t, work, p.env(more...), "server", "--listen-address", s.address, "--health-address", s.health, "--log-level", "debug")
+	s.process = start(t, work, p.env(append([]string{"HANDOVER_SERVER_DATABASE_URL=" + p.serverURL}, more...)...), "server", "--listen-address", s.address, "--health-address", s.health, "--log-level", "debug")
 	return s
 }
 

@@ -35,7 +35,8 @@ type stack struct {
 	temporal, health string // addresses, the same for each start
 	server, people   string // addresses of the HTTP API, "" for none, and of who signs people in
 	DatabaseURL      string `json:"database_url"`
-	OwnerURL         string `json:"owner_url"` // of the same database, for who owns its tables
+	ServerURL        string `json:"server_url"` // of the same database, for the server behind its wall
+	OwnerURL         string `json:"owner_url"`  // of the same database, for who owns its tables
 	TemporalAddress  string `json:"temporal_address"`
 	db               *sqlx.DB
 	client           client.Client

@@ -55,13 +55,14 @@ type place struct {
 	*stack
 	database, namespace   string
 	databaseURL, ownerURL string // as worker and server have it, and as who owns the tables
+	serverURL             string // as the server has it behind its wall
 }
 
 func newPlace(t *testing.T) *place {
 	t.Helper()
 	s := sharedStack.get(t)
 	p := &place{stack: s, database: "e2e_" + strings.ReplaceAll(uuid.NewString(), "-", ""), namespace: "e2e-" + uuid.NewString()}
-	for from, to := range map[string]*string{s.DatabaseURL: &p.databaseURL, s.OwnerURL: &p.ownerURL} {
+	for from, to := range map[string]*string{s.DatabaseURL: &p.databaseURL, s.OwnerURL: &p.ownerURL, s.ServerURL: &p.serverURL} {
 		u, err := url.Parse(from)
 		require.NoError(t, err)
 		u.Path = "/" + p.database
@@ -82,7 +83,7 @@ func (p *place) env(more ...string) []string {
 func (p *place) prepare(t *testing.T) *sqlx.DB {
 	t.Helper()
 	p.createDatabase(t)
-	p.migrate(t, "--app-role", "handover_app")
+	p.migrate(t, "--app-role", "handover_app", "--server-role", "handover_server")
 	return p.connect(t)
 }
 

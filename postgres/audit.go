@@ -13,7 +13,7 @@ import (
 const selectAudit = `SELECT a.id, a.organization_id, a.event, coalesce(a.actor_id::text, '') AS actor_id, a.origin,
 	coalesce(a.member_id::text, '') AS member_id, coalesce(a.document_id::text, '') AS document_id,
 	coalesce(a.case_id::text, '') AS case_id, a.subject_kind, a.subject_id, a.before, a.after, a.at,
-	coalesce(actor.display_name, '') AS actor_name, coalesce(m.display_name, '') AS member_name,
+	coalesce(actor.display_name, name_above(a.actor_id), '') AS actor_name, coalesce(m.display_name, '') AS member_name,
 	coalesce(d.title, '') AS document_title,
 	coalesce((SELECT n.display_name FROM members n
 		WHERE n.id = CASE WHEN a.subject_kind = 'document' THEN (a.after ->> 'owner_id')::uuid END), '') AS new_owner_name

@@ -110,7 +110,7 @@ func (s *Store) MembersByEmail(ctx context.Context, emails []string, organizatio
 		lower[i] = strings.ToLower(email)
 	}
 	var rows []offboarding.Member
-	query, args := narrowed(selectMembersByEmail, "m.organization_id", pq.Array(lower), organizations)
+	query, args := narrowed(selectMembersByEmail+` AND `+s.called(`$1`), "m.organization_id", pq.Array(lower), organizations)
 	err := s.inTx(ctx, "look up members", func(t *tx) error { return t.list(&rows, query, args...) })
 	found := map[string][]offboarding.Member{}
 	for _, m := range rows {

@@ -185,7 +185,7 @@ func (t *tx) holdOn(h offboarding.Hold) (organizationID string, err error) {
 
 const selectHolds = `SELECT h.id, h.organization_id, coalesce(h.member_id::text, '') AS member_id, coalesce(m.display_name, '') AS member_name,
 	coalesce(h.document_id::text, '') AS document_id, coalesce(d.title, '') AS document_title, h.reason, h.placed_by, h.placed_at,
-	coalesce(h.lifted_by::text, '') AS lifted_by, h.lifted_at, coalesce(p.display_name, '') AS placed_by_name, coalesce(l.display_name, '') AS lifted_by_name
+	coalesce(h.lifted_by::text, '') AS lifted_by, h.lifted_at, coalesce(p.display_name, name_above(h.placed_by), '') AS placed_by_name, coalesce(l.display_name, name_above(h.lifted_by), '') AS lifted_by_name
 	FROM legal_holds h LEFT JOIN members m ON m.id = h.member_id LEFT JOIN documents d ON d.id = h.document_id
 	LEFT JOIN members p ON p.id = h.placed_by LEFT JOIN members l ON l.id = h.lifted_by`
 

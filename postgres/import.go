@@ -53,7 +53,8 @@ func (s *Store) Import(ctx context.Context, in offboarding.Import, at time.Time,
 	return summary, nil
 }
 
-// loader loads one organization, a COPY for each table.
+// loader loads one organization, a COPY for each table: into a table of the transaction's
+// own, for where there is a wall (docs/adr/0043) PostgreSQL copies into no other.
 type loader struct {
 	*tx
 	in       *offboarding.Import
@@ -160,7 +161,11 @@ func (l *loader) loadProvisioningAdmin() error {
 
 // copyIn loads n rows into a table; row is handed the number of each.
 func (l *loader) copyIn(table string, n int, columns []string, row func(i int) ([]any, error)) error {
-	stmt, err := l.PrepareContext(l.ctx, "COPY "+table+" ("+strings.Join(columns, ", ")+") FROM STDIN")
+	list := strings.Join(columns, ", ")
+	if _, err := l.ExecContext(l.ctx, "CREATE TEMPORARY TABLE loaded ON COMMIT DROP AS SELECT "+list+" FROM "+table+" LIMIT 0"); err != nil {
+		return err
+	}
+	stmt, err := l.PrepareContext(l.ctx, "COPY loaded FROM STDIN")
 	if err != nil {
 		return err
 	}
@@ -177,7 +182,10 @@ func (l *loader) copyIn(table string, n int, columns []string, row func(i int) (
 			l.progress(l.done, l.total)
 		}
 	}
-	_, err = stmt.ExecContext(l.ctx)
+	if _, err := stmt.ExecContext(l.ctx); err != nil {
+		return err
+	}
+	_, err = l.ExecContext(l.ctx, "INSERT INTO "+table+" ("+list+") SELECT "+list+" FROM loaded; DROP TABLE loaded")
 	return err
 }
 

@@ -54,11 +54,14 @@ func noRows() map[string]int {
 	return counts
 }
 
+// By the application's role, beside a wall for the server's.
 func TestImport(t *testing.T) {
 	t.Parallel()
-	db := testdb.New(t)
+	url := testdb.URL(t)
+	db, app := testdb.Open(t, url), testdb.Open(t, testdb.AppURL(t, url))
+	testdb.Server(t, db)
 	var reports [][2]int
-	summary, err := postgres.New(db).Import(t.Context(), devdocs(t), importTime, func(done, total int) {
+	summary, err := postgres.New(app).Import(t.Context(), devdocs(t), importTime, func(done, total int) {
 		reports = append(reports, [2]int{done, total})
 	})
 	require.NoError(t, err)

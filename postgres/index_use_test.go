@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -20,6 +21,8 @@ type usage struct {
 	*reading
 	crowd *crowd.Crowd
 	round int
+	ctx   context.Context   //nolint:containedctx // of a round
+	one   map[string]string // an ID of a table's, where a crowd's are not known
 }
 
 // everything is what a round does.
@@ -43,18 +46,10 @@ func got[T any](u *usage, method string, do func() (T, error)) (out T) {
 	return out
 }
 
+// lists are of all there is, and of what somebody may see.
 func (u *usage) lists() {
-	ctx, s, c := u.leaving.t.Context(), u.store, u.crowd
-	now, reach := time.Now(), []string{c.Organization}
-	largest, document := c.ID("MEMBER", crowd.Largest), c.ID("DOCUMENT", 500)
-	for _, f := range []offboarding.CaseFilter{
-		{}, {OpenOnly: true}, {Troubled: true}, {Waiting: true}, {Phase: offboarding.PhaseCompleted}, {MemberID: largest},
-	} {
-		f.Reach, f.Now = reach, now
-		got(u, "Cases", func() (any, error) { return s.Cases(ctx, f) })
-	}
-	got(u, "FindCase", func() (any, error) { return s.FindCase(ctx, c.ID("CASE", 20), now) })
-	got(u, "Overview", func() (any, error) { return s.Overview(ctx, reach, now) })
+	ctx, s, now := u.ctx, u.store, time.Now()
+	u.shown()
 	got(u, "Figures", func() (any, error) { return s.Figures(ctx, now) })
 	for done := (postgres.Sealing{}); done.Sealed == 0; { // the second seals what the first has seen, or one after it where others write
 		done = got(u, "SealAudit", func() (postgres.Sealing, error) { return s.SealAudit(ctx, 10) })
@@ -69,6 +64,23 @@ func (u *usage) lists() {
 		return trail.WriteLines(ctx, io.Discard)
 	})
 	u.notes("VerifyAudit", func() error { return s.VerifyAudit(ctx, u.ID, &offboarding.AuditVerifier{}, nil) })
+	got(u, "Organization", func() (any, error) { return s.Organization(ctx, "o77") })
+	got(u, "SignInMembers", func() (any, error) { return s.SignInMembers(ctx, "person7@acme.example") })
+}
+
+// shown is what somebody may see.
+func (u *usage) shown() {
+	ctx, s, c := u.ctx, u.store, u.crowd
+	now, reach := time.Now(), []string{c.Organization}
+	largest, document := c.ID("MEMBER", crowd.Largest), c.ID("DOCUMENT", 500)
+	for _, f := range []offboarding.CaseFilter{
+		{}, {OpenOnly: true}, {Troubled: true}, {Waiting: true}, {Phase: offboarding.PhaseCompleted}, {MemberID: largest},
+	} {
+		f.Reach, f.Now = reach, now
+		got(u, "Cases", func() (any, error) { return s.Cases(ctx, f) })
+	}
+	got(u, "FindCase", func() (any, error) { return s.FindCase(ctx, c.ID("CASE", 20), now) })
+	got(u, "Overview", func() (any, error) { return s.Overview(ctx, reach, now) })
 	got(u, "LatestChanges", func() (any, error) { return s.LatestChanges(ctx, reach) })
 	for _, f := range []offboarding.RequestFilter{
 		{},
@@ -120,8 +132,6 @@ func (u *usage) lists() {
 	got(u, "FindMember", func() (any, error) { return s.FindMember(ctx, "email:person7@acme.example", reach...) })
 	got(u, "FindMember", func() (any, error) { return s.FindMember(ctx, "external:emp-7", reach...) })
 	got(u, "FindDocument", func() (any, error) { return s.FindDocument(ctx, "external:d7", reach...) })
-	got(u, "Organization", func() (any, error) { return s.Organization(ctx, "o77") })
-	got(u, "SignInMembers", func() (any, error) { return s.SignInMembers(ctx, "person7@acme.example") })
 }
 
 // leaves is a case with all that can happen in it, and the deletion of the leaver.

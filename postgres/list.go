@@ -29,8 +29,8 @@ const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, coalesce(c.w
 	coalesce(c.new_owner_id::text, '') AS new_owner_id, c.fallback_reason, c.effective_at, c.provider,
 	c.sessions_end_at, c.deactivated_at, c.grace_ends_at,
 	c.closed_at, c.created_at, c.failure, c.trouble_step, c.trouble_attempt, c.trouble_error, c.trouble_since,
-	o.slug AS organization_slug, m.display_name AS member_name, m.email AS member_email,
-	(SELECT b.display_name FROM members b WHERE b.id = c.requested_by) AS requested_by_name,
+	(SELECT o.slug FROM organizations o WHERE o.id = c.organization_id) AS organization_slug, m.display_name AS member_name, m.email AS member_email,
+	coalesce((SELECT b.display_name FROM members b WHERE b.id = c.requested_by), name_above(c.requested_by)) AS requested_by_name,
 	coalesce((SELECT n.display_name FROM members n WHERE n.id = c.new_owner_id), '') AS new_owner_name,
 	coalesce((SELECT w.name FROM workspaces w WHERE w.id = c.workspace_id), '') AS workspace_name,
 	` + lastEvent + ` AS last_event_at,
@@ -41,7 +41,7 @@ const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, coalesce(c.w
 		WHEN c.workspace_id IS NULL AND m.status <> 'active' THEN ` + unownedByMember + ` ELSE 0 END AS unowned,
 	(SELECT count(*) FROM (SELECT FROM ownership_requests r WHERE r.case_id = c.id AND r.status = 'pending' ORDER BY r.created_at` + countTo + ` AS pending_requests,
 	` + overdue + ` AS overdue
-	FROM cases c JOIN members m ON m.id = c.member_id JOIN organizations o ON o.id = c.organization_id`
+	FROM cases c JOIN members m ON m.id = c.member_id`
 
 // ofMembers are the cases of some members, found before they are put in order: of a few
 // members there may be none along the order.
@@ -134,7 +134,7 @@ const selectRequests = `SELECT r.id, r.organization_id, r.case_id, c.workflow_id
 	(SELECT display_name FROM members WHERE id = d.owner_id) AS owner_name, c.phase AS case_phase, c.grace_ends_at, ` + lastEvent + ` AS last_event_at,
 	r.member_id, m.display_name AS member_name, m.email AS member_email, m.status AS member_status, m.account_type AS member_account_type,
 	r.note, r.status, r.created_at, r.escalated_at, r.decided_at, coalesce(r.decided_by::text, '') AS decided_by, r.decision_note,
-	coalesce((SELECT display_name FROM members WHERE id = r.decided_by), '') AS decided_by_name,
+	coalesce((SELECT display_name FROM members WHERE id = r.decided_by), name_above(r.decided_by), '') AS decided_by_name,
 	coalesce(r.new_owner_id::text, '') AS new_owner_id,
 	coalesce((SELECT display_name FROM members WHERE id = r.new_owner_id), '') AS new_owner_name
 	FROM ownership_requests r

@@ -29,11 +29,11 @@ func (s *Store) FindMember(ctx context.Context, ref string, organizations ...str
 	var found []offboarding.Member
 	err := s.inTx(ctx, "look up a member", func(t *tx) error {
 		for _, try := range memberQueries(ref) {
-			look := t.look
-			if try.query == findMemberByEmail {
-				look = t.lookUnique
+			look, query := t.look, try.query
+			if query == findMemberByEmail {
+				look, query = t.lookUnique, query+` AND `+s.called(`ARRAY[$1]`)
 			}
-			if err := look(&found, try.query, "m.organization_id", try.value, organizations); err != nil || len(found) > 0 {
+			if err := look(&found, query, "m.organization_id", try.value, organizations); err != nil || len(found) > 0 {
 				return err
 			}
 		}

@@ -25,8 +25,8 @@ const (
 	selectAccount  = selectProvisioned + provisionable + ` AND m.id = $2`
 	lockAccount    = selectProvisioned + ` WHERE m.organization_id = $1 AND m.status <> 'deleted' AND m.id = $2 FOR NO KEY UPDATE OF m`
 	selectAccounts = selectProvisioned + ` WHERE m.organization_id = $1 AND m.status <> 'deleted'
-		AND (` + userName + ` = lower($2) OR lower(m.email) = lower($3) OR m.provider_id = nullif($4, ''))
-		ORDER BY m.deprovisioned_at IS NOT NULL, ` + userName + ` <> lower($2), m.id FOR NO KEY UPDATE OF m`
+		AND (` + userName + ` = lower($2) OR lower(m.email) = lower($3) OR m.provider_id = nullif($4, ''))`
+	firstAccount = ` ORDER BY m.deprovisioned_at IS NOT NULL, ` + userName + ` <> lower($2), m.id FOR NO KEY UPDATE OF m`
 )
 
 // provisionedRow is a member as the provider sees them, as stored.
@@ -93,7 +93,7 @@ func (s *Store) Account(ctx context.Context, organizationID, id string) (out off
 // Accounts lists the members whom the provider sees, and counts them all.
 func (s *Store) Accounts(ctx context.Context, f offboarding.ProvisionFilter) (out []offboarding.Provisioned, total int, err error) {
 	c := &conditions{args: []any{f.OrganizationID}}
-	if err := c.provisioned(f.Condition, memberFields); err != nil {
+	if err := c.provisioned(f.Condition, s.memberFields()); err != nil {
 		return nil, 0, err
 	}
 	err = s.inTx(ctx, "list accounts", func(t *tx) error {

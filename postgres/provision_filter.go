@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -17,8 +18,9 @@ type provisionField struct {
 type fieldKind int
 
 const (
-	fieldText  fieldKind = iota // compared without case
-	fieldExact                  // compared with case
+	fieldText   fieldKind = iota // compared without case
+	fieldCalled                  // the same, and what members are called by (memberCalled)
+	fieldExact                   // compared with case
 	fieldID
 	fieldBoolean // the column is a condition
 	fieldTime
@@ -42,6 +44,22 @@ var memberFields = map[string]provisionField{
 	"active":            {fieldBoolean, getsIn},
 	"meta.created":      {fieldTime, "m.created_at"},
 	"meta.lastmodified": {fieldTime, "greatest(m.created_at, m.updated_at, m.deactivated_at)"},
+}
+
+// fieldsBehindWall are memberFields behind the wall.
+var fieldsBehindWall = func() map[string]provisionField {
+	fields := maps.Clone(memberFields)
+	for _, name := range []string{"username", "emails", "emails.value"} {
+		fields[name] = provisionField{fieldCalled, fields[name].column}
+	}
+	return fields
+}()
+
+func (s *Store) memberFields() map[string]provisionField {
+	if s.walled {
+		return fieldsBehindWall
+	}
+	return memberFields
 }
 
 // maxCompares bounds how much a filter asks for.
@@ -159,6 +177,9 @@ func (f provisionField) compareText(op, value string) (string, []any, error) {
 	present := "coalesce(" + column + ", '')"
 	switch op {
 	case "eq":
+		if f.kind == fieldCalled {
+			return column + " = " + param + " AND " + memberCalled("ARRAY[?::text]"), []any{value, value}, nil
+		}
 		return column + " = " + param, []any{value}, nil
 	case "ne":
 		return present + " <> " + param, []any{value}, nil

@@ -30,7 +30,7 @@ func (s *Store) CreateAccount(
 			return offboarding.RefusalOf(violations)
 		}
 		var same []provisionedRow
-		if err := t.list(&same, selectAccounts, p.OrganizationID, a.UserName, a.Email(), a.ProviderID); err != nil {
+		if err := t.list(&same, selectAccounts+` AND (`+s.called(`ARRAY[$2, $3]`)+` OR m.provider_id = nullif($4, ''))`+firstAccount, p.OrganizationID, a.UserName, a.Email(), a.ProviderID); err != nil {
 			return err
 		}
 		if len(same) > 0 {
@@ -241,8 +241,7 @@ func (t *tx) judgeNext(p offboarding.Provisioner, row *provisionedRow, active bo
 }
 
 // selectManager finds a manager by what the provider knows them by, else by userName.
-const selectManager = `SELECT m.id FROM members m` + provisionable + ` AND (m.provider_id = $2 OR ` + userName + ` = lower($2))
-	ORDER BY m.provider_id = $2 DESC NULLS LAST LIMIT 1`
+const selectManager = `SELECT m.id FROM members m` + provisionable + ` AND (m.provider_id = $2 OR ` + userName + ` = lower($2))`
 
 // managerOf resolves a manager as the provider writes it; one whom there is not is
 // none, as providers send managers who were not provisioned.
@@ -260,7 +259,7 @@ func (t *tx) managerOf(organizationID, memberID, ref string) (string, error) {
 			return m.ID, nil
 		}
 	}
-	if _, err := t.find(&id, selectManager, organizationID, ref); err != nil || id == memberID {
+	if _, err := t.find(&id, selectManager+` AND (`+t.store.called(`ARRAY[$2]`)+` OR m.provider_id = $2) ORDER BY m.provider_id = $2 DESC NULLS LAST LIMIT 1`, organizationID, ref); err != nil || id == memberID {
 		return "", err
 	}
 	return id, nil

@@ -15,6 +15,10 @@ const searchable = "to_tsvector('simple', regexp_replace(m.display_name || ' ' |
 // of many along its own order, in which the next of them is never far.
 const fewFound = 1000
 
+// fewBehindWall is the same where the words of each of them are read anew along an order,
+// for no index may be used: there a list of many is taken one by one, too.
+const fewBehindWall = 10_000
+
 // asAsked plans a statement for what it looks for: a plan for any text takes what nearly
 // everybody has for rare, and one for any number of members walks all the list for few.
 const asAsked = `set_config('plan_cache_mode', 'force_custom_plan', true)`
@@ -38,14 +42,21 @@ func (s *Store) search(ctx context.Context, c *conditions, text, of string, orga
 	all.within("m.organization_id", organizations)
 	all.add(searchable+" @@ to_tsquery('simple', ?)", query)
 	var found []string
+	few := fewFound
+	if s.walled {
+		few = fewBehindWall
+	}
 	err := s.inTx(ctx, "search members", func(t *tx) error {
 		if err := t.set(searching...); err != nil {
 			return err
 		}
-		return t.list(&found, "SELECT m.id FROM members m"+all.clause()+" LIMIT "+strconv.Itoa(fewFound+1), all.args...)
+		if s.walled {
+			return t.list(&found, `SELECT members_found($1::uuid[], $2, $3)`, uuidArray(organizations), query, few+1)
+		}
+		return t.list(&found, "SELECT m.id FROM members m"+all.clause()+" LIMIT "+strconv.Itoa(few+1), all.args...)
 	})
 	c.before = searching // an index of words gathers what it finds, along the order would be far
-	if len(found) <= fewFound {
+	if len(found) <= few {
 		c.add(of, uuidArray(found))
 		return err
 	}

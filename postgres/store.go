@@ -23,6 +23,7 @@ type Store struct {
 	statements map[string]*sqlx.Stmt // by the query's text; nil while it is being prepared
 	batchSize  int                   // documents a sweep changes in one transaction
 	claims     turns                 // by the document
+	walled     bool                  // it is behind the wall
 }
 
 // DefaultBatchSize is how many documents a sweep changes in one transaction at the most:
@@ -132,18 +133,36 @@ type tx struct {
 	fresh []string        // queries that were used for the first time
 }
 
+// begin begins a transaction, behind the wall with what it is about.
+func (s *Store) begin(ctx context.Context, options *sql.TxOptions) (*tx, error) {
+	raw, err := s.db.BeginTxx(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	t := &tx{Tx: raw, store: s, ctx: ctx}
+	if s.walled {
+		if err := t.nameOrganizations(); err != nil {
+			t.end()
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// end ends a transaction; after a commit it does nothing.
+func (t *tx) end() { _ = t.Rollback() }
+
 // inTx runs fn in one transaction and gives back a clean error.
 func (s *Store) inTx(ctx context.Context, op string, fn func(*tx) error) error {
-	raw, err := s.db.BeginTxx(ctx, nil)
+	t, err := s.begin(ctx, nil)
 	if err != nil {
 		return clean(op, err)
 	}
-	defer func() { _ = raw.Rollback() }() // after a commit this does nothing
-	t := &tx{Tx: raw, store: s, ctx: ctx}
+	defer t.end() // after a commit this does nothing
 	if err := fn(t); err != nil {
 		return clean(op, err)
 	}
-	if err := raw.Commit(); err != nil {
+	if err := t.Commit(); err != nil {
 		return clean(op, err)
 	}
 	for _, query := range t.fresh {

@@ -122,12 +122,5 @@ func (s *Store) snapshot(ctx context.Context, fn func(*tx) error) error {
 // moment begins a transaction that reads what there was at its beginning, until its end
 // or that of ctx.
 func (s *Store) moment(ctx context.Context) (*tx, error) {
-	raw, err := s.db.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
-	if err != nil {
-		return nil, err
-	}
-	return &tx{Tx: raw, store: s, ctx: ctx}, nil
+	return s.begin(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 }
-
-// end ends a transaction that has written nothing.
-func (t *tx) end() { _ = t.Rollback() }

@@ -47,20 +47,29 @@ func (b *brief) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 
 // up does one migration after the other, and those again that could not have a table.
 func (b *brief) up(ctx context.Context, p *goose.Provider) error {
-	for tries := 0; ; {
-		var err error
-		if b.wait, err = b.next(ctx, p); err != nil {
+	for {
+		err := untilFree(ctx, func() (err error) {
+			if b.wait, err = b.next(ctx, p); err != nil {
+				return err
+			}
+			_, err = p.UpByOne(ctx)
+			return err
+		})
+		if errors.Is(err, goose.ErrNoNextVersion) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
-		_, err = p.UpByOne(ctx)
+	}
+}
+
+// untilFree does something again and again while it cannot have a table.
+func untilFree(ctx context.Context, do func() error) error {
+	for tries := 0; ; {
+		err := do()
 		var failed interface{ SQLState() string }
-		switch {
-		case errors.Is(err, goose.ErrNoNextVersion):
-			return nil
-		case err == nil:
-			tries = 0
-			continue
-		case !errors.As(err, &failed) || failed.SQLState() != "55P03": // lock_not_available
+		if !errors.As(err, &failed) || failed.SQLState() != "55P03" { // lock_not_available
 			return err
 		}
 		if tries++; tries == lockTries {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// RoleError says why a role cannot be the application's, in words that can be shown.
+// RoleError says why a role cannot be the application's or the server's, in words that can be shown.
 type RoleError struct {
 	Role     string
 	Problems []string
@@ -16,7 +16,7 @@ type RoleError struct {
 
 // Error is one line.
 func (e *RoleError) Error() string {
-	return fmt.Sprintf("the role %q cannot be the application's: %s", e.Role, strings.Join(e.Problems, "; "))
+	return fmt.Sprintf("the role %q cannot be used: %s", e.Role, strings.Join(e.Problems, "; "))
 }
 
 // What a role of the application's may do. Tables that are named nowhere here are read
@@ -25,7 +25,9 @@ const (
 	// Not the ID, which says where in the order an event stands.
 	auditColumns = `organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at`
 	onlyRead     = `('goose_db_version', 'audit_seals', 'audit_heads', 'audit_texts', 'audit_horizon')`
-	functions    = `('erase_audit_texts', 'seal_audit')`
+	functions    = `('erase_audit_texts', 'seal_audit', 'name_above')`
+	// Of the server's role, behind the wall.
+	serverFunctions = `('walled', 'members_called', 'members_found', 'name_above')`
 )
 
 // ours are the tables of the migrations: those of one owner, in one schema.
@@ -40,6 +42,12 @@ const grantLock = 0x68616e646f766572
 // schema's owner. Doing it again changes nothing. What speaks against the role is a
 // *RoleError.
 func Grant(ctx context.Context, db *sql.DB, role string) error {
+	return grant(ctx, db, role, []string{revokes, grants}, tooMuch+behind)
+}
+
+// grant executes the statements that some queries for a role come to, all or none: none
+// where another query has something against the role.
+func grant(ctx context.Context, db *sql.DB, role string, queries []string, against string) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("grant: %w", err)
@@ -56,7 +64,7 @@ func Grant(ctx context.Context, db *sql.DB, role string) error {
 		quoted := `"` + strings.ReplaceAll(role, `"`, `""`) + `"`
 		return &RoleError{role, []string{"there is no such role; make it with CREATE ROLE " + quoted + " LOGIN PASSWORD …"}}
 	}
-	for _, query := range []string{revokes, grants} {
+	for _, query := range queries {
 		statements, err := texts(ctx, tx, query, role)
 		if err != nil {
 			return fmt.Errorf("grant: %w", err)
@@ -67,7 +75,7 @@ func Grant(ctx context.Context, db *sql.DB, role string) error {
 			}
 		}
 	}
-	problems, err := texts(ctx, tx, tooMuch, role)
+	problems, err := texts(ctx, tx, against, role)
 	if err != nil {
 		return fmt.Errorf("grant: %w", err)
 	}
@@ -83,14 +91,18 @@ const revokes = `SELECT format('REVOKE ALL ON %s FROM %I', c.oid::regclass, $1::
 
 const grants = `SELECT format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), $1::text)
 	WHERE NOT has_database_privilege($1, current_database(), 'CONNECT')
+	UNION ALL SELECT format('GRANT TEMPORARY ON DATABASE %I TO %I', current_database(), $1::text)
+	WHERE NOT has_database_privilege($1, current_database(), 'TEMPORARY') -- for an import
 	UNION ALL SELECT format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), $1::text)
 	WHERE NOT has_schema_privilege($1, current_schema(), 'USAGE')
 	UNION ALL SELECT format('GRANT %s ON %s TO %I', CASE
 		WHEN c.relkind = 'S' OR c.relname IN ` + onlyRead + ` THEN 'SELECT'
 		WHEN c.relname = 'audit_events' THEN 'SELECT, INSERT (` + auditColumns + `)'
 		ELSE 'SELECT, INSERT, UPDATE, DELETE' END, c.oid::regclass, $1::text) ` + ours + ` AND c.relkind IN ('r', 'S')
-	UNION ALL SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, $1::text)
-	FROM pg_proc p JOIN pg_class a ON a.oid = 'audit_events'::regclass AND a.relnamespace = p.pronamespace WHERE p.proname IN ` + functions
+	UNION ALL ` + grantFunctions + functions
+
+const grantFunctions = `SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, $1::text)
+	FROM pg_proc p JOIN pg_class a ON a.oid = 'audit_events'::regclass AND a.relnamespace = p.pronamespace WHERE p.proname IN `
 
 // tooMuch says what the role $1 may do all the same, because of what it is or belongs to.
 const tooMuch = `SELECT 'it is a superuser' FROM pg_roles WHERE rolname = $1 AND rolsuper
@@ -106,20 +118,28 @@ const tooMuch = `SELECT 'it is a superuser' FROM pg_roles WHERE rolname = $1 AND
 		AND c.relkind = 'r' AND c.relname LIKE 'audit%' AND NOT pg_has_role($1, c.relowner, 'MEMBER')
 		AND (has_table_privilege($1, c.oid, 'UPDATE, DELETE, TRUNCATE, TRIGGER') OR has_any_column_privilege($1, c.oid, 'UPDATE'))`
 
+// behind says that the role $1 is the server's, which is not let past its wall.
+const behind = `
+	UNION ALL SELECT 'there is a wall before it: it was named as --server-role' FROM pg_class a JOIN pg_roles g ON g.rolname = $1
+		WHERE a.oid = 'audit_events'::regclass AND ` + walledRole
+
 // regrant grants again to whoever has been granted to before: a migration may have
 // brought tables and functions.
 func regrant(ctx context.Context, db *sql.DB) error {
-	roles, err := texts(ctx, db, `SELECT DISTINCT g.rolname FROM pg_class a
+	const granted = `SELECT DISTINCT g.rolname FROM pg_class a
 		JOIN pg_attribute c ON c.attrelid = a.oid AND c.attname = 'event'
 		CROSS JOIN LATERAL aclexplode(c.attacl) x JOIN pg_roles g ON g.oid = x.grantee
 		WHERE a.oid = to_regclass('audit_events') AND x.privilege_type = 'INSERT' AND x.grantee <> a.relowner
-		AND pg_has_role(a.relowner, 'USAGE')`)
-	if err != nil {
-		return fmt.Errorf("look for the application's role: %w", err)
-	}
-	for _, role := range roles {
-		if err := Grant(ctx, db, role); err != nil {
-			return err
+		AND pg_has_role(a.relowner, 'USAGE') AND `
+	for also, again := range map[string]func(context.Context, *sql.DB, string) error{"NOT " + walledRole: Grant, walledRole: GrantServer} {
+		roles, err := texts(ctx, db, granted+also)
+		if err != nil {
+			return fmt.Errorf("look for the application's role: %w", err)
+		}
+		for _, role := range roles {
+			if err := again(ctx, db, role); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

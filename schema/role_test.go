@@ -219,6 +219,6 @@ func TestFunctionsOfTheOwner(t *testing.T) {
 	for _, f := range functions {
 		require.Contains(t, f.Config, "search_path=pg_catalog, public, pg_temp", f.Name)
 		require.False(t, f.Public, f.Name)
-		require.Regexp(t, regexp.MustCompile(`functions\s+= .*'`+f.Name+`'`), string(role), "it is granted")
+		require.Regexp(t, regexp.MustCompile(`(?i)functions\s+= .*'`+f.Name+`'`), string(role), "it is granted")
 	}
 }

@@ -19,6 +19,7 @@ import (
 // health answers /livez and /readyz.
 type health struct {
 	store    *postgres.Store
+	walled   atomic.Pointer[postgres.Store] // of a server with a role behind the wall
 	client   atomic.Pointer[client.Client]
 	draining atomic.Bool
 	server   *http.Server
@@ -97,6 +98,11 @@ func (h *health) ask(ctx context.Context) error {
 	}
 	if err := schemaReady(ctx, h.store); err != nil {
 		return err
+	}
+	if walled := h.walled.Load(); walled != nil {
+		if err := wallReady(ctx, walled); err != nil {
+			return err
+		}
 	}
 	c := h.client.Load()
 	if c == nil {

@@ -34,6 +34,7 @@ import (
 // Server answers HTTP until it is closed.
 type Server struct {
 	store    *postgres.Store
+	walled   *postgres.Store // for those who are known; store where there is no wall
 	client   client.Client
 	borrowed bool    // the client is a worker's that runs in the same process
 	worker   *Worker // of its own, nil for none
@@ -111,8 +112,19 @@ func StartServerIn(
 	if s.store, err = openStore(cfg.Database, tells, "server"); err != nil {
 		return nil, err
 	}
+	s.walled = s.store
+	if url := cfg.Server.DatabaseURL; url != "" {
+		walled, err := openStore(config.Database{URL: url, PoolSize: cfg.Database.PoolSize}, tells, "walled")
+		if err != nil {
+			return nil, err
+		}
+		s.walled = walled.Behind()
+	}
 	if s.health, err = serveHealth(ctx, cfg.Server.HealthAddress, s.store, tells.Metrics(), log); err != nil {
 		return nil, err
+	}
+	if s.walled != s.store {
+		s.health.walled.Store(s.walled)
 	}
 	if s.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", cfg.Server.Address); err != nil {
 		return nil, fmt.Errorf("listen address: %w", err)
@@ -137,6 +149,11 @@ func StartServerIn(
 	}()
 	if err = awaitDatabase(ctx, s.store, log); err != nil {
 		return nil, err
+	}
+	if s.walled != s.store {
+		if err = awaitWall(ctx, s.walled, log); err != nil {
+			return nil, err
+		}
 	}
 	if err = s.connect(ctx, cfg, shared); err != nil {
 		return nil, err
@@ -229,14 +246,14 @@ func (s *Server) handler(cfg *config.Config) (http.Handler, error) {
 		},
 	})
 	callers.Register(mux)
-	api.New(mux, api.Options{Store: s.store, Cases: sendsTo(s.client, cfg), Auth: callers, Webhooks: s.webhooks, Log: s.log, Stopping: s.stopping})
-	console.New(mux, console.Options{API: mux, Store: s.store, Auth: callers, Log: s.log, Stopping: s.stopping})
+	api.New(mux, api.Options{Store: s.walled, Gate: s.store, Cases: sendsTo(s.client, cfg), Auth: callers, Webhooks: s.webhooks, Log: s.log, Stopping: s.stopping})
+	console.New(mux, console.Options{API: mux, Store: s.walled, Auth: callers, Log: s.log, Stopping: s.stopping})
 	if c := cfg.Server.Codec; c.Decoder != nil {
 		codec.New(mux, codec.Options{Decoder: c.Decoder, Readers: c.Readers, Origin: c.Origin, Auth: callers, Log: s.log})
 	}
 	members := callers.Authenticate(mux)
 	providers := scim.New(scim.Options{
-		Store: s.store, Cases: sendsTo(s.client, cfg), Log: s.log, PublicURL: cfg.Server.PublicURL, Rate: cfg.Server.RateLimit, Proxies: cfg.Server.TrustedProxies,
+		Store: s.walled, Gate: s.store, Cases: sendsTo(s.client, cfg), Log: s.log, PublicURL: cfg.Server.PublicURL, Rate: cfg.Server.RateLimit, Proxies: cfg.Server.TrustedProxies,
 	})
 	mux.Handle(scim.Path+"/", providers) // for the route's name
 	everybody := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -330,6 +347,9 @@ func (s *Server) release() error {
 	}
 	if s.health != nil {
 		errs = append(errs, s.health.close())
+	}
+	if s.walled != nil && s.walled != s.store {
+		errs = append(errs, s.walled.Close())
 	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())

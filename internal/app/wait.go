@@ -77,6 +77,25 @@ func schemaReady(ctx context.Context, store *postgres.Store) error {
 	return nil
 }
 
+// awaitWall waits until there is a wall before the role of a store.
+func awaitWall(ctx context.Context, walled *postgres.Store, log *slog.Logger) error {
+	return until(ctx, log, "the wall before the server's database role", func(ctx context.Context) error {
+		return wallReady(ctx, walled)
+	})
+}
+
+// wallReady says why a role is not the server's, if it is not.
+func wallReady(ctx context.Context, store *postgres.Store) error {
+	missing, err := schema.Unwalled(ctx, store.DB().DB)
+	if err != nil {
+		return errors.New("the database does not answer the server's role")
+	}
+	if missing != "" {
+		return errors.New(missing)
+	}
+	return nil
+}
+
 // awaitTemporal waits until the Temporal server answers.
 func awaitTemporal(ctx context.Context, options client.Options, log *slog.Logger) (client.Client, error) {
 	var c client.Client

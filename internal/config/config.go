@@ -105,6 +105,9 @@ type Server struct {
 	PublicURL string
 	// OIDC is who signs people in; without an issuer nobody does.
 	OIDC OIDC
+	// DatabaseURL is that of the role behind the wall, which is used for those who are known;
+	// "" is the URL of Database.
+	DatabaseURL Secret
 	// Worker says to run a worker in the same process, on the same connection.
 	Worker bool
 	// TrustedProxies are networks whose X-Forwarded-For is believed.

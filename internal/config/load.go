@@ -39,6 +39,7 @@ const (
 	flagDeployment       = "deployment"
 	flagBuildID          = "build-id"
 	flagWithWorker       = "with-worker"
+	flagServerDatabase   = "server-database-url"
 	flagListenAddress    = "listen-address"
 	flagPublicURL        = "public-url"
 	flagOIDCIssuer       = "oidc-issuer"
@@ -81,6 +82,7 @@ var settings = []setting{
 	{flagDeployment, "HANDOVER_DEPLOYMENT", "", "`name` of the worker deployment; empty: workers are not versioned", WorkerGroup | ServerGroup},
 	{flagBuildID, "HANDOVER_BUILD_ID", "", "`id` of this build within the deployment; empty: made of the executable", WorkerGroup | ServerGroup},
 	{flagHealthAddress, "HANDOVER_HEALTH_ADDRESS", "127.0.0.1:8082", "`host:port` of /livez, /readyz and /metrics", ServerGroup},
+	{flagServerDatabase, "HANDOVER_SERVER_DATABASE_URL", "", "PostgreSQL for the role of starter migrate --server-role, as a `url`: keeps organizations apart; empty: the role of DATABASE_URL does everything", ServerGroup},
 	{flagListenAddress, "HANDOVER_LISTEN_ADDRESS", "127.0.0.1:8080", "`host:port` of the HTTP API", ServerGroup},
 	{flagWithWorker, "HANDOVER_WITH_WORKER", "false", "`true` runs a worker in this process too, on the same connections: access is gone soonest", ServerGroup},
 	{flagPublicURL, "HANDOVER_PUBLIC_URL", "", "`url` at which callers reach the server, such as https://handover.example.com", ServerGroup},

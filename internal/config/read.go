@@ -25,14 +25,21 @@ const (
 )
 
 func (r *reader) database() Database {
-	url, source := r.value(flagDatabaseURL)
+	url := r.postgres(flagDatabaseURL)
 	if url == "" {
 		r.mistake("DATABASE_URL or --"+flagDatabaseURL, "is missing; want postgres://user@host:5432/database")
-	} else if _, err := pq.NewConnector(url); err != nil {
+	}
+	return Database{URL: url, PoolSize: r.number(flagDatabasePoolSize, 1)}
+}
+
+// postgres reads a URL of PostgreSQL that may be empty.
+func (r *reader) postgres(flag string) Secret {
+	url, source := r.value(flag)
+	if _, err := pq.NewConnector(url); url != "" && err != nil {
 		// Without the driver's text, which repeats parts of the value.
 		r.mistake(source, "is not a PostgreSQL URL that the driver takes; want postgres://user@host:5432/database")
 	}
-	return Database{URL: Secret(url), PoolSize: r.number(flagDatabasePoolSize, 1)}
+	return Secret(url)
 }
 
 // temporal applies the flags over what the SDK reads from the environment and the
@@ -154,7 +161,7 @@ func (r *reader) server() Server {
 	return Server{
 		PublicURL: public, OIDC: r.oidc(public), Address: address, HealthAddress: health, DrainTimeout: r.duration(flagDrainTimeout),
 		RateLimit: r.number(flagRateLimit, 0), Worker: r.flag(flagWithWorker), TrustedProxies: r.networks(flagTrustedProxies),
-		MaxRequests: r.number(flagMaxRequests, 0), MaxStreams: r.number(flagMaxStreams, 1), Codec: r.codec(),
+		MaxRequests: r.number(flagMaxRequests, 0), MaxStreams: r.number(flagMaxStreams, 1), Codec: r.codec(), DatabaseURL: r.postgres(flagServerDatabase),
 	}
 }
 

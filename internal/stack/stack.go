@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,6 +59,7 @@ type Stack struct {
 	temporal *temporalserver.Server // nil when TEMPORAL_ADDRESS names another
 	owner    string                 // URL of the database for its owner
 	database string                 // URL of the database for worker and server
+	walled   string                 // URL of the database for the server, behind the wall; "" for none
 	drop     func() error           // removes a throw-away database on a server that is not the stack's, else nil
 	options  client.Options
 	worker   *app.Worker
@@ -123,7 +125,7 @@ func Start(ctx context.Context, o Options) (_ *Stack, err error) {
 		Database: config.Database{URL: config.Secret(s.database), PoolSize: poolSize},
 		Temporal: s.options,
 		Worker:   config.Worker{HealthAddress: o.HealthAddress},
-		Server:   config.Server{Address: o.ServerAddress, RateLimit: rateLimit, MaxRequests: config.DefaultMaxRequests, MaxStreams: config.DefaultMaxStreams},
+		Server:   config.Server{Address: o.ServerAddress, RateLimit: rateLimit, DatabaseURL: config.Secret(s.walled), MaxRequests: config.DefaultMaxRequests, MaxStreams: config.DefaultMaxStreams},
 		Webhooks: config.Webhooks{AllowPrivate: true}, // receivers that are tried out are on this machine
 	}
 	key, err := secretKey(dir("secret.key"))
@@ -173,12 +175,16 @@ func secretKey(file string) (config.Secret, error) {
 	return config.Secret(key), nil
 }
 
-// appRole is the role of worker and server on a PostgreSQL of the stack's own.
-const appRole = "handover_app"
+// The roles on a PostgreSQL of the stack's own: that of worker and server, and that of the
+// server for those who are known.
+const (
+	appRole    = "handover_app"
+	serverRole = "handover_server"
+)
 
-// migrate brings the database to this build's version, and gives worker and server a
-// role of their own. On a PostgreSQL that is not the stack's they are who its URL says:
-// to make roles there is not the stack's to do.
+// migrate brings the database to this build's version, and gives worker and server roles
+// of their own. On a PostgreSQL that is not the stack's they are who its URL says: to make
+// roles there is not the stack's to do.
 func (s *Stack) migrate(ctx context.Context) (err error) {
 	store, err := postgres.Open(s.owner, 2)
 	if err != nil {
@@ -193,30 +199,39 @@ func (s *Stack) migrate(ctx context.Context) (err error) {
 	if os.Getenv("DATABASE_URL") != "" {
 		return nil
 	}
-	var exists bool
-	if err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)`, appRole).Scan(&exists); err != nil {
-		return fmt.Errorf("look for the application's role: %w", err)
+	if s.database, err = s.role(ctx, db, appRole, schema.Grant); err != nil {
+		return err
 	}
-	change, password := "CREATE", rand.Text() // another one at each start
+	s.walled, err = s.role(ctx, db, serverRole, schema.GrantServer)
+	return err
+}
+
+// role makes a role, or gives it another password as at each start, and answers with its
+// URL of the database.
+func (s *Stack) role(ctx context.Context, db *sql.DB, role string, grant func(context.Context, *sql.DB, string) error) (string, error) {
+	var exists bool
+	if err := db.QueryRowContext(ctx, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)`, role).Scan(&exists); err != nil {
+		return "", fmt.Errorf("look for the role %s: %w", role, err)
+	}
+	change, password := "CREATE", rand.Text()
 	if exists {
 		change = "ALTER"
 	}
-	if _, err := db.ExecContext(ctx, change+" ROLE "+appRole+" LOGIN PASSWORD "+pq.QuoteLiteral(password)); err != nil {
-		return fmt.Errorf("make the application's role: %w", err)
+	if _, err := db.ExecContext(ctx, change+" ROLE "+role+" LOGIN PASSWORD "+pq.QuoteLiteral(password)); err != nil {
+		return "", fmt.Errorf("make the role %s: %w", role, err)
 	}
 	u, err := url.Parse(s.owner)
 	if err != nil {
-		return errors.New("the URL of the stack's database cannot be read")
+		return "", errors.New("the URL of the stack's database cannot be read")
 	}
-	u.User = url.UserPassword(appRole, password)
-	s.database = u.String()
-	return schema.Grant(ctx, db, appRole)
+	u.User = url.UserPassword(role, password)
+	return u.String(), grant(ctx, db, role)
 }
 
 // describe writes how to reach the stack, for the command line; the file has the
 // database's password in it and is the owner's alone.
 func (s *Stack) describe(file string) error {
-	data, err := json.Marshal(map[string]string{"database_url": s.database, "owner_url": s.owner, "temporal_address": s.options.HostPort})
+	data, err := json.Marshal(map[string]string{"database_url": s.database, "server_url": s.walled, "owner_url": s.owner, "temporal_address": s.options.HostPort})
 	if err != nil {
 		return err
 	}

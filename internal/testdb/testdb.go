@@ -130,6 +130,46 @@ func AppURL(t testing.TB, owner string) string {
 	return as(t, owner, url.UserPassword(role, password))
 }
 
+// Server is a connection pool as the server has it in production for those who are known,
+// on a database of New: its role has a wall before it (fixture.Behind).
+func Server(t testing.TB, db *sqlx.DB) *sqlx.DB {
+	t.Helper()
+	var name string
+	if err := db.GetContext(t.Context(), &name, `SELECT current_database()`); err != nil {
+		t.Fatalf("which test database is it: %v", err)
+	}
+	s, err := start()
+	if err != nil {
+		t.Fatalf("start the test PostgreSQL: %v", err)
+	}
+	u, err := url.Parse(s.URL())
+	if err != nil {
+		t.Fatal("the URL of the test PostgreSQL cannot be read")
+	}
+	u.Path = "/" + name
+	return Open(t, walled(t, db, u.String()))
+}
+
+// ServerURL is the same for a database of URL, for a test that connects by itself.
+func ServerURL(t testing.TB, owner string) string {
+	t.Helper()
+	db, err := sqlx.Open("postgres", owner)
+	if err != nil {
+		t.Fatalf("open the test database: %v", err)
+	}
+	defer func() { _ = db.Close() }()
+	return walled(t, db, owner)
+}
+
+func walled(t testing.TB, db *sqlx.DB, database string) string {
+	t.Helper()
+	role, password := Role(t, database)
+	if err := schema.GrantServer(t.Context(), db.DB, role); err != nil {
+		t.Fatalf("build a wall before the test's role: %v", err)
+	}
+	return as(t, database, url.UserPassword(role, password))
+}
+
 // Role is a new role, which may do nothing. The test's end drops it.
 func Role(t testing.TB, owner string) (role, password string) {
 	t.Helper()
@@ -143,6 +183,9 @@ func Role(t testing.TB, owner string) (role, password string) {
 	}
 	t.Cleanup(func() {
 		_, err := db.ExecContext(context.WithoutCancel(t.Context()), `DROP OWNED BY `+role+`; DROP ROLE `+role)
+		for failed := new(pq.Error); errors.As(err, &failed) && failed.Code == "40P01"; { // a worker of the test still works on what has policies of the role
+			_, err = db.ExecContext(context.WithoutCancel(t.Context()), `DROP OWNED BY `+role+`; DROP ROLE `+role)
+		}
 		if err := errors.Join(err, db.Close()); err != nil {
 			t.Errorf("drop the test's role: %v", err)
 		}

@@ -4,6 +4,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -23,6 +24,9 @@ import (
 // Options are what the API works with.
 type Options struct {
 	Store *postgres.Store
+	// Gate is asked before it is known whose data a request is about, and for what belongs
+	// to callers and to no organization: tokens and idempotency keys. nil is Store.
+	Gate  *postgres.Store
 	Cases *client.Client
 	Auth  *auth.Auth // nil is one without limits
 	// Webhooks says what their secrets are made of; without keys they are switched off.
@@ -38,6 +42,7 @@ type Options struct {
 type API struct {
 	huma     huma.API
 	store    *postgres.Store
+	gate     *postgres.Store // see Options
 	cases    *client.Client
 	auth     *auth.Auth
 	webhooks Webhooks
@@ -58,8 +63,9 @@ func New(mux *http.ServeMux, o Options) *API {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.Gate = cmp.Or(o.Gate, o.Store)
 	if o.Auth == nil {
-		o.Auth = auth.New(auth.Options{Store: o.Store, Log: o.Log, Now: o.Now})
+		o.Auth = auth.New(auth.Options{Store: o.Gate, Log: o.Log, Now: o.Now})
 	}
 	problemsOnce.Do(answerWithProblems)
 	config := huma.DefaultConfig("Handover", "1.0.0")
@@ -74,7 +80,7 @@ func New(mux *http.ServeMux, o Options) *API {
 		"session": {Type: "apiKey", In: "cookie", Name: "__Host-handover_session", Description: "A person who has signed in at /auth/login; handover_session where the server is reached by http"},
 	}
 	a := &API{
-		huma: humago.New(conditional{mux}, config), store: o.Store, cases: o.Cases, auth: o.Auth, webhooks: o.Webhooks, log: o.Log, now: o.Now, stopping: o.Stopping,
+		huma: humago.New(conditional{mux}, config), store: o.Store, gate: o.Gate, cases: o.Cases, auth: o.Auth, webhooks: o.Webhooks, log: o.Log, now: o.Now, stopping: o.Stopping,
 		proofs: make(chan struct{}, proofsAtOnce),
 	}
 	a.huma.UseMiddleware(a.trace)

@@ -317,7 +317,7 @@ var nextYear = time.Now().AddDate(1, 0, 0).Format(time.DateOnly)
 func everybody(answer string) who { return who{}.as(answer, callers...) }
 
 // authWorld is an organization with everybody who may call, at a server that
-// really authenticates them.
+// really authenticates them, and works behind the wall.
 type authWorld struct {
 	*stand
 	t        *testing.T
@@ -342,16 +342,20 @@ func newAuthWorld(t *testing.T) *authWorld {
 	store, err := postgres.OpenBy(x.asked.Open, x.database, 4)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	walled, err := postgres.OpenBy(x.asked.Open, testdb.ServerURL(t, x.database), 4)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, walled.Close()) })
+	behind := walled.Behind()
 	a := auth.New(auth.Options{Store: store, Log: log})
 	mux := http.NewServeMux()
 	a.Register(mux)
 	keys, err := webhook.NewKeys([]byte(strings.Repeat("k", 32)))
 	require.NoError(t, err)
 	x.keys = keys
-	x.api = api.New(mux, api.Options{Store: store, Cases: x.cases, Auth: a, Webhooks: api.Webhooks{Keys: keys}, Log: log})
+	x.api = api.New(mux, api.Options{Store: behind, Gate: store, Cases: x.cases, Auth: a, Webhooks: api.Webhooks{Keys: keys}, Log: log})
 	outer := http.NewServeMux()
 	outer.Handle("/", a.Authenticate(mux))
-	outer.Handle(scim.Path+"/", scim.New(scim.Options{Store: store, Cases: x.cases, Log: log}))
+	outer.Handle(scim.Path+"/", scim.New(scim.Options{Store: behind, Gate: store, Cases: x.cases, Log: log}))
 	server := httptest.NewServer(problem.Track(log, outer))
 	t.Cleanup(server.Close)
 	x.url = server.URL

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"handover/offboarding"
+	"handover/postgres"
 	"handover/server/auth"
 	"handover/server/live"
 	"handover/server/load"
@@ -22,10 +24,12 @@ type EventsInput struct {
 }
 
 func (a *API) events() {
-	a.feeds = live.NewFeeds(func(ctx context.Context, caseID string) (live.Seen, error) {
-		row, err := a.store.FindCase(ctx, caseID, a.now().UTC())
+	a.feeds = live.NewFeeds(func(ctx context.Context, key string) (live.Seen, error) {
+		organizationID, caseID, _ := strings.Cut(key, " ")
+		row, err := a.store.FindCase(postgres.Within(ctx, organizationID), caseID, a.now().UTC())
 		return look(row), err
-	}, func(caseID string, err error) {
+	}, func(key string, err error) {
+		_, caseID, _ := strings.Cut(key, " ")
 		a.log.Warn("a case that is watched was not read", "case_id", caseID, "error", err)
 	})
 	register(a, AccessMember, huma.Operation{
@@ -48,7 +52,7 @@ func (a *API) events() {
 		return a.stream(c, func(hc huma.Context) {
 			r, w := humago.Unwrap(hc)
 			a.feeds.Send(w, r, live.Stream{
-				Key: row.ID, Event: "case", MaySee: func() bool { return a.maySee(r, row.ID) }, Stopping: a.stopping,
+				Key: row.OrganizationID + " " + row.ID, Event: "case", MaySee: func() bool { return a.maySee(r, row.ID) }, Stopping: a.stopping,
 			})
 		}), nil
 	})

@@ -138,7 +138,7 @@ func (a *API) answerOnce(hc huma.Context, r *http.Request, keys []string, next f
 		ID: keyID(caller, keys[0]), Fingerprint: fingerprint(r, keys[0], body), RequestID: uuid.NewString(), Lease: keyLease,
 	}
 	at := a.now().UTC()
-	use, err := a.store.ClaimKey(ctx, claim, at)
+	use, err := a.gate.ClaimKey(ctx, claim, at)
 	switch {
 	case err != nil:
 		return nil, err
@@ -169,7 +169,7 @@ func (a *API) answerKeyed(hc huma.Context, r *http.Request, body []byte, k *keye
 	defer func() {
 		if !answered { // a repeat need not wait for the lease's end
 			a.record(ctx, "the lease was not given up", func(ctx context.Context) error {
-				return a.store.LeaseKey(ctx, k.id, k.attempt, a.now().UTC())
+				return a.gate.LeaseKey(ctx, k.id, k.attempt, a.now().UTC())
 			})
 		}
 	}()
@@ -191,7 +191,7 @@ func (a *API) answerKeyed(hc huma.Context, r *http.Request, body []byte, k *keye
 			record.Body = []byte{}
 		}
 		answered = a.record(ctx, "an answer was not kept", func(ctx context.Context) error {
-			return a.store.AnswerKey(ctx, k.id, k.attempt, record, a.now().UTC())
+			return a.gate.AnswerKey(ctx, k.id, k.attempt, record, a.now().UTC())
 		})
 	}
 	return &out
@@ -218,7 +218,7 @@ func (a *API) holdLease(ctx context.Context, k *keyed) {
 			return
 		case <-tick.C:
 		}
-		if err := a.store.LeaseKey(ctx, k.id, k.attempt, a.now().UTC().Add(keyLease)); err != nil && ctx.Err() == nil {
+		if err := a.gate.LeaseKey(ctx, k.id, k.attempt, a.now().UTC().Add(keyLease)); err != nil && ctx.Err() == nil {
 			a.log.WarnContext(ctx, "a lease was not prolonged", "error", err, "ref_id", problem.RefID(ctx))
 		}
 	}

@@ -41,6 +41,7 @@ func TestMain(m *testing.M) { os.Exit(testengine.Main(m)) }
 type stand struct {
 	*fixture.Organization
 	store    *postgres.Store
+	behind   *postgres.Store // the wall, for those who are known
 	api      *api.API
 	temporal client.Client
 	cases    *cases.Client
@@ -74,7 +75,7 @@ func newStandWithoutWorker(t *testing.T) *stand {
 	db := testdb.Open(t, database)
 	s := &stand{
 		database:     database,
-		Organization: fixture.New(t, db), store: postgres.New(db), log: &testlog.Buffer{},
+		Organization: fixture.New(t, db), store: postgres.New(db), behind: fixture.Behind(t, db), log: &testlog.Buffer{},
 		stopping: make(chan struct{}), clients: map[string]clientID{},
 	}
 	s.temporal = testengine.New(t)
@@ -90,7 +91,7 @@ func (s *stand) serve(t *testing.T) string {
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
 	mux := http.NewServeMux()
 	callers := auth.New(auth.Options{Store: s.store, Log: log})
-	s.api = api.New(mux, api.Options{Store: s.store, Cases: s.cases, Auth: callers, Webhooks: s.webhooks, Log: log, Stopping: s.stopping})
+	s.api = api.New(mux, api.Options{Store: s.behind, Gate: s.store, Cases: s.cases, Auth: callers, Webhooks: s.webhooks, Log: log, Stopping: s.stopping})
 	server := httptest.NewServer(problem.Track(log, callers.Authenticate(mux)))
 	t.Cleanup(server.Close)
 	described(t, server.URL, s.api)

@@ -173,7 +173,7 @@ func (a *API) token(ctx context.Context, in *FormInput) (*TokenOutput, error) {
 	at := a.now().UTC()
 	out := &TokenOutput{CacheControl: noStore, Pragma: "no-cache"}
 	out.Body.AccessToken, out.Body.TokenType, out.Body.ExpiresIn = token, "Bearer", int(tokenLife.Seconds())
-	return out, a.store.CreateToken(ctx, caller.CredentialID, hash, at, at.Add(tokenLife))
+	return out, a.gate.CreateToken(ctx, caller.CredentialID, hash, at, at.Add(tokenLife))
 }
 
 func (a *API) revokeToken(ctx context.Context, in *FormInput) (*struct{}, error) {
@@ -188,7 +188,7 @@ func (a *API) revokeToken(ctx context.Context, in *FormInput) (*struct{}, error)
 	if form.Get("token") == "" {
 		return nil, badRequest(ctx, "invalid_request", "token is missing")
 	}
-	return nil, a.store.DeleteToken(ctx, caller.CredentialID, offboarding.HashSecret(form.Get("token")))
+	return nil, a.gate.DeleteToken(ctx, caller.CredentialID, offboarding.HashSecret(form.Get("token")))
 }
 
 func (a *API) introspect(ctx context.Context, c *auth.Caller, in *FormInput) (*IntrospectOutput, error) {
@@ -212,13 +212,13 @@ func (a *API) introspect(ctx context.Context, c *auth.Caller, in *FormInput) (*I
 	clientID, secret, pair := strings.Cut(token, ":")
 	switch {
 	case form.Get("token_type_hint") == hintClientID && !pair:
-		i, err = a.store.CredentialIdentity(ctx, token)
+		i, err = a.gate.CredentialIdentity(ctx, token)
 	case pair:
-		if i, err = a.store.CredentialIdentity(ctx, clientID); !auth.Matches(i, secret) {
+		if i, err = a.gate.CredentialIdentity(ctx, clientID); !auth.Matches(i, secret) {
 			i = nil
 		}
 	default:
-		i, err = a.store.TokenIdentity(ctx, offboarding.HashSecret(token))
+		i, err = a.gate.TokenIdentity(ctx, offboarding.HashSecret(token))
 	}
 	if err != nil || i == nil || !i.Live(a.now()) || !c.Reaches(i.Member.OrganizationID) {
 		return out, err

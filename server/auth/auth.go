@@ -84,6 +84,9 @@ func (a *Auth) Authenticate(next http.Handler) http.Handler {
 			return
 		}
 		ctx := context.WithValue(With(r.Context(), caller, err), addressKey{}, from)
+		if caller != nil {
+			ctx = postgres.Within(ctx, caller.Organizations...)
+		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

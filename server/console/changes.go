@@ -17,7 +17,8 @@ import (
 // look is a look at what has changed in organizations. Every change has its audit
 // event, so the latest events tell; of them nothing is sent but that they are others.
 func look(ctx context.Context, store *postgres.Store, organizations string) (live.Seen, error) {
-	stamp, err := store.LatestChanges(ctx, strings.Split(organizations, ","))
+	ids := strings.Split(organizations, ",")
+	stamp, err := store.LatestChanges(postgres.Within(ctx, ids...), ids)
 	return live.See([]byte(live.See([]byte(stamp), false).ID()), false), err
 }
 

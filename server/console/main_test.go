@@ -54,10 +54,12 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	return newDeskOn(t, testdb.New(t))
+	db := testdb.New(t)
+	return newDeskOn(t, db, fixture.Behind(t, db))
 }
 
-func newDeskOn(t *testing.T, db *sqlx.DB) *desk {
+// newDeskOn is a desk that sees what a store shows.
+func newDeskOn(t *testing.T, db *sqlx.DB, seen *postgres.Store) *desk {
 	t.Helper()
 	d := &desk{t: t, Organization: fixture.New(t, db), store: postgres.New(db), log: &testlog.Buffer{}}
 	d.temporal = testengine.New(t)
@@ -68,9 +70,9 @@ func newDeskOn(t *testing.T, db *sqlx.DB) *desk {
 	callers := auth.New(auth.Options{Store: d.store, Log: log})
 	keys, err := webhook.NewKeys([]byte("a key for tests, of 32 bytes at least"))
 	require.NoError(t, err)
-	api.New(mux, api.Options{Store: d.store, Cases: d.cases, Auth: callers, Webhooks: api.Webhooks{Keys: keys, AllowPrivate: true}, Log: log})
+	api.New(mux, api.Options{Store: seen, Gate: d.store, Cases: d.cases, Auth: callers, Webhooks: api.Webhooks{Keys: keys, AllowPrivate: true}, Log: log})
 	stopping := make(chan struct{})
-	d.console = console.New(mux, console.Options{API: mux, Store: d.store, Auth: callers, Log: log, Stopping: stopping})
+	d.console = console.New(mux, console.Options{API: mux, Store: seen, Auth: callers, Log: log, Stopping: stopping})
 	server := httptest.NewServer(problem.Track(log, callers.Authenticate(mux)))
 	t.Cleanup(server.Close)
 	t.Cleanup(func() { close(stopping) }) // before it, which waits for streams

@@ -14,6 +14,7 @@ import (
 	"handover/internal/crowd"
 	"handover/internal/fixture"
 	"handover/internal/testdb"
+	"handover/postgres"
 	"handover/server/console"
 )
 
@@ -48,7 +49,7 @@ func TestPagesAreBounded(t *testing.T) {
 	db := sqlx.NewDb(sql.OpenDB(w), "postgres")
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	db.SetMaxOpenConns(1) // which counts what it reads and tells it when asked
-	d := newDeskOn(t, db)
+	d := newDeskOn(t, db, postgres.New(db))
 	of := func(o *fixture.Organization, number, members int) *crowd.Crowd {
 		return &crowd.Crowd{Organization: o.ID, Admin: o.Admin, Manager: o.Manager, Maker: o.Leaver, Number: number, Members: members, Documents: 10 * members}
 	}

@@ -32,11 +32,12 @@ func TestMain(m *testing.M) { os.Exit(testengine.Main(m)) }
 // with the endpoint over HTTP.
 type stand struct {
 	*fixture.Organization
-	store *postgres.Store
-	cases *cases.Client
-	url   string // of the endpoint
-	token string
-	log   *testlog.Buffer
+	store  *postgres.Store
+	behind *postgres.Store // the wall, for those who are known
+	cases  *cases.Client
+	url    string // of the endpoint
+	token  string
+	log    *testlog.Buffer
 }
 
 // newStand is a stand with a Temporal server and a worker.
@@ -61,7 +62,7 @@ func newStandWithoutWorker(t *testing.T, provider string) (*stand, client.Client
 func newDatabaseStand(t *testing.T, provider string) *stand {
 	t.Helper()
 	db := testdb.New(t)
-	s := &stand{Organization: fixture.New(t, db), store: postgres.New(db), log: &testlog.Buffer{}}
+	s := &stand{Organization: fixture.New(t, db), store: postgres.New(db), behind: fixture.Behind(t, db), log: &testlog.Buffer{}}
 	s.Provisioned(provider)
 	s.Exec(`UPDATE organizations SET domains = '{acme.example,testuser.com,example.com,atko.com}' WHERE id = $1`, s.ID)
 	s.token = s.newToken(t, s.Organization)
@@ -80,7 +81,7 @@ func (s *stand) serve(t *testing.T) {
 	t.Helper()
 	log := slog.New(slog.NewJSONHandler(s.log, nil))
 	mux := http.NewServeMux()
-	mux.Handle(scim.Path+"/", scim.New(scim.Options{Store: s.store, Cases: s.cases, Log: log}))
+	mux.Handle(scim.Path+"/", scim.New(scim.Options{Store: s.behind, Gate: s.store, Cases: s.cases, Log: log}))
 	server := httptest.NewServer(problem.Track(log, mux))
 	t.Cleanup(server.Close)
 	s.url = server.URL + scim.Path

@@ -6,6 +6,7 @@ package scim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -36,6 +37,8 @@ const Path = "/scim/v2"
 // Options are what the endpoint works with.
 type Options struct {
 	Store *postgres.Store
+	// Gate is asked whose token it is that a provider comes with. nil is Store.
+	Gate  *postgres.Store
 	Cases *client.Client
 	Log   *slog.Logger
 	// PublicURL is where the world reaches the server, without a path; "" for
@@ -53,6 +56,7 @@ type Options struct {
 // Server answers SCIM below Path.
 type Server struct {
 	store     *postgres.Store
+	gate      *postgres.Store
 	cases     *client.Client
 	log       *slog.Logger
 	publicURL string
@@ -78,7 +82,7 @@ func New(o Options) *Server {
 		o.Now = time.Now
 	}
 	return &Server{
-		store: o.Store, cases: o.Cases, log: o.Log, publicURL: strings.TrimRight(o.PublicURL, "/"), clock: o.Now,
+		store: o.Store, gate: cmp.Or(o.Gate, o.Store), cases: o.Cases, log: o.Log, publicURL: strings.TrimRight(o.PublicURL, "/"), clock: o.Now,
 		proxies: o.Proxies, callers: auth.NewLimiter(float64(o.Rate), 2*o.Rate), guesses: auth.NewLimiter(guessesPerSec, guessesAtOnce),
 	}
 }
@@ -150,7 +154,7 @@ func (s *Server) answer(r *http.Request, route route, resource *resource) (*reco
 		return nil, err
 	}
 	c := &call{Provisioner: *who, base: s.base(r)}
-	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+	r = r.WithContext(context.WithValue(postgres.Within(r.Context(), c.OrganizationID), callKey{}, c))
 	p := projectionOf(r.URL.Query())
 	if r, err = s.prepare(r, route, resource, &p); err != nil {
 		return nil, err
@@ -176,7 +180,7 @@ func (s *Server) authenticate(r *http.Request) (*offboarding.Provisioner, error)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), auth.LookupWithin)
 	defer cancel()
-	who, err := s.store.Provisioner(ctx, strings.TrimSpace(token), s.now())
+	who, err := s.gate.Provisioner(ctx, strings.TrimSpace(token), s.now())
 	if err != nil {
 		return nil, err
 	}
