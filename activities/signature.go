@@ -48,7 +48,7 @@ func heard[T any](ctx context.Context, a *Activities, sent *offboarding.Sent, do
 		sent = &offboarding.Sent{}
 	}
 	var none T
-	refusal, err := a.judgeSignature(ctx, *sent)
+	refusal, err := a.judgeSignature(ctx, sent)
 	switch {
 	case err != nil:
 		return none, err
@@ -66,12 +66,13 @@ func countNotSigned(ctx context.Context, what string) {
 }
 
 // judgeSignature hears a start or a signal once. An update has its ID for that.
-func (a *Activities) judgeSignature(ctx context.Context, sent offboarding.Sent) (*offboarding.Refusal, error) {
-	id, refusal := a.keys.Verify(sent)
+func (a *Activities) judgeSignature(ctx context.Context, sent *offboarding.Sent) (*offboarding.Refusal, error) {
+	id, expires, refusal := a.keys.Verify(*sent)
+	sent.Expires = expires
 	if refusal != nil || sent.Kind == offboarding.KindUpdate {
 		return refusal, nil
 	}
-	first, err := a.store.UseSignature(ctx, id, sent)
+	first, err := a.store.UseSignature(ctx, id, *sent)
 	if err == nil && first != sent.HandledAs {
 		refusal = offboarding.SignedBefore()
 	}

@@ -17,6 +17,9 @@ const SignatureField = "handover-signature"
 // MaxSignature is the length of the longest signature in bytes: workflows hand them on.
 const MaxSignature = 4 << 10
 
+// lastSecond is that of the year 9999: who signs for longer signs for ever.
+const lastSecond = 253402300799
+
 const (
 	signatureType      = "handover+jwt"
 	signatureAlgorithm = "EdDSA"
@@ -42,6 +45,7 @@ type Sent struct {
 	Signature  string `json:"signature,omitempty"`
 
 	At        time.Time `json:"at"`         // when it came, by the workflow's clock
+	Expires   time.Time `json:"-"`          // known to who has verified it
 	HandledAs string    `json:"handled_as"` // what it is in this workflow: one that comes twice is two
 }
 
@@ -113,10 +117,10 @@ func (k SigningKey) Sign(s Sent, until time.Time) (string, error) {
 type Keyring map[string]ed25519.PublicKey
 
 // Verify judges the signature of what came, and answers with the ID under which it was
-// sent.
-func (r Keyring) Verify(s Sent) (id string, _ *Refusal) {
+// sent and when it expires.
+func (r Keyring) Verify(s Sent) (id string, expires time.Time, _ *Refusal) {
 	if s.Signature == "" {
-		return "", notSigned("it carries no signature")
+		return "", time.Time{}, notSigned("it carries no signature")
 	}
 	text, signature := s.Signature, ""
 	if dot := strings.LastIndexByte(text, '.'); dot >= 0 {
@@ -125,19 +129,19 @@ func (r Keyring) Verify(s Sent) (id string, _ *Refusal) {
 	head, body, _ := strings.Cut(text, ".")
 	var h signatureHeader
 	if !decodeToken(head, &h) || h.Algorithm != signatureAlgorithm || h.Type != signatureType || len(h.Critical) > 0 {
-		return "", notSigned("its signature is not of the form that the contract describes")
+		return "", time.Time{}, notSigned("its signature is not of the form that the contract describes")
 	}
 	key, known := r[h.KeyID]
 	if !known {
-		return "", notSigned("it is signed by a key that the workers do not know")
+		return "", time.Time{}, notSigned("it is signed by a key that the workers do not know")
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(signature)
 	if err != nil || !ed25519.Verify(key, []byte(text), raw) {
-		return "", notSigned("its signature is not one of the key that it names")
+		return "", time.Time{}, notSigned("its signature is not one of the key that it names")
 	}
 	var c signatureClaims
 	if !decodeToken(body, &c) || c.ID == "" {
-		return "", notSigned("its signature is not of the form that the contract describes")
+		return "", time.Time{}, notSigned("its signature is not of the form that the contract describes")
 	}
 	about := signatureClaims{s.Namespace, s.WorkflowID, s.RunID, s.Kind, s.Name, s.Digest, s.ID, c.Expires}
 	if s.Kind != KindUpdate {
@@ -145,11 +149,11 @@ func (r Keyring) Verify(s Sent) (id string, _ *Refusal) {
 	}
 	switch {
 	case c != about:
-		return "", notSigned("it was signed for something else, or changed afterwards")
+		return "", time.Time{}, notSigned("it was signed for something else, or changed afterwards")
 	case float64(s.At.UnixMilli()) >= c.Expires*1000: // one without a time has expired
-		return "", notSigned("its signature has expired")
+		return "", time.Time{}, notSigned("its signature has expired")
 	}
-	return c.ID, nil
+	return c.ID, time.Unix(int64(min(c.Expires, lastSecond)), 0).UTC(), nil
 }
 
 // SignedBefore refuses what was sent before, by whoever has kept it.

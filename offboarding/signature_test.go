@@ -47,9 +47,10 @@ func TestTheExampleOfTheContract(t *testing.T) {
 	}
 	s := exampleSent
 	s.Signature = text
-	id, refusal := exampleRing.Verify(s)
+	id, expires, refusal := exampleRing.Verify(s)
 	require.Nil(t, refusal)
 	require.Equal(t, "cancel-4711", id)
+	require.True(t, exampleExpiry.Equal(expires), expires)
 }
 
 func TestVerifyRefusesWhatDiffers(t *testing.T) {
@@ -96,11 +97,11 @@ func TestVerifyRefusesWhatDiffers(t *testing.T) {
 	} {
 		s := good
 		change(&s)
-		_, refusal := exampleRing.Verify(s)
+		_, _, refusal := exampleRing.Verify(s)
 		require.NotNil(t, refusal, name)
 		require.Equal(t, offboarding.CodeNotSigned, refusal.Code(), name)
 	}
-	_, refusal := offboarding.Keyring{}.Verify(good)
+	_, _, refusal := offboarding.Keyring{}.Verify(good)
 	require.NotNil(t, refusal)
 }
 
@@ -113,4 +114,15 @@ func resigned(header, of string) string {
 func TestKeysAreNotShown(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, "hr-2026 hr-2026", strings.Join([]string{exampleKey.String(), exampleKey.GoString()}, " "))
+}
+
+// Who signs for ever is heard, and remembered as long as a time can say.
+func TestASignatureForEverHasATime(t *testing.T) {
+	t.Parallel()
+	s := exampleSent
+	s.Signature = resigned(`{"alg":"EdDSA","typ":"handover+jwt","kid":"hr-2026"}`, "."+base64.RawURLEncoding.EncodeToString([]byte(
+		`{"aud":"default","sub":"`+s.WorkflowID+`","run":"`+s.RunID+`","kind":"update","name":"cancel","sha256":"`+s.Digest+`","jti":"cancel-4711","exp":1e300}`))+".")
+	_, expires, refusal := exampleRing.Verify(s)
+	require.Nil(t, refusal)
+	require.Equal(t, 9999, expires.Year())
 }

@@ -198,33 +198,52 @@ const (
 	cancelPending = `UPDATE bulk_members SET result = 'canceled', request = NULL WHERE bulk_id = $1 AND result = 'pending'`
 )
 
-// CancelBulk takes off the list who has not been processed.
+// CancelBulk takes off the list who has not been processed. A signed update is judged
+// once: the same one again, whatever the list looks like by then, is what the first was.
 func (s *Store) CancelBulk(ctx context.Context, in offboarding.BulkCancelInput) (offboarding.BulkRun, error) {
-	return s.bulkStep(ctx, "cancel a bulk run", in.BulkStep, func(t *tx, run bulkRun) error {
-		actor, err := t.actor(in.Message.AdminID, run.OrganizationID, "admin_id")
-		if err != nil {
-			return err
+	if !in.Sent.Signed() || in.Sent.Kind != offboarding.KindUpdate {
+		return s.bulkStep(ctx, "cancel a bulk run", in.BulkStep, func(t *tx, run bulkRun) error { return t.cancelBulk(in, run) })
+	}
+	_, err := outside(ctx, s, signedStep(in.Sent.ID, *in.Sent), func(t *tx) (struct{}, error) {
+		run, err := t.run(in.BulkID, lockRun)
+		if err == nil {
+			err = t.keepSigned(*in.Sent)
 		}
-		a := acting{Actor: actor}
-		if err := a.refusal(offboarding.JudgeAdmin(actor)); err != nil {
-			return err
+		if err == nil {
+			err = t.cancelBulk(in, run)
 		}
-		if run.CanceledAt != nil {
-			return nil // a cancel that comes again
-		}
-		canceled, err := t.exec(cancelPending, run.ID)
-		if err != nil {
-			return err
-		}
-		if canceled == 0 {
-			return offboarding.Refuse("B1", offboarding.CodeWrongPhase, "", "everybody on the list has been processed")
-		}
-		if _, err := t.exec(markCanceled, run.ID, in.At); err != nil {
-			return err
-		}
-		return t.auditBulk(run, in.At, offboarding.EventCancelBulk, actor.Member.ID, in.Message.Origin, state{"phase": run.Phase},
-			state{"canceled": canceled, "reason": in.Message.Reason})
+		return struct{}{}, err
 	})
+	if err != nil {
+		return offboarding.BulkRun{}, err
+	}
+	return s.BulkRun(ctx, in.BulkID)
+}
+
+func (t *tx) cancelBulk(in offboarding.BulkCancelInput, run bulkRun) error {
+	actor, err := t.actor(in.Message.AdminID, run.OrganizationID, "admin_id")
+	if err != nil {
+		return err
+	}
+	a := acting{Actor: actor}
+	if err := a.refusal(offboarding.JudgeAdmin(actor)); err != nil {
+		return err
+	}
+	if run.CanceledAt != nil {
+		return nil // a cancel that comes again
+	}
+	canceled, err := t.exec(cancelPending, run.ID)
+	if err != nil {
+		return err
+	}
+	if canceled == 0 {
+		return offboarding.Refuse("B1", offboarding.CodeWrongPhase, "", "everybody on the list has been processed")
+	}
+	if _, err := t.exec(markCanceled, run.ID, in.At); err != nil {
+		return err
+	}
+	return t.auditBulk(run, in.At, offboarding.EventCancelBulk, actor.Member.ID, in.Message.Origin, state{"phase": run.Phase},
+		state{"canceled": canceled, "reason": in.Message.Reason})
 }
 
 // AdvanceBulk moves a run on whose members have all been processed.

@@ -41,8 +41,8 @@ type bulkCancel struct {
 // bulkRun is a bulk offboarding while a run of its workflow lasts.
 type bulkRun struct {
 	bulkState
+	asked    // never handed on: a run does not continue before it is admitted
 	request  offboarding.BulkRequest
-	started  *offboarding.Sent
 	step     string
 	admitted bool
 	unjudged bool // it is not known who has handed on the state: nothing is done with it
@@ -69,7 +69,7 @@ func BulkOffboarding(ctx workflow.Context, payload converter.RawValue) (offboard
 	if err != nil {
 		return offboarding.BulkResult{}, err
 	}
-	b.started = startedBy(ctx, payload) // of no matter to a run that continues: it was admitted
+	b.Start = startedBy(ctx, payload) // of no matter to a run that continues: it was admitted
 	if err = b.run(ctx); errors.Is(err, errRollover) {
 		return offboarding.BulkResult{}, b.continueAsNew(ctx)
 	}
@@ -112,12 +112,12 @@ func (b *bulkRun) run(ctx workflow.Context) error {
 		b.unjudged, b.admitted = false, true
 	}
 	if !b.admitted {
-		in := offboarding.BulkAdmitInput{BulkID: b.Run.ID, WorkflowID: b.Run.WorkflowID, At: now(ctx), Request: b.request, Sent: b.started}
+		in := offboarding.BulkAdmitInput{BulkID: b.Run.ID, WorkflowID: b.Run.WorkflowID, At: now(ctx), Request: b.request, Sent: b.Start}
 		// In the workflow task, though it writes a whole list: its input would be in the history a second time.
 		if err := b.do(ctx, "admit", lasting(time.Minute, act.AdmitBulk, in)); err != nil {
 			return err
 		}
-		b.admitted, b.request = true, offboarding.BulkRequest{}
+		b.admitted, b.request, b.asked = true, offboarding.BulkRequest{}, asked{}
 	}
 	for b.Run.Phase != offboarding.BulkCompleted {
 		if b.givesWay(ctx) {

@@ -22,12 +22,12 @@ type DeletionInput struct {
 
 // deletionState is what a MemberDeletion remembers.
 type deletionState struct {
-	ID        string            `json:"id"`              // the same for every run and reset of it, as a case's
-	Start     *offboarding.Sent `json:"start,omitempty"` // until it is admitted
-	Stage     string            `json:"stage,omitempty"`
-	Rounds    int               `json:"rounds,omitempty"` // looks at the member so far; names the next
-	Troubles  troubles          `json:"troubles,omitempty"`
-	Continued int               `json:"continued,omitempty"`
+	asked
+	ID        string   `json:"id"` // the same for every run and reset of it, as a case's
+	Stage     string   `json:"stage,omitempty"`
+	Rounds    int      `json:"rounds,omitempty"` // looks at the member so far; names the next
+	Troubles  troubles `json:"troubles,omitempty"`
+	Continued int      `json:"continued,omitempty"`
 }
 
 // deletion is a MemberDeletion while a run of it lasts.
@@ -49,7 +49,7 @@ func MemberDeletion(ctx workflow.Context, payload converter.RawValue) (offboardi
 	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // as a case, it is not torn apart by a cancellation
 	info := workflow.GetInfo(ctx)
-	d := &deletion{deletionState: deletionState{ID: caseID(info), Start: startedBy(ctx, payload)}, request: in.DeletionRequest}
+	d := &deletion{deletionState: deletionState{asked: asked{startedBy(ctx, payload)}, ID: caseID(info)}, request: in.DeletionRequest}
 	handedOn := in.Carried != nil && continued(info)
 	if handedOn {
 		d.deletionState = *in.Carried

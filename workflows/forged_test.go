@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/client"
+	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
@@ -166,7 +167,7 @@ func TestWhatSomebodyElseHandsOnIsNotBelieved(t *testing.T) {
 		{offboarding.WorkflowMemberDeletion, map[string]any{"member_id": g.Manager, "requested_by": g.Owner, "carried": map[string]any{"id": uuid.NewString(), "continued": -1}}},
 		{offboarding.WorkflowReactivation, map[string]any{"member_id": g.Leaver, "requested_by": g.Admin, "carried": map[string]any{"checked": true, "continued": -1}}},
 		{offboarding.WorkflowBulkOffboarding, map[string]any{"carried": map[string]any{
-			"run": map[string]any{"id": listed, "workflow_id": offboarding.BulkWorkflowID(listed), "phase": offboarding.BulkRevoking, "counts": map[string]any{"total": 1}},
+			"run":   map[string]any{"id": listed, "workflow_id": offboarding.BulkWorkflowID(listed), "phase": offboarding.BulkRevoking, "counts": map[string]any{"total": 1}},
 			"inbox": []map[string]any{{"admin_id": g.Admin}},
 		}}},
 	} {
@@ -198,6 +199,7 @@ func TestACaseOfOursContinues(t *testing.T) {
 	c.ends(offboarding.PhaseReactivated)
 
 	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	env := suite.NewTestActivityEnvironment()
 	acts := activities.RequireSigned(activities.New(g.store, g.gateway, nil, slog.New(slog.DiscardHandler)), g.ring)
 	env.RegisterActivity(acts)

@@ -30,7 +30,7 @@ type ReactivationInput struct {
 
 // reactivationState is what a Reactivation remembers: a result a member at most.
 type reactivationState struct {
-	Start     *offboarding.Sent                      `json:"start,omitempty"` // until it is admitted
+	asked
 	Checked   bool                                   `json:"checked,omitempty"`
 	Done      map[int]offboarding.MemberReactivation `json:"done,omitempty"` // by the member's place in the request
 	Troubles  troubles                               `json:"troubles,omitempty"`

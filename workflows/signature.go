@@ -48,6 +48,11 @@ func sentAs(ctx workflow.Context, m message) *offboarding.Sent {
 	return s
 }
 
+// asked is what a workflow keeps of its start until it is admitted, by whichever run.
+type asked struct {
+	Start *offboarding.Sent `json:"start,omitempty"`
+}
+
 // startedBy is the start of the workflow, for who judges its signature.
 func startedBy(ctx workflow.Context, payload converter.RawValue) *offboarding.Sent {
 	info := workflow.GetInfo(ctx)

@@ -363,6 +363,32 @@ func TestWorkersSignWhatTheySend(t *testing.T) {
 	c.ends(offboarding.PhaseReactivated)
 }
 
+// A list, a deletion and a reactivation that began when no signature was asked for go on
+// too when they are set back to their beginning.
+func TestWhatWasBegunWithoutASignatureGoesOn(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	g.stop()
+	stop := g.work(nil, nil)
+	unsigned := cases.New(g.client)
+	listed, deleted, back := g.Maker(), g.Maker(), g.Maker()
+	id := uuid.NewString()
+	_, err := unsigned.StartBulk(t.Context(), id, offboarding.BulkRequest{RequestedBy: g.Admin, Confirmed: true, Members: []offboarding.BulkMember{{MemberID: listed}}})
+	require.NoError(t, err)
+	g.live(offboarding.BulkWorkflowID(id)).closes(offboarding.BulkSuccess)
+	_, err = unsigned.Delete(t.Context(), offboarding.DeletionRequest{MemberID: deleted, RequestedBy: g.Admin})
+	require.NoError(t, err)
+	g.start(back, nil).ends(offboarding.PhaseCompleted)
+	_, err = unsigned.ReactivateMembers(t.Context(), "", offboarding.ReactivationRequest{MemberID: back, RequestedBy: g.Admin})
+	require.NoError(t, err)
+	stop()
+	g.work(g.own, g.ring)
+	for _, workflow := range []string{offboarding.BulkWorkflowID(id), offboarding.DeletionWorkflowID(deleted), offboarding.ReactivationWorkflowID(back)} {
+		require.NoError(t, g.gateway.StartOver(t.Context(), g.server.Namespace(), cases.Execution{WorkflowID: workflow}, "a test"))
+		require.NoError(t, g.client.GetWorkflow(t.Context(), workflow, "").Get(t.Context(), nil), workflow)
+	}
+}
+
 // A case that began when no signature was asked for goes on, and may be set back to its
 // beginning; its messages have to be signed from then on.
 func TestSignaturesAreAskedForWhileCasesAreOpen(t *testing.T) {
@@ -375,6 +401,7 @@ func TestSignaturesAreAskedForWhileCasesAreOpen(t *testing.T) {
 	before := c.reaches(phase(offboarding.PhaseGrace))
 	stop()
 	g.work(g.own, g.ring)
+	c.reaches(phase(offboarding.PhaseGrace)) // the first one is asked no more
 	c.refuses(offboarding.MessageReactivate, offboarding.Reactivate{AdminID: g.Admin})
 	require.NoError(t, g.gateway.StartOver(t.Context(), g.server.Namespace(), cases.Execution{WorkflowID: c.id}, "a test"))
 	after := c.reaches(func(s offboarding.Status) bool { return s.Phase == offboarding.PhaseGrace && s.MessagesHandled == 1 })

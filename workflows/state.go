@@ -22,6 +22,7 @@ const (
 // state is what a case remembers when it continues as new. Its size does not
 // depend on the number of documents, claims or days.
 type state struct {
+	asked
 	CaseID           string             `json:"case_id"`
 	WorkflowID       string             `json:"workflow_id"`
 	OrganizationID   string             `json:"organization_id"`
@@ -30,7 +31,6 @@ type state struct {
 	RequestedBy      string             `json:"requested_by"`
 	Existing         bool               `json:"existing,omitempty"`
 	Resumed          string             `json:"resumed,omitempty"` // names what this workflow numbers, where it took over a case
-	Start            *offboarding.Sent  `json:"start,omitempty"`   // until it is admitted
 	Phase            offboarding.Phase  `json:"phase"`
 	Plan             offboarding.Plan   `json:"plan"`
 	Waited           bool               `json:"waited,omitempty"`          // for the effective time
