@@ -102,6 +102,7 @@ type world struct {
 	workers            []*machine
 	toDatabase, toHub  *toxiproxy.Proxy
 	done               map[string]int // faults by their names
+	apart              int            // seconds between the clocks of two workers, and as much more to the third's
 }
 
 const stormWorkers = 3
@@ -148,10 +149,17 @@ func (w *world) work() {
 	u, err := url.Parse(w.postgres.said)
 	require.NoError(w.t, err)
 	u.Host = w.toDatabase.Listen
-	for range stormWorkers {
-		m := &machine{role: role{Worker: &workerRole{Database: u.String(), Temporal: w.toHub.Listen, Namespace: temporalserver.DefaultNamespace}}}
+	w.apart, _ = strconv.Atoi(os.Getenv("CHAOS_CLOCKS"))
+	for i := range stormWorkers {
+		m := &machine{role: role{Worker: &workerRole{
+			Database: u.String(), Temporal: w.toHub.Listen, Namespace: temporalserver.DefaultNamespace, Apart: (i - 1) * w.apart,
+		}}}
 		w.workers = append(w.workers, m)
 		w.begin(m)
+		clock, err := time.Parse(time.RFC3339, m.said)
+		require.NoError(w.t, err)
+		require.WithinDuration(w.t, time.Now().Add(time.Duration(m.role.Worker.Apart)*time.Second), clock, patience,
+			"this program's clock cannot be set; make chaos builds one whose clock can")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 	"testing"
 
@@ -18,8 +19,13 @@ import (
 	"handover/internal/testlog"
 )
 
-// roleKey is the setting that makes this program something else than a test.
-const roleKey = "HANDOVER_CHAOS_ROLE"
+// roleKey is the setting that makes this program something else than a test. clockKey is
+// by how many seconds its clock is wrong, where it is built with one that can be
+// (make chaos).
+const (
+	roleKey  = "HANDOVER_CHAOS_ROLE"
+	clockKey = "HANDOVER_CHAOS_CLOCK"
+)
 
 func TestMain(m *testing.M) {
 	setting := os.Getenv(roleKey)
@@ -75,6 +81,9 @@ func launch(r role, line func(string)) (*child, error) {
 	c := &child{done: make(chan struct{})}
 	c.cmd = exec.CommandContext(context.Background(), os.Args[0])
 	c.cmd.Env = append(os.Environ(), roleKey+"="+string(setting))
+	if r.Worker != nil {
+		c.cmd.Env = append(c.cmd.Env, clockKey+"="+strconv.Itoa(r.Worker.Apart))
+	}
 	c.cmd.Stderr = &c.err
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err

@@ -35,7 +35,8 @@ import (
 // seed. When the storm is over, every case comes to its end, every promise holds, and the
 // audit tells how the database has become what it is.
 //
-// CHAOS_SEED repeats a storm; CHAOS=full is a long one (make chaos).
+// CHAOS_SEED repeats a storm; CHAOS=full is a long one, and CHAOS_CLOCKS sets the clocks
+// of workers so many seconds apart (make chaos does both).
 func TestAStorm(t *testing.T) {
 	t.Parallel()
 	const tellers = 6
@@ -115,6 +116,7 @@ func (s *storm) table(w *world, seed uint64, lasted time.Duration, was facts) {
 	for _, f := range faults {
 		fmt.Fprintf(&rows, "%s\t%d\n", f.name, w.done[f.name])
 	}
+	fmt.Fprintf(&rows, "clocks of workers set apart\t%s\n", time.Duration(stormWorkers-1)*time.Duration(w.apart)*time.Second)
 	fmt.Fprintf(&rows, "messages sent\t%d\nof them again or out of order\t%d\nrefused by a rule\t%d\n", s.sent.Load(), s.twice.Load(), s.refused.Load())
 	var phases []struct {
 		Phase string

@@ -32,6 +32,7 @@ type workerRole struct {
 	Namespace string `json:"namespace"`
 	Dies      string `json:"dies,omitempty"`  // at this point
 	Tells     bool   `json:"tells,omitempty"` // of each point it comes to
+	Apart     int    `json:"apart,omitempty"` // seconds by which its clock is wrong
 }
 
 // batchSize lets a leaver of a few hundred documents be worked on in several batches.
@@ -83,7 +84,7 @@ func (r *workerRole) run(in io.Reader, out io.Writer) error {
 	if err := hooks.Start(); err != nil {
 		return err
 	}
-	say("ready")
+	say("ready " + time.Now().Format(time.RFC3339))
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
 		d.arm(lines.Text())

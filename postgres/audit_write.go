@@ -89,5 +89,8 @@ func (t *tx) move(c *caseRow, at time.Time, phase offboarding.Phase, event strin
 		return err
 	}
 	c.Phase = phase
+	if closed {
+		return t.endTrouble(c.ID)
+	}
 	return nil
 }

@@ -194,6 +194,7 @@ func (t *tx) bulkActor(r *offboarding.BulkRequest) (*offboarding.Member, error) 
 const (
 	markRun = `UPDATE bulk_runs SET phase = $2, access_gone_at = coalesce(access_gone_at, CASE WHEN $2 IN ('starting', 'completed') THEN $3::timestamptz END),
 	closed_at = CASE WHEN $2 = 'completed' THEN $3::timestamptz END WHERE id = $1`
+	endBulkTrouble = `UPDATE bulk_runs SET trouble_step = '', trouble_attempt = 0, trouble_error = '', trouble_since = NULL WHERE id = $1 AND trouble_step <> ''`
 	markCanceled  = `UPDATE bulk_runs SET canceled_at = $2 WHERE id = $1`
 	cancelPending = `UPDATE bulk_members SET result = 'canceled', request = NULL WHERE bulk_id = $1 AND result = 'pending'`
 )
@@ -270,6 +271,9 @@ func (s *Store) CompleteBulk(ctx context.Context, in offboarding.BulkStep) (offb
 		if _, err := t.exec(markRun, run.ID, offboarding.BulkCompleted, in.At); err != nil {
 			return err
 		}
+		if _, err := t.exec(endBulkTrouble, run.ID); err != nil {
+			return err
+		}
 		message, _ := counted.Counts.Result()
 		return t.auditBulk(run, in.At, offboarding.EventCompleteBulk, run.RequestedBy, run.Origin, state{"phase": run.Phase},
 			state{"phase": offboarding.BulkCompleted, "result": message, "counts": counted.Counts})
@@ -304,7 +308,8 @@ func (s *Store) bulkStep(ctx context.Context, op string, in offboarding.BulkStep
 	return out.BulkRun, err
 }
 
-const updateBulkTrouble = `UPDATE bulk_runs SET trouble_step = $2, trouble_attempt = $3, trouble_error = $4, trouble_since = $5 WHERE id = $1`
+const updateBulkTrouble = `UPDATE bulk_runs SET trouble_step = $2, trouble_attempt = $3, trouble_error = $4, trouble_since = $5
+	WHERE id = $1 AND (closed_at IS NULL OR $2 = '')`
 
 // RecordBulkTrouble shows in the list of runs that one cannot go on, or with nil
 // that it does again.

@@ -111,6 +111,37 @@ func TestRecordTrouble(t *testing.T) {
 	require.Len(t, l.Events(), 1, "trouble is no change of the case")
 }
 
+// A case that closes goes on: the trouble that nobody could take back ends with it, and one
+// that is recorded late is none.
+func TestAClosedCaseHasNoTrouble(t *testing.T) {
+	t.Parallel()
+	trouble := offboarding.Trouble{Step: "settle", Attempt: 3, LastError: "no answer", Since: time.Now().UTC()}
+	for name, closes := range map[string]func(l *leaving, document, maker string){
+		"completed": func(l *leaving, document, maker string) {
+			l.claim(document, maker)
+			_, err := l.store.Settle(t.Context(), offboarding.SettleInput{Step: l.step("settled")})
+			require.NoError(t, err)
+		},
+		"reactivated": func(l *leaving, _, _ string) { l.reactivate(false) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLeaving(t)
+			record := func() {
+				require.NoError(t, l.store.RecordTrouble(t.Context(), offboarding.TroubleInput{CaseID: l.id, Trouble: &trouble}))
+			}
+			document, maker := l.claimable()
+			l.inGrace()
+			record()
+			closes(l, document, maker)
+			const closed = `SELECT count(*) FROM cases WHERE id = $1 AND closed_at IS NOT NULL AND trouble_step = '' AND trouble_since IS NULL`
+			require.Equal(t, 1, l.Count(closed, l.id))
+			record()
+			require.Equal(t, 1, l.Count(closed, l.id))
+		})
+	}
+}
+
 func TestManyDocumentsAreLeftToTheSweepAtTheEndOfTheGrace(t *testing.T) {
 	t.Parallel()
 	l := newLeaving(t)

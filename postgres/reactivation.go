@@ -129,6 +129,9 @@ func (s *Store) CloseReactivated(ctx context.Context, in offboarding.Step) error
 		} else if closed == 0 {
 			return struct{}{}, wrongPhase(c)
 		}
+		if err := t.endTrouble(c.ID); err != nil {
+			return struct{}{}, err
+		}
 		return struct{}{}, t.audit(c, in.At, change{
 			event: offboarding.EventCompleteOffboarding, before: state{"closed": false}, after: state{"closed": true, "phase": c.Phase},
 		})

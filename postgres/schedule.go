@@ -60,6 +60,9 @@ func (s *Store) Cancel(ctx context.Context, in offboarding.CancelInput) (offboar
 		if _, err := t.exec(update, c.ID, in.At); err != nil {
 			return none, err
 		}
+		if err := t.endTrouble(c.ID); err != nil {
+			return none, err
+		}
 		return offboarding.Outcome{Outcome: offboarding.OutcomeCanceled}, t.audit(c, in.At, change{
 			event: offboarding.EventCancelOffboarding, actor: f.Member.ID, before: state{"phase": c.Phase}, after: after,
 		})
