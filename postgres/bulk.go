@@ -195,8 +195,8 @@ const (
 	markRun = `UPDATE bulk_runs SET phase = $2, access_gone_at = coalesce(access_gone_at, CASE WHEN $2 IN ('starting', 'completed') THEN $3::timestamptz END),
 	closed_at = CASE WHEN $2 = 'completed' THEN $3::timestamptz END WHERE id = $1`
 	endBulkTrouble = `UPDATE bulk_runs SET trouble_step = '', trouble_attempt = 0, trouble_error = '', trouble_since = NULL WHERE id = $1 AND trouble_step <> ''`
-	markCanceled  = `UPDATE bulk_runs SET canceled_at = $2 WHERE id = $1`
-	cancelPending = `UPDATE bulk_members SET result = 'canceled', request = NULL WHERE bulk_id = $1 AND result = 'pending'`
+	markCanceled   = `UPDATE bulk_runs SET canceled_at = $2 WHERE id = $1`
+	cancelPending  = `UPDATE bulk_members SET result = 'canceled', request = NULL WHERE bulk_id = $1 AND result = 'pending'`
 )
 
 // CancelBulk takes off the list who has not been processed. A signed update is judged

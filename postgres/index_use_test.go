@@ -65,6 +65,9 @@ func (u *usage) lists() {
 	})
 	u.notes("VerifyAudit", func() error { return s.VerifyAudit(ctx, u.ID, &offboarding.AuditVerifier{}, nil) })
 	got(u, "Organization", func() (any, error) { return s.Organization(ctx, "o77") })
+	got(u, "UseSignature", func() (string, error) {
+		return s.UseSignature(ctx, fmt.Sprint("round ", u.round), offboarding.Sent{Kind: offboarding.KindSignal, HandledAs: "signal/1", Expires: now})
+	})
 	got(u, "SignInMembers", func() (any, error) { return s.SignInMembers(ctx, "person7@acme.example") })
 }
 
@@ -121,9 +124,6 @@ func (u *usage) shown() {
 		f.Reach = reach
 		got(u, "AuditEvents", func() (any, error) { return s.AuditEvents(ctx, f) })
 	}
-	got(u, "UseSignature", func() (string, error) {
-		return s.UseSignature(ctx, fmt.Sprint("round ", u.round), offboarding.Sent{Kind: offboarding.KindSignal, HandledAs: "signal/1", Expires: now})
-	})
 	got(u, "Holds", func() (any, error) { return s.Holds(ctx, offboarding.HoldFilter{Reach: reach}) })
 	got(u, "Workspaces", func() (any, error) { return s.Workspaces(ctx, offboarding.WorkspaceFilter{Reach: reach}) })
 	got(u, "WorkspaceMembers", func() (any, error) { return s.WorkspaceMembers(ctx, c.ID("WORKSPACE", 3), "", 0) })

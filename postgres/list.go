@@ -30,7 +30,7 @@ const selectCases = `SELECT c.id, c.workflow_id, c.organization_id, coalesce(c.w
 	c.sessions_end_at, c.deactivated_at, c.grace_ends_at,
 	c.closed_at, c.created_at, c.failure, c.trouble_step, c.trouble_attempt, c.trouble_error, c.trouble_since,
 	(SELECT o.slug FROM organizations o WHERE o.id = c.organization_id) AS organization_slug, m.display_name AS member_name, m.email AS member_email,
-	coalesce((SELECT b.display_name FROM members b WHERE b.id = c.requested_by), name_above(c.requested_by)) AS requested_by_name,
+	coalesce((SELECT b.display_name FROM members b WHERE b.id = c.requested_by), name_above(c.requested_by), '') AS requested_by_name,
 	coalesce((SELECT n.display_name FROM members n WHERE n.id = c.new_owner_id), '') AS new_owner_name,
 	coalesce((SELECT w.name FROM workspaces w WHERE w.id = c.workspace_id), '') AS workspace_name,
 	` + lastEvent + ` AS last_event_at,

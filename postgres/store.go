@@ -77,7 +77,7 @@ func New(db *sqlx.DB) *Store {
 // documents in one transaction.
 func (s *Store) WithBatchSize(n int) *Store {
 	other := New(s.db)
-	other.batchSize = n
+	other.batchSize, other.walled = n, s.walled
 	return other
 }
 
