@@ -25,7 +25,7 @@ const (
 	selectByExternal = `SELECT ` + memberColumns + ` FROM unnest($1::uuid[], $2::text[]) AS x (organization_id, external_id)
 	JOIN members m ON m.organization_id = x.organization_id AND m.external_id = x.external_id`
 	// Of the last owners the first on the list goes: batches with earlier rows come to their end before.
-	awaitEarlier      = `SELECT position FROM bulk_members WHERE bulk_id = $1 AND result = 'pending' AND position < $2 FOR SHARE`
+	awaitEarlier      = `SELECT position FROM bulk_members WHERE bulk_id = $1 AND result = 'pending' AND position < $2 ORDER BY position FOR SHARE`
 	lockOrganizations = `SELECT id FROM organizations WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`
 	// What the rules ask about each leaver, found by their own rows: of an array the planner would rather read all open
 	// cases, and without OFFSET 0 all documents and sessions, to look leavers up among them. A document that waits for

@@ -46,7 +46,8 @@ const (
 		x.at_once, CASE WHEN k.n IS NULL THEN 'refused' ELSE 'pending' END, v.violations
 	FROM unnest($2::text[], $3::text[], $4::boolean[], $5::integer[]) WITH ORDINALITY AS x (reference, member_id, at_once, kind, position)
 	LEFT JOIN jsonb_to_recordset($6) AS k (n integer, request jsonb) ON k.n = x.kind
-	LEFT JOIN jsonb_to_recordset($7) AS v (position integer, violations jsonb) ON v.position = x.position`
+	LEFT JOIN jsonb_to_recordset($7) AS v (position integer, violations jsonb) ON v.position = x.position
+	ORDER BY x.position`
 
 	// What a list asks of an account before it is judged.
 	listColumns  = `m.id, m.organization_id, m.external_id, m.status, m.time_zone`
