@@ -42,7 +42,7 @@ const grantLock = 0x68616e646f766572
 // schema's owner. Doing it again changes nothing. What speaks against the role is a
 // *RoleError.
 func Grant(ctx context.Context, db *sql.DB, role string) error {
-	return grant(ctx, db, role, []string{revokes, grants}, tooMuch+behind)
+	return grant(ctx, db, role, []string{revokes, grants}, tooMuch+behind+noTemporary)
 }
 
 // grant executes the statements that some queries for a role come to, all or none: none
@@ -122,6 +122,12 @@ const tooMuch = `SELECT 'it is a superuser' FROM pg_roles WHERE rolname = $1 AND
 const behind = `
 	UNION ALL SELECT 'there is a wall before it: it was named as --server-role' FROM pg_class a JOIN pg_roles g ON g.rolname = $1
 		WHERE a.oid = 'audit_events'::regclass AND ` + walledRole
+
+// noTemporary says that the role $1 cannot import: only the database's owner lets it, and
+// PostgreSQL does not refuse anybody else's GRANT, but warns.
+const noTemporary = `
+	UNION ALL SELECT format('it may not make the temporary tables of an import: GRANT TEMPORARY ON DATABASE %I TO %I, as the owner of the database', current_database(), $1::text)
+		WHERE NOT has_database_privilege($1, current_database(), 'TEMPORARY')`
 
 // regrant grants again to whoever has been granted to before: a migration may have
 // brought tables and functions.

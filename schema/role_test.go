@@ -201,6 +201,27 @@ func TestGrantRefusesARoleThatIsMore(t *testing.T) {
 	require.NoError(t, schema.Grant(t.Context(), owner.DB, role), "again")
 }
 
+// Who owns the tables and not the database cannot let a role import; PostgreSQL only warns.
+func TestGrantSaysWhatAnImportNeeds(t *testing.T) {
+	t.Parallel()
+	url := testdb.URL(t)
+	owner, admin := connect(t, url), connect(t, testdb.AdminURL(t, url))
+	role, _ := testdb.Role(t, url)
+	var database string
+	require.NoError(t, owner.Get(&database, `SELECT quote_ident(current_database())`))
+	grant := `GRANT TEMPORARY ON DATABASE ` + database + ` TO ` + role
+	for _, statement := range []string{`REVOKE TEMPORARY ON DATABASE ` + database + ` FROM PUBLIC`, `ALTER DATABASE ` + database + ` OWNER TO CURRENT_USER`} {
+		_, err := admin.Exec(statement)
+		require.NoError(t, err)
+	}
+	var unfit *schema.RoleError
+	require.ErrorAs(t, schema.Grant(t.Context(), owner.DB, role), &unfit)
+	require.Equal(t, []string{"it may not make the temporary tables of an import: " + grant + ", as the owner of the database"}, unfit.Problems)
+	_, err := admin.Exec(grant)
+	require.NoError(t, err)
+	require.NoError(t, schema.Grant(t.Context(), owner.DB, role))
+}
+
 // Every function that runs as the owner says where it looks, and is for the application
 // alone.
 func TestFunctionsOfTheOwner(t *testing.T) {

@@ -2,6 +2,8 @@ package schema_test
 
 import (
 	"fmt"
+	neturl "net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 
 	"handover/internal/crowd"
 	"handover/internal/fixture"
+	"handover/internal/pgserver"
 	"handover/internal/testdb"
 	"handover/schema"
 )
@@ -185,11 +188,17 @@ func TestTheWallIsForTheServerAlone(t *testing.T) {
 	require.Equal(t, before, count(app))
 	require.Zero(t, count(server))
 
-	for db, want := range map[*sqlx.DB]string{server: "", app: "has no wall before .*members.*; run `starter migrate --server-role handover_.*` as the owner", owner: "has no wall before"} {
+	role, password := testdb.Role(t, url)
+	u, err := neturl.Parse(url)
+	require.NoError(t, err)
+	u.User = neturl.UserPassword(role, password)
+	for db, want := range map[*sqlx.DB]string{
+		server: "^$", app: "it is the application's role", owner: "it is, or belongs to, the owner of the tables",
+		connect(t, u.String()): "has no wall before .*members.*; run `starter migrate --server-role " + role + "` as the owner",
+	} {
 		missing, err := schema.Unwalled(t.Context(), db.DB)
 		require.NoError(t, err)
-		require.Regexp(t, "^$|"+want, missing)
-		require.Equal(t, want == "", missing == "")
+		require.Regexp(t, want, missing)
 	}
 	missing, err := schema.Missing(t.Context(), app.DB)
 	require.NoError(t, err)
@@ -220,13 +229,13 @@ func TestAMigrationBuildsTheWall(t *testing.T) {
 	require.Equal(t, insufficientPrivilege, state(err))
 }
 
-// A role that would walk around the wall is refused, and one that was the application's
-// has what it may not use taken away.
+// A role that walks around the wall is refused, and a server that has it is not ready.
 func TestNoWallForARoleThatIsMore(t *testing.T) {
 	t.Parallel()
 	url := testdb.URL(t)
-	owner, admin := connect(t, url), connect(t, testdb.AdminURL(t, url))
-	role, _ := testdb.Role(t, url)
+	owner, admin, server := connect(t, url), connect(t, testdb.AdminURL(t, url)), connect(t, testdb.ServerURL(t, url))
+	var role string
+	require.NoError(t, server.Get(&role, `SELECT current_user`))
 	refused := func() string {
 		t.Helper()
 		var unfit *schema.RoleError
@@ -241,18 +250,98 @@ func TestNoWallForARoleThatIsMore(t *testing.T) {
 		_, err := admin.Exec(give[0])
 		require.NoError(t, err)
 		require.Contains(t, refused(), give[1])
+		more, err := schema.Unwalled(t.Context(), server.DB)
+		require.NoError(t, err)
+		require.Contains(t, more, give[1])
 		_, err = admin.Exec(take)
 		require.NoError(t, err)
 	}
-	require.NoError(t, schema.Grant(t.Context(), owner.DB, role))
+	_, err := owner.Exec(`GRANT SELECT ON case_steps TO ` + role)
+	require.NoError(t, err)
 	require.NoError(t, schema.GrantServer(t.Context(), owner.DB, role))
-	require.NoError(t, schema.GrantServer(t.Context(), owner.DB, role), "again")
 	var unfit *schema.RoleError
 	require.ErrorAs(t, schema.Grant(t.Context(), owner.DB, role), &unfit)
 	require.Contains(t, unfit.Error(), "there is a wall before it")
 	var may bool
 	require.NoError(t, owner.Get(&may, `SELECT has_table_privilege($1, 'case_steps', 'SELECT')`, role))
 	require.False(t, may)
+}
+
+// The application's role keeps what it has where it is named for the server by mistake. A
+// server's role that has lost some of its wall gets it again.
+func TestTheApplicationsRoleIsNotTheServers(t *testing.T) {
+	t.Parallel()
+	url := testdb.URL(t)
+	owner, app, server := connect(t, url), connect(t, testdb.AppURL(t, url)), connect(t, testdb.ServerURL(t, url))
+	var role string
+	require.NoError(t, app.Get(&role, `SELECT current_user`))
+	var unfit *schema.RoleError
+	require.ErrorAs(t, schema.GrantServer(t.Context(), owner.DB, role), &unfit)
+	require.Contains(t, unfit.Error(), "it is the application's role")
+	missing, err := schema.Missing(t.Context(), app.DB)
+	require.NoError(t, err)
+	require.Empty(t, missing)
+	require.NoError(t, schema.Grant(t.Context(), owner.DB, role), "it is what it was")
+
+	require.NoError(t, server.Get(&role, `SELECT current_user`))
+	var policies []string
+	require.NoError(t, owner.Select(&policies, `SELECT format('DROP POLICY %I ON %s', polname, polrelid::regclass) FROM pg_policy
+		WHERE NOT polpermissive AND polrelid IN ('audit_events'::regclass, 'members'::regclass)`))
+	require.Len(t, policies, 2)
+	for _, policy := range policies {
+		_, err := owner.Exec(policy)
+		require.NoError(t, err)
+	}
+	require.NoError(t, schema.GrantServer(t.Context(), owner.DB, role))
+	missing, err = schema.Unwalled(t.Context(), server.DB)
+	require.NoError(t, err)
+	require.Empty(t, missing)
+}
+
+// A wall is of a role, and not of its name, which another one may have one day.
+func TestARoleThatGetsTheNameOfAnother(t *testing.T) {
+	t.Parallel()
+	url := testdb.URL(t)
+	owner, admin, server := connect(t, url), connect(t, testdb.AdminURL(t, url)), connect(t, testdb.ServerURL(t, url))
+	var role string
+	require.NoError(t, server.Get(&role, `SELECT current_user`))
+	exec := func(statement string) {
+		t.Helper()
+		_, err := admin.Exec(statement)
+		require.NoError(t, err)
+	}
+	exec(`ALTER ROLE ` + role + ` RENAME TO ` + role + `_2; CREATE ROLE ` + role)
+	defer exec(`DROP OWNED BY ` + role + `; DROP ROLE ` + role + `; ALTER ROLE ` + role + `_2 RENAME TO ` + role)
+	require.NoError(t, schema.GrantServer(t.Context(), owner.DB, role))
+	require.NoError(t, schema.GrantServer(t.Context(), owner.DB, role+"_2"))
+	missing, err := schema.Unwalled(t.Context(), server.DB)
+	require.NoError(t, err)
+	require.Empty(t, missing)
+}
+
+// Connections to two servers are told apart, whatever both have alike.
+func TestTwoServersAreNotOne(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("DATABASE_URL") != "" {
+		t.Skip("there is one server, that of DATABASE_URL")
+	}
+	url := testdb.URL(t)
+	server, err := pgserver.Start(t.Context(), pgserver.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	first := func(url string) *sqlx.DB {
+		t.Helper()
+		u, err := neturl.Parse(url)
+		require.NoError(t, err)
+		u.Path = "/postgres" // which has the same ID everywhere
+		return connect(t, u.String())
+	}
+	one, other := first(testdb.AdminURL(t, url)), first(server.URL())
+	for db, want := range map[*sqlx.DB]bool{one: true, other: false} {
+		same, err := schema.SameTables(t.Context(), one.DB, db.DB)
+		require.NoError(t, err)
+		require.Equal(t, want, same)
+	}
 }
 
 // Without the wall nobody walks where it was: the role has nothing any more, whatever its

@@ -100,7 +100,7 @@ func (h *health) ask(ctx context.Context) error {
 		return err
 	}
 	if walled := h.walled.Load(); walled != nil {
-		if err := wallReady(ctx, walled); err != nil {
+		if err := wallReady(ctx, h.store, walled); err != nil {
 			return err
 		}
 	}

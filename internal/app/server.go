@@ -151,7 +151,7 @@ func StartServerIn(
 		return nil, err
 	}
 	if s.walled != s.store {
-		if err = awaitWall(ctx, s.walled, log); err != nil {
+		if err = awaitWall(ctx, s.store, s.walled, log); err != nil {
 			return nil, err
 		}
 	}

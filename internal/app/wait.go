@@ -77,16 +77,25 @@ func schemaReady(ctx context.Context, store *postgres.Store) error {
 	return nil
 }
 
-// awaitWall waits until there is a wall before the role of a store.
-func awaitWall(ctx context.Context, walled *postgres.Store, log *slog.Logger) error {
+// awaitWall waits until there is a wall before the role of a store, in the same database
+// as another one.
+func awaitWall(ctx context.Context, store, walled *postgres.Store, log *slog.Logger) error {
 	return until(ctx, log, "the wall before the server's database role", func(ctx context.Context) error {
-		return wallReady(ctx, walled)
+		return wallReady(ctx, store, walled)
 	})
 }
 
-// wallReady says why a role is not the server's, if it is not.
-func wallReady(ctx context.Context, store *postgres.Store) error {
-	missing, err := schema.Unwalled(ctx, store.DB().DB)
+// wallReady says why the role of a store is not the server's in the database of another
+// one, if it is not.
+func wallReady(ctx context.Context, store, walled *postgres.Store) error {
+	same, err := schema.SameTables(ctx, store.DB().DB, walled.DB().DB)
+	if err == nil && !same {
+		return errors.New("HANDOVER_SERVER_DATABASE_URL leads to another database, schema or PostgreSQL server than DATABASE_URL")
+	}
+	missing := ""
+	if err == nil {
+		missing, err = schema.Unwalled(ctx, walled.DB().DB)
+	}
 	if err != nil {
 		return errors.New("the database does not answer the server's role")
 	}
