@@ -166,10 +166,17 @@ func TestConnectionsForgetWhatTheyWereAbout(t *testing.T) {
 		})
 	}
 	require.NoError(t, g.Wait())
-	for range 20 {
+	var held []*sqlx.Conn // at once, so that each is asked
+	for range 3 {
+		conn, err := pool.Connx(t.Context())
+		require.NoError(t, err)
+		held = append(held, conn)
+	}
+	for _, conn := range held {
 		var said string
-		require.NoError(t, pool.Get(&said, `SELECT coalesce(current_setting('handover.wall', true), '') || count(*) FROM members`))
+		require.NoError(t, conn.GetContext(t.Context(), &said, `SELECT coalesce(current_setting('handover.wall', true), '') || count(*) FROM members`))
 		require.Equal(t, "0", said, "nothing stays with a connection")
+		require.NoError(t, conn.Close())
 	}
 }
 
