@@ -17,8 +17,8 @@ func Within(ctx context.Context, organizations ...string) context.Context {
 // Behind is a store on the same database that says in each transaction which
 // organizations it is about, for a role behind the wall.
 func (s *Store) Behind() *Store {
-	other := New(s.db)
-	other.walled, other.batchSize = true, s.batchSize
+	other := s.WithBatchSize(s.batchSize)
+	other.walled = true
 	return other
 }
 

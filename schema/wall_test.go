@@ -101,6 +101,20 @@ func rows(t *testing.T, db sqlx.Queryer, table, where string, args ...any) (all 
 	return all
 }
 
+// unwalled says why the role of a connection is not the server's, "" where it is.
+func unwalled(t *testing.T, db *sqlx.DB) string {
+	t.Helper()
+	missing, err := schema.Unwalled(t.Context(), db.DB)
+	require.NoError(t, err)
+	return missing
+}
+
+func roleOf(t *testing.T, db *sqlx.DB) (role string) {
+	t.Helper()
+	require.NoError(t, db.Get(&role, `SELECT current_user`))
+	return role
+}
+
 // A transaction of the server's sees, in every table that there is, the rows of the
 // organizations that it has named and no other, and none unless it has named any.
 func TestTheServerSeesWhatItHasNamed(t *testing.T) {
@@ -196,9 +210,7 @@ func TestTheWallIsForTheServerAlone(t *testing.T) {
 		server: "^$", app: "it is the application's role", owner: "it is, or belongs to, the owner of the tables",
 		connect(t, u.String()): "has no wall before .*members.*; run `starter migrate --server-role " + role + "` as the owner",
 	} {
-		missing, err := schema.Unwalled(t.Context(), db.DB)
-		require.NoError(t, err)
-		require.Regexp(t, want, missing)
+		require.Regexp(t, want, unwalled(t, db))
 	}
 	missing, err := schema.Missing(t.Context(), app.DB)
 	require.NoError(t, err)
@@ -214,14 +226,10 @@ func TestAMigrationBuildsTheWall(t *testing.T) {
 		_, err := owner.Exec(table)
 		require.NoError(t, err)
 	}
-	missing, err := schema.Unwalled(t.Context(), server.DB)
+	require.Contains(t, unwalled(t, server), "has no wall before later;")
+	_, err := schema.Migrate(t.Context(), owner.DB)
 	require.NoError(t, err)
-	require.Contains(t, missing, "has no wall before later;")
-	_, err = schema.Migrate(t.Context(), owner.DB)
-	require.NoError(t, err)
-	missing, err = schema.Unwalled(t.Context(), server.DB)
-	require.NoError(t, err)
-	require.Empty(t, missing)
+	require.Empty(t, unwalled(t, server))
 	_, err = owner.Exec(`INSERT INTO later VALUES (gen_random_uuid())`)
 	require.NoError(t, err)
 	require.Empty(t, rows(t, server, "later", "true"))
@@ -234,8 +242,7 @@ func TestNoWallForARoleThatIsMore(t *testing.T) {
 	t.Parallel()
 	url := testdb.URL(t)
 	owner, admin, server := connect(t, url), connect(t, testdb.AdminURL(t, url)), connect(t, testdb.ServerURL(t, url))
-	var role string
-	require.NoError(t, server.Get(&role, `SELECT current_user`))
+	role := roleOf(t, server)
 	refused := func() string {
 		t.Helper()
 		var unfit *schema.RoleError
@@ -250,9 +257,7 @@ func TestNoWallForARoleThatIsMore(t *testing.T) {
 		_, err := admin.Exec(give[0])
 		require.NoError(t, err)
 		require.Contains(t, refused(), give[1])
-		more, err := schema.Unwalled(t.Context(), server.DB)
-		require.NoError(t, err)
-		require.Contains(t, more, give[1])
+		require.Contains(t, unwalled(t, server), give[1])
 		_, err = admin.Exec(take)
 		require.NoError(t, err)
 	}
@@ -273,8 +278,7 @@ func TestTheApplicationsRoleIsNotTheServers(t *testing.T) {
 	t.Parallel()
 	url := testdb.URL(t)
 	owner, app, server := connect(t, url), connect(t, testdb.AppURL(t, url)), connect(t, testdb.ServerURL(t, url))
-	var role string
-	require.NoError(t, app.Get(&role, `SELECT current_user`))
+	role := roleOf(t, app)
 	var unfit *schema.RoleError
 	require.ErrorAs(t, schema.GrantServer(t.Context(), owner.DB, role), &unfit)
 	require.Contains(t, unfit.Error(), "it is the application's role")
@@ -283,7 +287,7 @@ func TestTheApplicationsRoleIsNotTheServers(t *testing.T) {
 	require.Empty(t, missing)
 	require.NoError(t, schema.Grant(t.Context(), owner.DB, role), "it is what it was")
 
-	require.NoError(t, server.Get(&role, `SELECT current_user`))
+	role = roleOf(t, server)
 	var policies []string
 	require.NoError(t, owner.Select(&policies, `SELECT format('DROP POLICY %I ON %s', polname, polrelid::regclass) FROM pg_policy
 		WHERE NOT polpermissive AND polrelid IN ('audit_events'::regclass, 'members'::regclass)`))
@@ -293,9 +297,7 @@ func TestTheApplicationsRoleIsNotTheServers(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, schema.GrantServer(t.Context(), owner.DB, role))
-	missing, err = schema.Unwalled(t.Context(), server.DB)
-	require.NoError(t, err)
-	require.Empty(t, missing)
+	require.Empty(t, unwalled(t, server))
 }
 
 // A wall is of a role, and not of its name, which another one may have one day.
@@ -303,8 +305,7 @@ func TestARoleThatGetsTheNameOfAnother(t *testing.T) {
 	t.Parallel()
 	url := testdb.URL(t)
 	owner, admin, server := connect(t, url), connect(t, testdb.AdminURL(t, url)), connect(t, testdb.ServerURL(t, url))
-	var role string
-	require.NoError(t, server.Get(&role, `SELECT current_user`))
+	role := roleOf(t, server)
 	exec := func(statement string) {
 		t.Helper()
 		_, err := admin.Exec(statement)
@@ -314,9 +315,7 @@ func TestARoleThatGetsTheNameOfAnother(t *testing.T) {
 	defer exec(`DROP OWNED BY ` + role + `; DROP ROLE ` + role + `; ALTER ROLE ` + role + `_2 RENAME TO ` + role)
 	require.NoError(t, schema.GrantServer(t.Context(), owner.DB, role))
 	require.NoError(t, schema.GrantServer(t.Context(), owner.DB, role+"_2"))
-	missing, err := schema.Unwalled(t.Context(), server.DB)
-	require.NoError(t, err)
-	require.Empty(t, missing)
+	require.Empty(t, unwalled(t, server))
 }
 
 // Connections to two servers are told apart, whatever both have alike.
@@ -350,8 +349,7 @@ func TestTheWallIsTakenBack(t *testing.T) {
 	t.Parallel()
 	url := testdb.URL(t)
 	owner, admin, server := connect(t, url), connect(t, testdb.AdminURL(t, url)), connect(t, testdb.ServerURL(t, url))
-	var role string
-	require.NoError(t, server.Get(&role, `SELECT current_user`))
+	role := roleOf(t, server)
 	rename := func(from, to string) {
 		t.Helper()
 		_, err := admin.Exec(`ALTER ROLE ` + from + ` RENAME TO ` + to)

@@ -89,17 +89,13 @@ func awaitWall(ctx context.Context, store, walled *postgres.Store, log *slog.Log
 // one, if it is not.
 func wallReady(ctx context.Context, store, walled *postgres.Store) error {
 	same, err := schema.SameTables(ctx, store.DB().DB, walled.DB().DB)
-	if err == nil && !same {
-		return errors.New("HANDOVER_SERVER_DATABASE_URL leads to another database, schema or PostgreSQL server than DATABASE_URL")
-	}
-	missing := ""
-	if err == nil {
-		missing, err = schema.Unwalled(ctx, walled.DB().DB)
-	}
-	if err != nil {
+	missing, unanswered := schema.Unwalled(ctx, walled.DB().DB)
+	switch {
+	case err != nil, unanswered != nil:
 		return errors.New("the database does not answer the server's role")
-	}
-	if missing != "" {
+	case !same:
+		return errors.New("HANDOVER_SERVER_DATABASE_URL leads to another database, schema or PostgreSQL server than DATABASE_URL")
+	case missing != "":
 		return errors.New(missing)
 	}
 	return nil

@@ -138,14 +138,7 @@ func Server(t testing.TB, db *sqlx.DB) *sqlx.DB {
 	if err := db.GetContext(t.Context(), &name, `SELECT current_database()`); err != nil {
 		t.Fatalf("which test database is it: %v", err)
 	}
-	s, err := start()
-	if err != nil {
-		t.Fatalf("start the test PostgreSQL: %v", err)
-	}
-	u, err := url.Parse(s.URL())
-	if err != nil {
-		t.Fatal("the URL of the test PostgreSQL cannot be read")
-	}
+	u := own(t)
 	u.Path = "/" + name
 	return Open(t, walled(t, db, u.String()))
 }
@@ -182,9 +175,13 @@ func Role(t testing.TB, owner string) (role, password string) {
 		t.Fatalf("make the test's role: %v", err)
 	}
 	t.Cleanup(func() {
-		_, err := db.ExecContext(context.WithoutCancel(t.Context()), `DROP OWNED BY `+role+`; DROP ROLE `+role)
+		drop := func() error {
+			_, err := db.ExecContext(context.WithoutCancel(t.Context()), `DROP OWNED BY `+role+`; DROP ROLE `+role)
+			return err
+		}
+		err := drop()
 		for failed := new(pq.Error); errors.As(err, &failed) && failed.Code == "40P01"; { // a worker of the test still works on what has policies of the role
-			_, err = db.ExecContext(context.WithoutCancel(t.Context()), `DROP OWNED BY `+role+`; DROP ROLE `+role)
+			err = drop()
 		}
 		if err := errors.Join(err, db.Close()); err != nil {
 			t.Errorf("drop the test's role: %v", err)
@@ -196,6 +193,12 @@ func Role(t testing.TB, owner string) (role, password string) {
 // AdminURL is the connection URL of the server's own role for a database of URL.
 func AdminURL(t testing.TB, owner string) string {
 	t.Helper()
+	return as(t, owner, own(t).User)
+}
+
+// own is the connection URL of the server's own role.
+func own(t testing.TB) *url.URL {
+	t.Helper()
 	s, err := start()
 	if err != nil {
 		t.Fatalf("start the test PostgreSQL: %v", err)
@@ -204,7 +207,7 @@ func AdminURL(t testing.TB, owner string) string {
 	if err != nil {
 		t.Fatal("the URL of the test PostgreSQL cannot be read")
 	}
-	return as(t, owner, u.User)
+	return u
 }
 
 // as is a connection URL with another role.
