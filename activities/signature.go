@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"strings"
 
 	"go.temporal.io/sdk/activity"
 
@@ -94,11 +95,22 @@ func (a *Activities) JudgeContinued(ctx context.Context, in offboarding.Continue
 		return nil
 	}
 	if workflowType == "" {
-		if was, err := a.store.Begun(ctx, in.CaseID); err != nil || was {
+		if was, err := a.begunBefore(ctx, in); err != nil || was {
 			return err
 		}
 	}
 	countNotSigned(ctx, in.Type)
 	a.log.WarnContext(ctx, "not heard", "kind", "continued", "workflow", in.Type, "run_id", activity.GetInfo(ctx).WorkflowExecution.RunID)
 	return RefusalError(offboarding.NotContinued())
+}
+
+// begunBefore reports whether there is what a workflow has begun that somebody continued.
+func (a *Activities) begunBefore(ctx context.Context, in offboarding.ContinuedInput) (bool, error) {
+	switch in.Type {
+	case offboarding.WorkflowBulkOffboarding:
+		return a.store.BulkBegun(ctx, offboarding.BulkID(in.WorkflowID), in.WorkflowID)
+	case offboarding.WorkflowMemberArchival: // its ID is that of the case that has asked for it
+		return a.store.Begun(ctx, strings.TrimPrefix(in.WorkflowID, offboarding.ArchivalWorkflowID("")))
+	}
+	return a.store.Begun(ctx, in.CaseID)
 }

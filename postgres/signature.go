@@ -49,8 +49,11 @@ func (t *tx) keepSigned(sent offboarding.Sent) error {
 const selectBegun = `SELECT EXISTS (SELECT FROM cases WHERE id = $1) OR EXISTS (SELECT FROM case_steps WHERE case_id = $1)`
 
 // Begun reports whether the start has been heard of a workflow whose case, or whose steps
-// where it has none, go by this ID: a refusal by the rules is a step too.
+// where it has none, go by this ID: a refusal by the rules is a step too, and so is that a case was taken over.
 func (s *Store) Begun(ctx context.Context, caseID string) (begun bool, err error) {
+	if !isID(caseID) { // of a workflow that somebody has named as they liked
+		return false, nil
+	}
 	_, err = s.find(ctx, &begun, selectBegun, caseID)
 	return begun, clean("look what was begun", err)
 }

@@ -47,7 +47,7 @@ func MemberArchival(ctx workflow.Context, a archival) error {
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // as a case, it is not canceled from outside
 	if !continued(workflow.GetInfo(ctx)) {
 		a.Troubles = nil // somebody's who says so
-	} else if err := judgeContinued(ctx); err != nil {
+	} else if err := judgeContinued(ctx, new(troubles)); err != nil {
 		return failure(err)
 	}
 	if wait := a.At.Sub(now(ctx)); wait > 0 {

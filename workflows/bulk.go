@@ -45,11 +45,11 @@ type bulkRun struct {
 	request  offboarding.BulkRequest
 	step     string
 	admitted bool
-	unjudged bool // it is not known who has handed on the state: nothing is done with it
 	handling bool // a signal
 	rollover bool // about to continue as new: nothing new begins
 	ended    bool // nothing is left to do
 	refusal  *offboarding.Refusal
+	unjudged *troubles // until it is known who has handed on the state, which nobody is shown
 }
 
 // BulkOffboarding offboards the members of a list (rule B1). First everybody loses
@@ -85,7 +85,7 @@ func setupBulk(ctx workflow.Context, in BulkInput) (*bulkRun, error) {
 	info := workflow.GetInfo(ctx)
 	b := &bulkRun{request: in.BulkRequest}
 	if in.Carried != nil && continued(info) {
-		b.bulkState, b.unjudged = *in.Carried, true
+		b.bulkState, b.unjudged = *in.Carried, new(troubles)
 		b.Continued++
 	} else {
 		b.Run = offboarding.BulkRun{
@@ -95,7 +95,7 @@ func setupBulk(ctx workflow.Context, in BulkInput) (*bulkRun, error) {
 		b.Run.Counts.Total, b.Run.Counts.Pending = len(in.Members), len(in.Members)
 	}
 	if err := workflow.SetQueryHandler(ctx, offboarding.QueryStatus, func() (offboarding.BulkStatus, error) {
-		return b.status(workflow.Now(ctx)), nil
+		return b.status(ctx), nil
 	}); err != nil {
 		return nil, err
 	}
@@ -104,12 +104,14 @@ func setupBulk(ctx workflow.Context, in BulkInput) (*bulkRun, error) {
 
 // run tells the story.
 func (b *bulkRun) run(ctx workflow.Context) error {
-	if b.unjudged {
-		if err := judgeContinued(ctx); err != nil {
+	if b.unjudged != nil {
+		err := judgeContinued(ctx, b.unjudged)
+		b.unjudged = nil
+		if err != nil {
 			b.bulkState = bulkState{Inbox: b.Inbox}
 			return err
 		}
-		b.unjudged, b.admitted = false, true
+		b.admitted = true
 	}
 	if !b.admitted {
 		in := offboarding.BulkAdmitInput{BulkID: b.Run.ID, WorkflowID: b.Run.WorkflowID, At: now(ctx), Request: b.request, Sent: b.Start}
@@ -346,9 +348,16 @@ func (b *bulkRun) recordTrouble(ctx workflow.Context) {
 }
 
 // status is what the query shows.
-func (b *bulkRun) status(at time.Time) offboarding.BulkStatus {
+func (b *bulkRun) status(ctx workflow.Context) offboarding.BulkStatus {
+	at := workflow.Now(ctx).UTC()
+	if b.unjudged != nil {
+		id := workflow.GetInfo(ctx).WorkflowExecution.ID
+		return offboarding.BulkStatus{
+			BulkRun: offboarding.BulkRun{ID: offboarding.BulkID(id), WorkflowID: id}, Trouble: b.unjudged.worst(), WorkflowTime: at,
+		}
+	}
 	return offboarding.BulkStatus{
 		BulkRun: b.Run, Step: b.step, Trouble: b.Troubles.worst(), RefusedMessages: slices.Clone(b.Refused),
-		ContinuedAsNew: b.Continued, WorkflowTime: at.UTC(),
+		ContinuedAsNew: b.Continued, WorkflowTime: at,
 	}
 }

@@ -50,16 +50,14 @@ func MemberDeletion(ctx workflow.Context, payload converter.RawValue) (offboardi
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // as a case, it is not torn apart by a cancellation
 	info := workflow.GetInfo(ctx)
 	d := &deletion{deletionState: deletionState{asked: asked{startedBy(ctx, payload)}, ID: caseID(info)}, request: in.DeletionRequest}
-	handedOn := in.Carried != nil && continued(info)
-	if handedOn {
-		d.deletionState = *in.Carried
-		d.Continued++
-	}
 	err := workflow.SetQueryHandler(ctx, offboarding.QueryStatus, func() (offboarding.DeletionStatus, error) {
 		return d.status(workflow.Now(ctx)), nil
 	})
-	if err == nil && handedOn {
-		err = judgeContinued(ctx)
+	if err == nil && in.Carried != nil && continued(info) {
+		if err = judgeContinued(ctx, &d.Troubles); err == nil {
+			d.deletionState = *in.Carried
+			d.Continued++
+		}
 	}
 	var erased offboarding.Erased
 	if err == nil {

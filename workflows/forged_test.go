@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"reflect"
@@ -203,10 +204,73 @@ func TestACaseOfOursContinues(t *testing.T) {
 	env := suite.NewTestActivityEnvironment()
 	acts := activities.RequireSigned(activities.New(g.store, g.gateway, nil, slog.New(slog.DiscardHandler)), g.ring)
 	env.RegisterActivity(acts)
-	for caseID, code := range map[string]offboarding.Code{before.CaseID: "", uuid.NewString(): offboarding.CodeNotSigned} {
+	listed, unlisted, other := uuid.NewString(), uuid.NewString(), uuid.NewString()
+	_, err = g.gateway.StartBulk(t.Context(), listed, offboarding.BulkRequest{
+		RequestedBy: g.Admin, Confirmed: true, Members: []offboarding.BulkMember{{MemberID: g.Maker()}},
+	})
+	require.NoError(t, err)
+	g.live(offboarding.BulkWorkflowID(listed)).closes(offboarding.BulkSuccess)
+	for _, continued := range []struct {
+		workflowType, workflowID, caseID string
+		code                             offboarding.Code
+	}{
+		{offboarding.WorkflowOffboarding, c.id, before.CaseID, ""},
+		{offboarding.WorkflowOffboarding, c.id, other, offboarding.CodeNotSigned},
+		{offboarding.WorkflowBulkOffboarding, offboarding.BulkWorkflowID(listed), other, ""},
+		{offboarding.WorkflowBulkOffboarding, offboarding.BulkWorkflowID(unlisted), before.CaseID, offboarding.CodeNotSigned},
+		{offboarding.WorkflowBulkOffboarding, listed, before.CaseID, offboarding.CodeNotSigned},
+		{offboarding.WorkflowMemberArchival, offboarding.ArchivalWorkflowID(before.CaseID), other, ""},
+		{offboarding.WorkflowMemberArchival, offboarding.ArchivalWorkflowID(other), before.CaseID, offboarding.CodeNotSigned},
+		{offboarding.WorkflowMemberArchival, "mine", before.CaseID, offboarding.CodeNotSigned},
+	} {
 		_, err := env.ExecuteActivity(acts.JudgeContinued, offboarding.ContinuedInput{
-			WorkflowID: c.id, Type: offboarding.WorkflowOffboarding, RunID: uuid.NewString(), CaseID: caseID,
+			WorkflowID: continued.workflowID, Type: continued.workflowType, RunID: uuid.NewString(), CaseID: continued.caseID,
 		})
-		require.Equal(t, code, codeOf(err))
+		require.Equal(t, continued.code, codeOf(err), continued)
+	}
+}
+
+// While nobody can say who has continued, what was handed on is not shown, and why is.
+func TestWhatWasHandedOnIsNotShownBeforeItIsKnown(t *testing.T) {
+	t.Parallel()
+	g := newGuarded(t)
+	g.stop()
+	cut, err := client.NewLazyClient(client.Options{HostPort: "127.0.0.1:1", Logger: sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	require.NoError(t, err)
+	cut.Close()
+	stop := g.workAsking(cut, g.own, g.ring)
+	g.strangers(becomes, "Stranger")
+	forged := map[string]any{
+		"case_id": uuid.NewString(), "workflow_id": "forged", "member_id": g.Leaver, "phase": offboarding.PhaseCompleted, "id": "forged",
+		"run": map[string]any{"id": "forged", "phase": offboarding.BulkCompleted, "counts": map[string]any{"total": 7}}, "stage": "done",
+		"done": map[string]any{"0": offboarding.MemberReactivation{MemberID: g.Leaver, Outcome: "forged"}}, "continued": 7,
+	}
+	listed := uuid.NewString()
+	runs := map[string]client.WorkflowRun{}
+	for workflowID, workflowType := range map[string]string{
+		"a case": offboarding.WorkflowOffboarding, offboarding.BulkWorkflowID(listed): offboarding.WorkflowBulkOffboarding,
+		"a deletion": offboarding.WorkflowMemberDeletion, "a reactivation": offboarding.WorkflowReactivation,
+	} {
+		runs[workflowID], err = g.client.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{ID: workflowID, TaskQueue: elsewhere},
+			"Stranger", workflowType, map[string]any{"carried": forged})
+		require.NoError(t, err)
+	}
+	for workflowID := range runs {
+		c := g.live(workflowID)
+		c.reaches(func(s offboarding.Status) bool { return s.Trouble != nil && s.Trouble.Step == "continue" })
+		var shown map[string]any
+		value, err := g.client.QueryWorkflow(t.Context(), workflowID, "", offboarding.QueryStatus)
+		require.NoError(t, err)
+		require.NoError(t, value.Get(&shown))
+		text, err := json.Marshal(shown)
+		require.NoError(t, err)
+		for _, secret := range []string{"forged", g.Leaver, string(offboarding.PhaseCompleted), ":7"} {
+			require.NotContains(t, string(text), secret, workflowID)
+		}
+	}
+	stop()
+	g.work(g.own, g.ring)
+	for workflowID, run := range runs {
+		require.Equal(t, offboarding.CodeNotSigned, codeOf(run.Get(t.Context(), nil)), workflowID)
 	}
 }

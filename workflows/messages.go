@@ -166,7 +166,7 @@ func (c *offboardingCase) abandoned(ctx workflow.Context, m message) {
 // ready reports whether the case is where messages can be judged: it waits, it
 // works on documents, or it has ended.
 func (c *offboardingCase) ready() bool {
-	return !c.unjudged && (c.parked || c.ended || c.Phase == offboarding.PhaseTransferring)
+	return c.unjudged == nil && (c.parked || c.ended || c.Phase == offboarding.PhaseTransferring)
 }
 
 // awaitRevoked answers as soon as the leaver has no access, or the case waits: for
@@ -177,7 +177,7 @@ func (c *offboardingCase) awaitRevoked(ctx workflow.Context) (offboarding.Status
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	err := workflow.Await(ctx, func() bool {
 		waiting := c.parked && (c.Phase == offboarding.PhaseScheduled || c.SessionsEndAt != nil)
-		return !c.unjudged && (c.ended || c.rollover || c.closed() || c.DeactivatedAt != nil || waiting)
+		return c.unjudged == nil && (c.ended || c.rollover || c.closed() || c.DeactivatedAt != nil || waiting)
 	})
 	if err != nil {
 		return offboarding.Status{}, err
@@ -189,7 +189,7 @@ func (c *offboardingCase) awaitRevoked(ctx workflow.Context) (offboarding.Status
 		return offboarding.Status{}, activities.RefusalError(offboarding.Refuse("E2", offboarding.CodeTryAgain, "member_id",
 			"the member has come back, and the documents are still being settled; start again when the case has closed"))
 	}
-	return c.status(workflow.Now(ctx)), nil
+	return c.status(ctx), nil
 }
 
 // parse reads a message's payload and checks its form.

@@ -13,7 +13,7 @@ import (
 // what cannot be handed over is tried again until the case has closed.
 func (c *offboardingCase) sendNotices(ctx workflow.Context) {
 	for {
-		_ = workflow.Await(ctx, func() bool { return !c.unjudged && c.Sent < c.Recorded && !c.givesWay(ctx) }) // a disconnected context is not canceled
+		_ = workflow.Await(ctx, func() bool { return c.unjudged == nil && c.Sent < c.Recorded && !c.givesWay(ctx) }) // a disconnected context is not canceled
 		recorded := c.Recorded
 		_, err := do[int](ctx, c, "notify", func(ctx workflow.Context) workflow.Future {
 			return sweeping(act.SendNotices, c.step(ctx, "notify"))(ctx)
@@ -35,7 +35,7 @@ func (c *offboardingCase) handOutbox(ctx workflow.Context) {
 // notice that is not taken stays in the outbox and is tried again.
 func (c *offboardingCase) handOver(ctx workflow.Context, notice offboarding.Notice) {
 	workflow.Go(ctx, func(ctx workflow.Context) {
-		_ = workflow.Await(ctx, func() bool { return !c.unjudged })
+		_ = workflow.Await(ctx, func() bool { return c.unjudged == nil })
 		if len(c.Outbox) == 0 {
 			return // handed on by somebody else
 		}

@@ -87,12 +87,11 @@ func CaseID(workflowID, firstRunID string) string {
 
 // run tells the story: phase after phase until the case is closed.
 func (c *offboardingCase) run(ctx workflow.Context) error {
-	if c.unjudged {
-		err := judgeContinued(ctx)
+	if c.unjudged != nil {
+		err := judgeContinued(ctx, c.unjudged)
+		c.unjudged = nil
 		if err != nil {
 			c.state = state{}
-		}
-		if c.unjudged = false; err != nil {
 			return err
 		}
 	}

@@ -59,21 +59,18 @@ func Reactivation(ctx workflow.Context, payload converter.RawValue) (offboarding
 	ctx, _ = workflow.NewDisconnectedContext(ctx) // as a case, it is not torn apart by a cancellation
 	info := workflow.GetInfo(ctx)
 	w := &reactivations{request: in.ReactivationRequest, id: caseID(info), workflowID: info.WorkflowExecution.ID}
-	handedOn := in.Carried != nil && continued(info)
-	if handedOn {
-		w.reactivationState = *in.Carried
-		w.Continued++
-	} else {
-		w.Start = startedBy(ctx, payload)
-	}
-	if w.Done == nil {
-		w.Done = map[int]offboarding.MemberReactivation{}
-	}
+	w.Start = startedBy(ctx, payload)
 	err := workflow.SetQueryHandler(ctx, offboarding.QueryStatus, func() (offboarding.ReactivationStatus, error) {
 		return w.status(workflow.Now(ctx)), nil
 	})
-	if err == nil && handedOn {
-		err = judgeContinued(ctx)
+	if err == nil && in.Carried != nil && continued(info) {
+		if err = judgeContinued(ctx, &w.Troubles); err == nil {
+			w.reactivationState = *in.Carried
+			w.Continued++
+		}
+	}
+	if w.Done == nil {
+		w.Done = map[int]offboarding.MemberReactivation{}
 	}
 	if err == nil {
 		err = w.run(ctx)

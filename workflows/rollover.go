@@ -37,8 +37,9 @@ func continued(info *workflow.Info) bool {
 }
 
 // judgeContinued asks whether a workflow of ours has continued as this run: what somebody
-// else's has handed it is not to be believed. Until it knows, the run does nothing else.
-func judgeContinued(ctx workflow.Context) error {
+// else's has handed it is not to be believed. Until it knows, the run does nothing else, and
+// shows only why it does not know.
+func judgeContinued(ctx workflow.Context, shown *troubles) error {
 	if workflow.GetVersion(ctx, "who has continued", workflow.DefaultVersion, 1) == workflow.DefaultVersion {
 		return nil
 	}
@@ -46,20 +47,18 @@ func judgeContinued(ctx workflow.Context) error {
 	in := offboarding.ContinuedInput{
 		WorkflowID: info.WorkflowExecution.ID, Type: info.WorkflowType.Name, RunID: info.ContinuedExecutionRunID, CaseID: caseID(info),
 	}
-	_, err := do[struct{}](ctx, &unjudged{}, "continue", local(act.JudgeContinued, in))
+	_, err := do[struct{}](ctx, unjudged{shown}, "continue", local(act.JudgeContinued, in))
 	return err
 }
 
 // unjudged is a workflow that does not know yet who has continued as it.
-type unjudged struct{ troubles troubles }
+type unjudged struct{ *troubles }
 
-func (u *unjudged) troubled(ctx workflow.Context, step string, err error) {
-	u.troubles.add(ctx, step, err)
-}
-func (u *unjudged) resolved(_ workflow.Context, step string) { u.troubles.remove(step) }
+func (u unjudged) troubled(ctx workflow.Context, step string, err error) { u.add(ctx, step, err) }
+func (u unjudged) resolved(_ workflow.Context, step string)              { u.remove(step) }
 
 // givesWay never: the next run would believe what this one hands on.
-func (u *unjudged) givesWay(workflow.Context) bool { return false }
+func (u unjudged) givesWay(workflow.Context) bool { return false }
 
 // errRollover says that the history is long and the case continues as new.
 var errRollover = errors.New("continue as new")

@@ -62,8 +62,14 @@ func newStage(t *testing.T) *stand {
 // by a key, and those that it hears by one of the required; nil for neither.
 func (s *stand) work(key *offboarding.SigningKey, required offboarding.Keyring) (stop func()) {
 	s.t.Helper()
+	return s.workAsking(s.client, key, required)
+}
+
+// workAsking works by another connection than that on which activities start, send and ask.
+func (s *stand) workAsking(asked client.Client, key *offboarding.SigningKey, required offboarding.Keyring) (stop func()) {
+	s.t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	sender := cases.New(s.client).SignedBy(key, s.server.Namespace())
+	sender := cases.New(asked).SignedBy(key, s.server.Namespace())
 	w := worker.New(s.client, offboarding.TaskQueue, worker.Options{
 		MaxHeartbeatThrottleInterval: 200 * time.Millisecond, // sooner than the default of 80 % of what the engine waits for
 		Interceptors:                 []interceptor.WorkerInterceptor{activities.Guard(sender, required, log)},

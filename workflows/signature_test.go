@@ -364,7 +364,7 @@ func TestWorkersSignWhatTheySend(t *testing.T) {
 }
 
 // A list, a deletion and a reactivation that began when no signature was asked for go on
-// too when they are set back to their beginning.
+// too when they are set back to their beginning, and so does a case that the list opened.
 func TestWhatWasBegunWithoutASignatureGoesOn(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)
@@ -372,10 +372,13 @@ func TestWhatWasBegunWithoutASignatureGoesOn(t *testing.T) {
 	stop := g.work(nil, nil)
 	unsigned := cases.New(g.client)
 	listed, deleted, back := g.Maker(), g.Maker(), g.Maker()
+	documents(g.Organization, listed, 1)
 	id := uuid.NewString()
 	_, err := unsigned.StartBulk(t.Context(), id, offboarding.BulkRequest{RequestedBy: g.Admin, Confirmed: true, Members: []offboarding.BulkMember{{MemberID: listed}}})
 	require.NoError(t, err)
 	g.live(offboarding.BulkWorkflowID(id)).closes(offboarding.BulkSuccess)
+	c := g.live(offboarding.WorkflowID(listed))
+	before := c.reaches(phase(offboarding.PhaseGrace))
 	_, err = unsigned.Delete(t.Context(), offboarding.DeletionRequest{MemberID: deleted, RequestedBy: g.Admin})
 	require.NoError(t, err)
 	g.start(back, nil).ends(offboarding.PhaseCompleted)
@@ -387,6 +390,10 @@ func TestWhatWasBegunWithoutASignatureGoesOn(t *testing.T) {
 		require.NoError(t, g.gateway.StartOver(t.Context(), g.server.Namespace(), cases.Execution{WorkflowID: workflow}, "a test"))
 		require.NoError(t, g.client.GetWorkflow(t.Context(), workflow, "").Get(t.Context(), nil), workflow)
 	}
+	require.NoError(t, g.gateway.StartOver(t.Context(), g.server.Namespace(), cases.Execution{WorkflowID: c.id}, "a test"))
+	after := c.reaches(phase(offboarding.PhaseGrace))
+	require.Equal(t, before.CaseID, after.CaseID)
+	require.Equal(t, before.GraceEndsAt, after.GraceEndsAt)
 }
 
 // A case that began when no signature was asked for goes on, and may be set back to its

@@ -80,7 +80,7 @@ type offboardingCase struct {
 	parked   bool                 // has waited in this run: everything due has been done
 	rollover bool                 // about to continue as new: nothing new begins
 	ended    bool                 // run has returned
-	unjudged bool                 // it is not known who has handed on the state: nothing is done with it
+	unjudged *troubles            // until it is known who has handed on the state, which nobody is shown
 
 	reactivationRefused *offboarding.Refusal // of the latest reactivation, in the transaction that acted
 }
@@ -93,14 +93,14 @@ func setup(ctx workflow.Context, in Input, start *offboarding.Sent) (*offboardin
 	if in.Carried != nil && continued(info) {
 		c.state = *in.Carried
 		c.Continued++
-		c.unjudged = true
+		c.unjudged = new(troubles)
 	} else {
 		c.CaseID, c.WorkflowID = caseID(info), info.WorkflowExecution.ID
 		c.MemberID, c.RequestedBy = in.MemberID, in.RequestedBy // as asked for, until admitted
 		c.Start = start
 	}
 	if err := workflow.SetQueryHandler(ctx, offboarding.QueryStatus, func() (offboarding.Status, error) {
-		return c.status(workflow.Now(ctx)), nil
+		return c.status(ctx), nil
 	}); err != nil {
 		return nil, err
 	}
