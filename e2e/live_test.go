@@ -36,6 +36,7 @@ func TestWhatAClickCameToIsSaidOnce(t *testing.T) {
 	b.signIn(address("m0366"), "/console/documents?notice=requested")
 	b.see("You have asked for the document.")
 	require.Empty(t, value[string](b, `location.search`), "who loads the page again is not told again")
+	value[float64](b, `htmx.config.defaultSettleDelay = 1000`) // the page is made anew before what the click came to has settled
 	b.click("#document-" + document + " button.primary")
 	b.see("The document is yours now.")
 	b.until("the button has gone, the focus has not", `document.activeElement.id === "main"`)

@@ -120,8 +120,10 @@
     here.searchParams.delete("notice");
     if (here.href !== location.href) history.replaceState(history.state, "", here);
   });
-  let refreshing = false;
-  document.addEventListener("htmx:beforeSwap", (e) => { refreshing = !!e.detail.requestConfig?.elt?.matches('[hx-trigger="refresh"], [hx-trigger^="every"]'); });
+  // anew reports whether a page asked for itself: no click has.
+  const anew = (e) => !!e.detail.requestConfig?.elt?.matches('[hx-trigger="refresh"], [hx-trigger^="every"]');
+  let refreshing = false; // what is being swapped in
+  document.addEventListener("htmx:beforeSwap", (e) => { refreshing = anew(e); });
   // What is no page takes the place of none: the server is starting, or has too much to do. Nor does what went wrong take the place of what nobody has asked
   // for: a page that is made anew, or names that are suggested.
   document.addEventListener("htmx:beforeSwap", (e) => {
@@ -155,7 +157,7 @@
     show("stale", false);
     show("failed", false);
     show("ended", false);
-    if (refreshing) return;
+    if (anew(e)) return; // others may be swapped in by now
     document.querySelector(".faults")?.focus();
     // What had the focus may be gone with what was done about it.
     if (document.activeElement === document.body) document.getElementById("main").focus({ preventScroll: true });
