@@ -33,27 +33,37 @@ type parked struct {
 	n      int     // cases parked
 	rate   float64 // at which they were, a second
 
+	empty float64 // megabytes of the worker when it had just started
+
 	wishes []wanted  // claims that can be made
 	alone  []float64 // seconds of claims while nothing else happened
 }
 
-// waiting parks cases in grace, looks what that costs while nothing happens, and then
-// lets the graces of some of them end together.
-func (b *bench) waiting(ctx context.Context) (err error) {
-	total, ending, wait := parkedCases, endingCases, idleFor
+// waiting parks cases in grace and looks what that costs while nothing happens.
+func (b *bench) waiting(ctx context.Context) error {
+	total, wait := parkedCases, idleFor
 	if b.quick {
-		total, ending, wait = parkedQuick, endingQuick, idleQuick
+		total, wait = parkedQuick, idleQuick
 	}
-	store, dsn, closeStore, err := b.database(ctx, "waiting")
+	return b.parking(ctx, "waiting", total, func(p *parked) error {
+		if err := p.park(ctx, total, func(int) time.Duration { return 0 }); err != nil {
+			return err
+		}
+		b.row("cases parked in grace", number(p.rate)+" a second", "", "", "cases of lists, taken over by their workflows; nothing else runs")
+		return p.watch(ctx, wait)
+	})
+}
+
+// parking makes a database with so many members who may leave, and a worker of its own, for
+// what is done with them; then the invariants are checked.
+func (b *bench) parking(ctx context.Context, name string, members int, do func(*parked) error) (err error) {
+	store, dsn, closeStore, err := b.database(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
 	p := &parked{bench: b, store: store}
-	if p.org, err = fill(ctx, store.DB(), size{members: total + claimants, documents: 2, accesses: 1}); err != nil {
-		return err
-	}
-	if err := p.letClaim(ctx); err != nil {
+	if p.org, err = fill(ctx, store.DB(), size{members: members + claimants, documents: 2, accesses: 1}); err != nil {
 		return err
 	}
 	c, err := b.temporal.Client(ctx, client.Options{Logger: quiet})
@@ -70,30 +80,10 @@ func (b *bench) waiting(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	p.worker = worker
-	empty, err := resident(worker)
-	if err != nil {
+	if p.empty, err = resident(worker); err != nil {
 		return err
 	}
-	if err := p.park(ctx, total-ending, func(int) time.Duration { return 0 }); err != nil {
-		return err
-	}
-	if err := p.claimAlone(ctx); err != nil {
-		return err
-	}
-	// The end of the first grace: when all are parked, which slows down at times, and
-	// have been watched.
-	first := time.Duration(5+1.5*float64(ending)/p.rate)*time.Second + wait
-	within := endWithin(b.quick)
-	if err := p.park(ctx, ending, func(i int) time.Duration {
-		return first + within*time.Duration(i)/time.Duration(ending)
-	}); err != nil {
-		return err
-	}
-	b.row("cases parked in grace", number(p.rate)+" a second", "", "", "cases of lists, taken over by their workflows; nothing else runs")
-	if err := p.watch(ctx, wait, empty); err != nil {
-		return err
-	}
-	if err := p.graces(ctx, ending); err != nil {
+	if err := do(p); err != nil {
 		return err
 	}
 	return b.invariants(ctx, store)
@@ -136,7 +126,7 @@ func (p *parked) park(ctx context.Context, n int, grace func(i int) time.Duratio
 }
 
 // watch looks what a worker costs that has nothing to do.
-func (p *parked) watch(ctx context.Context, wait time.Duration, empty float64) error {
+func (p *parked) watch(ctx context.Context, wait time.Duration) error {
 	before, err := p.idle(ctx)
 	if err != nil {
 		return err
@@ -153,7 +143,7 @@ func (p *parked) watch(ctx context.Context, wait time.Duration, empty float64) e
 	seconds := after.at.Sub(before.at).Seconds()
 	percent := func(before, after float64) string { return fmt.Sprintf("%.1f %%", 100*(after-before)/seconds) }
 	transactions := (after.ours - before.ours) / seconds
-	p.row(fmt.Sprintf("memory of a worker with %d of them", p.n), number(memory)+" MB", number(empty)+" MB", "", "compared to: a worker that has just started")
+	p.row(fmt.Sprintf("memory of a worker with %d of them", p.n), number(memory)+" MB", number(p.empty)+" MB", "", "compared to: a worker that has just started")
 	p.row("transactions while nothing happens", number(transactions)+" a second", "", "", number((after.temporals-before.temporals)/seconds)+" a second of Temporal's")
 	p.row("CPU while nothing happens: worker, its PostgreSQL", percent(before.worker, after.worker)+", "+percent(before.database, after.database), "", "",
 		"Temporal and its PostgreSQL "+percent(before.temporal, after.temporal)+", "+percent(before.history, after.history))
