@@ -404,17 +404,20 @@ func wokenOften(s *post) *live {
 	r.wake()
 	r.becomes("1", `SELECT attempts FROM webhook_deliveries WHERE webhook_id = $1`)
 	r.forward(10 * time.Second) // the next attempt is minutes ahead
-	var wakers sync.WaitGroup
-	for range 8 {
-		wakers.Go(func() {
-			for range 300 {
-				if err := s.cases.WakeWebhook(s.t.Context(), r.id); err != nil {
-					s.t.Error(err)
+	for range 24 {
+		var wakers sync.WaitGroup
+		for range 8 {
+			wakers.Go(func() {
+				for range 12 {
+					if err := s.cases.WakeWebhook(s.t.Context(), r.id); err != nil {
+						s.t.Error(err)
+					}
 				}
-			}
-		})
+			})
+		}
+		wakers.Wait()
+		r.status() // once all have been heard: Temporal lets no run end while more arrive
 	}
-	wakers.Wait()
 	r.answers(nil)
 	r.forward(10 * time.Minute)
 	r.sends()
