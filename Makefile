@@ -38,7 +38,7 @@ up: postgres ## run everything on this machine: Temporal and its UI, PostgreSQL,
 
 .PHONY: test
 test: lint postgres chromium ## lint, then every test, with the race detector; those that docs/rules.md names must all have run
-	go test -json $(RACE) ./... | go run ./internal/testrun
+	go test -timeout 30m -json $(RACE) ./... | go run ./internal/testrun
 
 # CHAOS_SEED repeats a storm. The clocks of its three workers are ten minutes apart: they
 # are built with a package time that asks HANDOVER_CHAOS_CLOCK. The first build takes some minutes.

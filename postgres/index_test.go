@@ -105,12 +105,13 @@ func (r *reading) notes(method string, do func() error) {
 func beside(t testing.TB, db *sqlx.DB) (*fixture.Organization, *crowd.Crowd) {
 	t.Helper()
 	o, others := fixture.New(t, db), fixture.New(t, db)
+	leaveAuditAlone(o)
 	c := &crowd.Crowd{Organization: others.ID, Admin: others.Admin, Manager: others.Manager, Maker: others.Leaver, Number: 1, Members: 10_000, Documents: 50_000}
 	require.NoError(t, crowd.Fill(t.Context(), db, c))
 	for _, statement := range strings.Split(besides, "\n\n") {
 		o.Exec(strings.ReplaceAll(statement, "$admin", "'"+others.Admin+"'::uuid"))
 	}
-	leaveAuditAlone(o)
+	o.Exec(`SELECT brin_summarize_new_values('audit_events_at_idx')`)
 	o.Exec(`ANALYZE`)
 	return o, c
 }
