@@ -15,8 +15,6 @@ import (
 // BulkStore keeps bulk runs and does their work, many members in one transaction.
 type BulkStore interface {
 	AdmitBulk(context.Context, offboarding.BulkAdmitInput) (offboarding.BulkRun, error)
-	// BulkBegun reports whether a start has opened the run of this ID.
-	BulkBegun(ctx context.Context, bulkID, workflowID string) (bool, error)
 	JudgeBulk(context.Context, offboarding.BulkStep) (offboarding.BulkRun, error)
 	// OffboardBatch processes the next members of the list behind a place in one
 	// transaction, and answers how far it has come, 0 when nobody is left.
@@ -42,7 +40,7 @@ const (
 
 // AdmitBulk judges a bulk run and writes its whole list (rule B1).
 func (a *Activities) AdmitBulk(ctx context.Context, in offboarding.BulkAdmitInput) (offboarding.BulkRun, error) {
-	before := func() (bool, error) { return a.store.BulkBegun(ctx, in.BulkID, in.WorkflowID) }
+	before := func() (bool, error) { return a.store.Begun(ctx, in.CaseID) }
 	return begun(ctx, a, before, in.Sent, func() (offboarding.BulkRun, error) { return a.store.AdmitBulk(ctx, in) })
 }
 

@@ -106,11 +106,9 @@ func (a *Activities) JudgeContinued(ctx context.Context, in offboarding.Continue
 
 // begunBefore reports whether there is what a workflow has begun that somebody continued.
 func (a *Activities) begunBefore(ctx context.Context, in offboarding.ContinuedInput) (bool, error) {
-	switch in.Type {
-	case offboarding.WorkflowBulkOffboarding:
-		return a.store.BulkBegun(ctx, offboarding.BulkID(in.WorkflowID), in.WorkflowID)
-	case offboarding.WorkflowMemberArchival: // its ID is that of the case that has asked for it
-		return a.store.Begun(ctx, strings.TrimPrefix(in.WorkflowID, offboarding.ArchivalWorkflowID("")))
+	caseID := in.CaseID
+	if in.Type == offboarding.WorkflowMemberArchival { // its ID is that of the case that has asked for it
+		caseID = strings.TrimPrefix(in.WorkflowID, offboarding.ArchivalWorkflowID(""))
 	}
-	return a.store.Begun(ctx, in.CaseID)
+	return a.store.Begun(ctx, caseID)
 }

@@ -283,6 +283,7 @@ type BulkAdmitInput struct {
 	At         time.Time   `json:"at"`
 	Request    BulkRequest `json:"request"`
 	Sent       *Sent       `json:"sent,omitempty"`
+	CaseID     string      `json:"case_id,omitempty"` // nobody's case: what the runs of the workflow go on by
 }
 
 // BulkStep is a step of a run. What has been done is not done again.

@@ -149,11 +149,13 @@ func (t *tx) takeOver(in offboarding.AdmitInput) (offboarding.Admission, error) 
 	return t.admission(&c, in)
 }
 
+// insertTaken keeps that a workflow has opened a list or taken something over, by the ID that its runs go on by.
+const insertTaken = `INSERT INTO case_steps (case_id, step, outcome, at) VALUES ($1, 'taken', '{"ok": true}', $2) ON CONFLICT DO NOTHING`
+
 // The run that opened a case waits until a workflow has taken it over, which goes on by
 // this step when it is set back.
-const takeCase = `WITH taken AS (
-	INSERT INTO case_steps (case_id, step, outcome, at) VALUES ($4, 'taken', '{"ok": true}', $2) ON CONFLICT DO NOTHING)
-	UPDATE bulk_members SET running_at = $2 WHERE member_id = $3 AND case_id = $1 AND to_start AND running_at IS NULL`
+const takeCase = `WITH taken AS (` + insertTaken + `)
+	UPDATE bulk_members SET running_at = $2 WHERE member_id = $3 AND case_id = $4 AND to_start AND running_at IS NULL`
 
 // admitted is a case that has been opened, as its workflow knows it.
 func admitted(c *caseRow, in offboarding.AdmitInput) offboarding.Admission {
@@ -210,7 +212,7 @@ func (t *tx) admission(c *caseRow, in offboarding.AdmitInput) (offboarding.Admis
 		}
 	}
 	if a.Resumed {
-		if _, err := t.exec(takeCase, c.ID, in.At, c.MemberID, in.CaseID); err != nil {
+		if _, err := t.exec(takeCase, in.CaseID, in.At, c.MemberID, c.ID); err != nil {
 			return a, err
 		}
 		return a, t.behind(&a)

@@ -92,7 +92,10 @@ func (s *Store) AdmitBulk(ctx context.Context, in offboarding.BulkAdmitInput) (o
 	in.At = in.At.Truncate(time.Microsecond)
 	admit := func() error {
 		return s.inTx(ctx, "admit a bulk run", func(t *tx) (err error) {
-			if err = t.admitBulk(in); err == nil {
+			if err = t.admitBulk(in); err == nil && in.CaseID != "" {
+				_, err = t.exec(insertTaken, in.CaseID, in.At)
+			}
+			if err == nil {
 				out, err = t.run(in.BulkID, countedRun)
 			}
 			return err

@@ -49,17 +49,11 @@ func (t *tx) keepSigned(sent offboarding.Sent) error {
 const selectBegun = `SELECT EXISTS (SELECT FROM cases WHERE id = $1) OR EXISTS (SELECT FROM case_steps WHERE case_id = $1)`
 
 // Begun reports whether the start has been heard of a workflow whose case, or whose steps
-// where it has none, go by this ID: a refusal by the rules is a step too, and so is that a case was taken over.
+// where it has none, go by this ID: a refusal by the rules is a step too, and so is that a case or a list was taken over.
 func (s *Store) Begun(ctx context.Context, caseID string) (begun bool, err error) {
 	if !isID(caseID) { // of a workflow that somebody has named as they liked
 		return false, nil
 	}
 	_, err = s.find(ctx, &begun, selectBegun, caseID)
 	return begun, clean("look what was begun", err)
-}
-
-// BulkBegun reports whether a start has opened the run of this ID.
-func (s *Store) BulkBegun(ctx context.Context, bulkID, workflowID string) (begun bool, err error) {
-	_, err = s.find(ctx, &begun, `SELECT EXISTS (SELECT FROM bulk_runs WHERE id = $1 AND workflow_id = $2)`, bulkID, workflowID)
-	return begun, clean("look for a bulk run", err)
 }

@@ -114,7 +114,9 @@ func (b *bulkRun) run(ctx workflow.Context) error {
 		b.admitted = true
 	}
 	if !b.admitted {
-		in := offboarding.BulkAdmitInput{BulkID: b.Run.ID, WorkflowID: b.Run.WorkflowID, At: now(ctx), Request: b.request, Sent: b.Start}
+		in := offboarding.BulkAdmitInput{
+			BulkID: b.Run.ID, WorkflowID: b.Run.WorkflowID, At: now(ctx), Request: b.request, Sent: b.Start, CaseID: caseID(workflow.GetInfo(ctx)),
+		}
 		// In the workflow task, though it writes a whole list: its input would be in the history a second time.
 		if err := b.do(ctx, "admit", lasting(time.Minute, act.AdmitBulk, in)); err != nil {
 			return err

@@ -3,16 +3,13 @@ package workflows_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
-	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
 	"handover/activities"
@@ -47,16 +44,7 @@ func newBulkScene(t *testing.T, members, batch int) *bulkScene {
 }
 
 func (s *bulkScene) stage() {
-	s.scene.stage(offboarding.BulkWorkflowID("run"))
-	var suite testsuite.WorkflowTestSuite
-	log := slog.New(slog.DiscardHandler)
-	suite.SetLogger(log)
-	suite.SetMetricsHandler(s.timers)
-	s.env = suite.NewTestWorkflowEnvironment()
-	workflows.Register(s.env, activities.New(s.store, s, s.notices, log))
-	s.env.SetStartTime(s.now)
-	s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: offboarding.BulkWorkflowID("run"), TaskQueue: offboarding.TaskQueue})
-	s.env.SetTestTimeout(time.Minute)
+	s.staged(offboarding.BulkWorkflowID("run"), activities.New(s.store, s, s.notices, quiet))
 }
 
 // StartCase takes the case over, as the workflow that it starts does first.

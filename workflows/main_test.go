@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"handover/activities"
 	"handover/internal/fixture"
@@ -68,12 +69,20 @@ func newScene(t *testing.T) *scene {
 
 // stage makes a new environment for a run on the same organization.
 func (s *scene) stage(workflowID string) {
+	s.staged(workflowID, activities.New(postgres.New(s.DB), nil, s.notices, quiet))
+}
+
+// quiet is where the logs of tests go.
+var quiet = slog.New(slog.DiscardHandler)
+
+// staged makes a new environment with activities of its own.
+func (s *scene) staged(workflowID string, acts *activities.Activities) {
 	var suite testsuite.WorkflowTestSuite
-	log := slog.New(slog.DiscardHandler)
-	suite.SetLogger(log)
+	suite.SetLogger(quiet)
 	suite.SetMetricsHandler(s.timers)
 	s.env = suite.NewTestWorkflowEnvironment()
-	workflows.Register(s.env, activities.New(postgres.New(s.DB), nil, s.notices, log))
+	s.env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // many tests share a machine
+	workflows.Register(s.env, acts)
 	s.env.SetStartTime(s.now)
 	s.env.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: workflowID, TaskQueue: offboarding.TaskQueue})
 	s.env.SetTestTimeout(time.Minute)

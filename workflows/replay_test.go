@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,7 +58,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 				replayer, err := worker.NewWorkflowReplayerWithOptions(options)
 				require.NoError(t, err)
 				workflows.RegisterWorkflows(replayer)
-				log := sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler))
+				log := sdklog.NewStructuredLogger(quiet)
 				require.NoError(t, replayer.ReplayWorkflowHistory(log, history), "with %d interceptors", len(options.Interceptors))
 			}
 			require.NoError(t, tells.Close())

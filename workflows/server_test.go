@@ -2,7 +2,6 @@ package workflows_test
 
 import (
 	"context"
-	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -51,8 +50,7 @@ func newStage(t *testing.T) *stand {
 	db := testdb.New(t)
 	s.store = postgres.New(db)
 	s.Organization = fixture.New(t, db)
-	log := slog.New(slog.DiscardHandler)
-	s.client, err = server.Client(t.Context(), client.Options{Logger: sdklog.NewStructuredLogger(log)})
+	s.client, err = server.Client(t.Context(), client.Options{Logger: sdklog.NewStructuredLogger(quiet)})
 	require.NoError(t, err)
 	t.Cleanup(s.client.Close)
 	return s
@@ -68,13 +66,12 @@ func (s *stand) work(key *offboarding.SigningKey, required offboarding.Keyring) 
 // workAsking works by another connection than that on which activities start, send and ask.
 func (s *stand) workAsking(asked client.Client, key *offboarding.SigningKey, required offboarding.Keyring) (stop func()) {
 	s.t.Helper()
-	log := slog.New(slog.DiscardHandler)
 	sender := cases.New(asked).SignedBy(key, s.server.Namespace())
 	w := worker.New(s.client, offboarding.TaskQueue, worker.Options{
 		MaxHeartbeatThrottleInterval: 200 * time.Millisecond, // sooner than the default of 80 % of what the engine waits for
-		Interceptors:                 []interceptor.WorkerInterceptor{activities.Guard(sender, required, log)},
+		Interceptors:                 []interceptor.WorkerInterceptor{activities.Guard(sender, required, quiet)},
 	})
-	workflows.Register(w, activities.RequireSigned(activities.New(s.store, sender, activities.LogNotifier{Log: log}, log), required))
+	workflows.Register(w, activities.RequireSigned(activities.New(s.store, sender, activities.LogNotifier{Log: quiet}, quiet), required))
 	require.NoError(s.t, w.Start())
 	stop = sync.OnceFunc(w.Stop)
 	s.t.Cleanup(stop)
