@@ -54,7 +54,11 @@ type Store interface {
 	CloseReactivated(context.Context, offboarding.Step) error
 	CheckReactivation(context.Context, offboarding.BeginReactivationInput) error
 	BeginReactivation(context.Context, offboarding.BeginReactivationInput) (offboarding.ReactivationBegun, error)
+	// Sent sends a message to a case, and keeps what it came to as a step of nobody's case.
+	Sent(context.Context, offboarding.Step, func() (offboarding.ReactivateSent, error)) (offboarding.ReactivateSent, error)
 	BeginDeletion(context.Context, offboarding.BeginDeletionInput) (offboarding.DeletionBegun, error)
+	// StillToDelete refuses where the member has come back since a deletion was asked for.
+	StillToDelete(ctx context.Context, deletionID, memberID string) error
 	EraseMember(context.Context, offboarding.BeginDeletionInput) (offboarding.Erased, error)
 
 	// The sweeps do one batch after the cursor and say how far they came in it.

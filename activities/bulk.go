@@ -40,8 +40,10 @@ const (
 
 // AdmitBulk judges a bulk run and writes its whole list (rule B1).
 func (a *Activities) AdmitBulk(ctx context.Context, in offboarding.BulkAdmitInput) (offboarding.BulkRun, error) {
-	before := func() (bool, error) { return a.store.Begun(ctx, in.CaseID) }
-	return begun(ctx, a, before, in.Sent, func() (offboarding.BulkRun, error) { return a.store.AdmitBulk(ctx, in) })
+	return begun(ctx, a, in.CaseID, in.Sent, func(before bool) (offboarding.BulkRun, error) {
+		in.Before = before
+		return a.store.AdmitBulk(ctx, in)
+	})
 }
 
 // JudgeBulk judges everybody before anything happens.

@@ -9,8 +9,10 @@ import (
 // Admit judges a start and opens the case. A member whose case is open already
 // is answered with that case (rule E2).
 func (a *Activities) Admit(ctx context.Context, in offboarding.AdmitInput) (offboarding.Admission, error) {
-	before := func() (bool, error) { return a.store.Begun(ctx, in.CaseID) }
-	return begun(ctx, a, before, in.Sent, func() (offboarding.Admission, error) { return a.store.Admit(ctx, in) })
+	return begun(ctx, a, in.CaseID, in.Sent, func(before bool) (offboarding.Admission, error) {
+		in.Before = before
+		return a.store.Admit(ctx, in)
+	})
 }
 
 // Revoke revokes the leaver's credentials and sessions, after a second look at

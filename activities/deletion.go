@@ -8,14 +8,18 @@ import (
 
 // BeginDeletion judges a deletion and says whether the member is offboarded first.
 func (a *Activities) BeginDeletion(ctx context.Context, in offboarding.BeginDeletionInput) (offboarding.DeletionBegun, error) {
-	before := func() (bool, error) { return a.store.Begun(ctx, in.CaseID) }
-	return begun(ctx, a, before, in.Sent, func() (offboarding.DeletionBegun, error) { return a.store.BeginDeletion(ctx, in) })
+	return begun(ctx, a, in.CaseID, in.Sent, func(bool) (offboarding.DeletionBegun, error) { return a.store.BeginDeletion(ctx, in) })
 }
 
 // OffboardFirst starts the case of a member who is to be deleted and waits until
 // the member is inactive; a start that the rules refuse is refused here too.
 func (a *Activities) OffboardFirst(ctx context.Context, in offboarding.OffboardFirstInput) error {
-	_, err := a.cases.OffboardCase(ctx, in.UpdateID, in.Request)
+	err := a.store.StillToDelete(ctx, in.CaseID, in.MemberID)
+	if err != nil {
+		_, err = answer(struct{}{}, err)
+		return err
+	}
+	_, err = a.cases.OffboardCase(ctx, in.UpdateID, in.Request)
 	if offboarding.CodeOf(err) == offboarding.CodeTryAgain {
 		return errUndecided
 	}

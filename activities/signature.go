@@ -23,20 +23,21 @@ func RequireSigned(a *Activities, keys offboarding.Keyring) *Activities {
 }
 
 // begun does what a start asks for. Whatever it has begun before goes on: its workflow was
-// set back or looks again, and nobody may have asked for a signature then.
+// set back or looks again, and nobody may have asked for a signature then. do is told, for
+// what was begun is all that such a start may have.
 func begun[T any](
-	ctx context.Context, a *Activities, before func() (bool, error), sent *offboarding.Sent, do func() (T, error),
+	ctx context.Context, a *Activities, caseID string, sent *offboarding.Sent, do func(before bool) (T, error),
 ) (T, error) {
 	if a.keys != nil {
-		if was, err := before(); err != nil || was {
+		if was, err := a.store.Begun(ctx, caseID); err != nil || was {
 			if err != nil {
 				var none T
 				return none, err
 			}
-			return answer(do())
+			return answer(do(true))
 		}
 	}
-	return heard(ctx, a, sent, do)
+	return heard(ctx, a, sent, func() (T, error) { return do(false) })
 }
 
 // heard does what a start or message asks for, where its signature holds or none is

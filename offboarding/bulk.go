@@ -284,6 +284,7 @@ type BulkAdmitInput struct {
 	Request    BulkRequest `json:"request"`
 	Sent       *Sent       `json:"sent,omitempty"`
 	CaseID     string      `json:"case_id,omitempty"` // nobody's case: what the runs of the workflow go on by
+	Before     bool        `json:"-"`                 // as in AdmitInput
 }
 
 // BulkStep is a step of a run. What has been done is not done again.

@@ -163,6 +163,7 @@ type Reactivate struct {
 	Provider        string `json:"provider,omitempty"`         // as in Request
 	ReturnDocuments bool   `json:"return_documents,omitempty"` // also what the case moved, unless passed on since
 	Origin          string `json:"origin,omitempty"`           // as in Request
+	CaseID          string `json:"case_id,omitempty"`          // only this case, and no later one under its workflow ID
 }
 
 // Outcome is what a message came to; the answer of every update.

@@ -98,6 +98,8 @@ type DeletionBegun struct {
 type OffboardFirstInput struct {
 	UpdateID string  `json:"update_id"`
 	Request  Request `json:"request"`
+	CaseID   string  `json:"case_id,omitempty"` // the deletion's own ID
+	MemberID string  `json:"member_id,omitempty"`
 }
 
 // Erased is what a deletion came to: rows whose personal data is gone.

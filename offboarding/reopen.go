@@ -104,7 +104,8 @@ type BeginReactivationInput struct {
 	MemberID   string              `json:"member_id"`
 	Request    ReactivationRequest `json:"request"` // one for many members without them
 	WorkflowID string              `json:"workflow_id"`
-	Messages   string              `json:"messages"` // what the IDs of the messages begin with that this reactivation sends to an open case
+	About      string              `json:"about,omitempty"` // the case that it has sent a message to, and no later one
+	Messages   string              `json:"messages"`        // what the IDs of the messages begin with that this reactivation sends to an open case
 }
 
 // ReactivationBegun says where the reactivation of a member goes on.
@@ -121,6 +122,7 @@ type ReactivationBegun struct {
 
 // SendReactivateInput sends reactivate to an open case.
 type SendReactivateInput struct {
+	Step                  // CaseID is the reactivation's own ID
 	WorkflowID string     `json:"workflow_id"`
 	UpdateID   string     `json:"update_id"`
 	Message    Reactivate `json:"message"`

@@ -19,6 +19,7 @@ type AdmitInput struct {
 	Sent       *Sent     `json:"sent,omitempty"`
 	// AtOnce: go on until the member is inactive where the case has nothing to wait for.
 	AtOnce bool `json:"at_once,omitempty"`
+	Before bool `json:"-"` // the start has begun something before: it may have that, and nothing new
 }
 
 // Admission is an admitted start, every reference resolved to an ID.

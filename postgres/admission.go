@@ -31,7 +31,7 @@ const errCaseOpened = sentinel("the member's case was opened meanwhile")
 func (s *Store) Admit(ctx context.Context, in offboarding.AdmitInput) (offboarding.Admission, error) {
 	var out offboarding.Admission
 	in.At = in.At.Truncate(time.Microsecond) // what the database keeps, so that a later run answers the same
-	if in.AtOnce {
+	if in.AtOnce && !in.Before {
 		if a, left := s.leaveAtOnce(ctx, in); left {
 			s.goOn(ctx, &a, in.At)
 			return a, nil
@@ -50,7 +50,35 @@ func (s *Store) Admit(ctx context.Context, in offboarding.AdmitInput) (offboardi
 	if err == nil && in.AtOnce {
 		s.goOn(ctx, &out, in.At) // of a start that is repeated, or of a case that a list has opened
 	}
+	if err != nil && !in.Before {
+		err = s.staysRefused(ctx, offboarding.Step{CaseID: in.CaseID, Name: stepRefused, At: in.At}, in.Sent, err)
+	}
 	return out, err
+}
+
+// stepRefused is what becomes of a signed start that the rules refuse: who sets its workflow
+// back when they would allow it is refused, too.
+const stepRefused = "refused"
+
+// staysRefused keeps that a signed start was refused, and answers with that.
+func (s *Store) staysRefused(ctx context.Context, step offboarding.Step, sent *offboarding.Sent, err error) error {
+	if refused := offboarding.CodeOf(err); refused == "" || refused == offboarding.CodeTryAgain || !sent.Signed() || step.CaseID == "" {
+		return err
+	}
+	_, err = outside(ctx, s, step, func(*tx) (struct{}, error) { return struct{}{}, err })
+	return err
+}
+
+// before answers a start that has begun something before, and has no case of its own: it was
+// refused, or what it took over has closed. It begins nothing new.
+func (t *tx) before(caseID string) error {
+	var outcome string
+	if found, err := t.find(&outcome, selectOutcome, caseID, stepRefused); err != nil {
+		return err
+	} else if found {
+		return decode(outcome, &struct{}{})
+	}
+	return offboarding.Refuse("", offboarding.CodeWrongPhase, "", "what this start had begun has ended")
 }
 
 func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
@@ -81,6 +109,9 @@ func (t *tx) admit(in offboarding.AdmitInput) (offboarding.Admission, error) {
 			}
 			return a, err
 		}
+	}
+	if in.Before {
+		return offboarding.Admission{}, t.before(in.CaseID)
 	}
 	plan, err := judge(in.At)
 	if err != nil {

@@ -105,6 +105,9 @@ func (s *Store) AdmitBulk(ctx context.Context, in offboarding.BulkAdmitInput) (o
 	if errors.Is(err, errRunOpened) {
 		err = admit() // finds it now
 	}
+	if err != nil && !in.Before {
+		err = s.staysRefused(ctx, offboarding.Step{CaseID: in.CaseID, Name: stepRefused, At: in.At}, in.Sent, err)
+	}
 	return out.BulkRun, err
 }
 
@@ -122,6 +125,9 @@ func (t *tx) admitBulk(in offboarding.BulkAdmitInput) error {
 			return offboarding.Refuse("B1", offboarding.CodeInvalidArgument, "bulk_id", "another run has that ID")
 		}
 		return nil
+	}
+	if in.Before {
+		return t.before(in.CaseID)
 	}
 	violations := offboarding.CheckBulk(in.BulkID, r)
 	violations = append(violations, offboarding.JudgeAdmin(offboarding.Actor{Member: actor, Reach: offboarding.ReachOwn})...)

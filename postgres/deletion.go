@@ -19,11 +19,42 @@ func (s *Store) BeginDeletion(ctx context.Context, in offboarding.BeginDeletionI
 		if err := offboarding.JudgeDeletion(in.Request, f, in.At); err != nil {
 			return offboarding.DeletionBegun{}, err
 		}
+		if err := t.stillToDelete(in.CaseID, f.Leaver.ID); err != nil {
+			return offboarding.DeletionBegun{}, err
+		}
 		open := f.OpenPhase != ""
 		return offboarding.DeletionBegun{
 			MemberID: f.Leaver.ID, Offboard: f.Leaver.Active() && !open, Wait: f.Leaver.Active() && open,
 		}, nil
 	})
+}
+
+// Whoever makes a member active again after their deletion was asked for wants them back:
+// the deletion may have been terminated, and set back when nobody thinks of it any more.
+const (
+	askedAt  = `SELECT at FROM case_steps WHERE case_id = $1 ORDER BY at LIMIT 1`
+	cameBack = `SELECT EXISTS (SELECT FROM audit_events WHERE organization_id = (SELECT organization_id FROM members WHERE id = $1)
+	AND event = 'ReactivateMember' AND member_id = $1 AND at > $2)`
+)
+
+func (t *tx) stillToDelete(deletionID, memberID string) error {
+	var asked time.Time
+	if found, err := t.find(&asked, askedAt, deletionID); err != nil || !found {
+		return err
+	}
+	var back bool
+	if err := t.get(&back, cameBack, memberID, asked); err != nil || !back {
+		return err
+	}
+	return offboarding.Refuse("X1", offboarding.CodeWrongPhase, "member_id", "the member has come back since this deletion was asked for; ask for it again")
+}
+
+// StillToDelete refuses where the member has come back since a deletion was asked for.
+func (s *Store) StillToDelete(ctx context.Context, deletionID, memberID string) error {
+	if deletionID == "" { // asked for by an older build
+		return nil
+	}
+	return s.inTx(ctx, "look whether the member has come back", func(t *tx) error { return t.stillToDelete(deletionID, memberID) })
 }
 
 func (t *tx) deletionFacts(r offboarding.DeletionRequest, at time.Time) (offboarding.DeletionFacts, error) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -398,4 +399,29 @@ func TestDeletionAndReactivation(t *testing.T) {
 				require.Equal(t, "deleted true", l.memberState())
 			}
 	})
+}
+
+// A deletion that was broken off, and goes on when the member is back, is over.
+func TestADeletionIsOverWhenTheMemberComesBack(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	in := l.deletionInput(nil)
+	in.Name = "admit/1"
+	begun, err := l.store.BeginDeletion(t.Context(), in)
+	require.NoError(t, err)
+	require.True(t, begun.Offboard)
+	require.NoError(t, l.store.StillToDelete(t.Context(), in.CaseID, l.member))
+	l.completed()
+	require.NoError(t, l.store.StillToDelete(t.Context(), in.CaseID, l.member))
+	l.at = l.at.Add(time.Hour)
+	_, err = l.store.BeginReactivation(t.Context(), l.beginInput(nil))
+	require.NoError(t, err)
+	refused(t, offboarding.CodeWrongPhase, l.store.StillToDelete(t.Context(), in.CaseID, l.member))
+	in.Name = "admit/2"
+	_, err = l.store.BeginDeletion(t.Context(), in)
+	refused(t, offboarding.CodeWrongPhase, err)
+	in = l.deletionInput(nil)
+	in.Name, in.At = "admit/1", l.at.Add(time.Hour)
+	_, err = l.store.BeginDeletion(t.Context(), in)
+	require.NoError(t, err, "one that is asked for now is another")
 }

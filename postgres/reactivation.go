@@ -32,6 +32,9 @@ const (
 // AuthorizeReactivation judges a reactivation and changes nothing.
 func (s *Store) AuthorizeReactivation(ctx context.Context, in offboarding.ReactivateInput) (string, error) {
 	return working(ctx, s, in.Step, func(t *tx, c *caseRow) (string, error) {
+		if in.Message.CaseID != "" && in.Message.CaseID != c.ID {
+			return "", offboarding.Refuse("R1", offboarding.CodeWrongPhase, "case_id", "another case runs under this workflow ID now")
+		}
 		if c.DeactivatedAt == nil || c.Phase.Closed() {
 			return "", wrongPhase(c)
 		}

@@ -113,6 +113,8 @@ func (t *tx) beginReactivation(in offboarding.BeginReactivationInput) (offboardi
 		}
 	}
 	switch {
+	case in.About != "" && (!found || c.ID != in.About):
+		return out, offboarding.Refuse("R1", offboarding.CodeWrongPhase, "member_id", "the member has left again since this was asked for")
 	case found && c.Phase == offboarding.PhaseReactivated && (c.ClosedAt == nil || f.Leaver.Active()):
 		return t.joinReactivation(&c, f, in, out)
 	case found && c.ClosedAt == nil && (c.Phase != offboarding.PhaseScheduled):

@@ -147,6 +147,28 @@ func kept[T any](
 	return out, err
 }
 
+// Sent sends a message whose answer is a step that belongs to no case. Who has died before
+// that was kept sends it again: it acts once by its ID.
+func (s *Store) Sent(
+	ctx context.Context, step offboarding.Step, send func() (offboarding.ReactivateSent, error),
+) (offboarding.ReactivateSent, error) {
+	var out offboarding.ReactivateSent
+	if step.CaseID == "" { // asked for by an older build
+		return send()
+	}
+	var outcome string
+	if found, err := s.find(ctx, &outcome, selectOutcome, step.CaseID, step.Name); err != nil {
+		return out, clean(step.Name, err)
+	} else if found {
+		return out, decode(outcome, &out)
+	}
+	out, err := send()
+	if out.Gone || err != nil && offboarding.CodeOf(err) == "" {
+		return out, err
+	}
+	return outside(ctx, s, step, func(*tx) (offboarding.ReactivateSent, error) { return out, err })
+}
+
 const (
 	selectOutcome = `SELECT outcome FROM case_steps WHERE case_id = $1 AND step = $2`
 	insertStep    = `INSERT INTO case_steps (case_id, step, outcome, at) VALUES ($1, $2, $3, $4)`

@@ -92,7 +92,9 @@ func (d *deletion) run(ctx workflow.Context) (offboarding.Erased, error) {
 		switch {
 		case begun.Offboard:
 			d.Stage = offboarding.DeletionOffboarding
-			in := offboarding.OffboardFirstInput{UpdateID: "deletion/" + d.step("offboard"), Request: d.request.Offboarding()}
+			in := offboarding.OffboardFirstInput{
+				UpdateID: "deletion/" + d.step("offboard"), Request: d.request.Offboarding(), CaseID: d.ID, MemberID: begun.MemberID,
+			}
 			if _, err := do[struct{}](ctx, d, "offboard", remote(act.OffboardFirst, in, sending)); err != nil {
 				return offboarding.Erased{}, err
 			}

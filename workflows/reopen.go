@@ -160,12 +160,12 @@ func (w *reactivations) reactivate(ctx workflow.Context, i int) (offboarding.Mem
 		request.MemberIDs = nil // judged as a whole already
 	}
 	defer func() { w.resolved(ctx, "send/"+done.MemberID) }()
-	pause := firstPause
+	pause, about := firstPause, ""
 	for n := 1; ; n++ {
 		messages := fmt.Sprintf("reactivation/%s/%d/", w.id, i)
 		in := offboarding.BeginReactivationInput{
 			Step: w.step(ctx, fmt.Sprintf("begin/%d/%d", i, n)), Sent: w.Start, ID: fmt.Sprintf("reactivation/%s/%d", w.id, i),
-			MemberID: member, Request: request, WorkflowID: w.workflowID, Messages: "update/" + messages,
+			MemberID: member, Request: request, WorkflowID: w.workflowID, About: about, Messages: "update/" + messages,
 		}
 		begun, err := do[offboarding.ReactivationBegun](ctx, w, name, local(act.BeginReactivation, in))
 		if err != nil {
@@ -176,7 +176,10 @@ func (w *reactivations) reactivate(ctx workflow.Context, i int) (offboarding.Mem
 		if begun.OpenCase == "" {
 			return done, w.settle(ctx, begun, &done)
 		}
-		send := offboarding.SendReactivateInput{WorkflowID: begun.OpenCase, UpdateID: messages + strconv.Itoa(n), Message: begun.Message}
+		about, begun.Message.CaseID = begun.CaseID, begun.CaseID
+		send := offboarding.SendReactivateInput{
+			Step: w.step(ctx, fmt.Sprintf("send/%d/%d", i, n)), WorkflowID: begun.OpenCase, UpdateID: messages + strconv.Itoa(n), Message: begun.Message,
+		}
 		sent, err := do[offboarding.ReactivateSent](ctx, w, name, remote(act.SendReactivate, send, sending))
 		if err != nil {
 			return done, err
