@@ -37,7 +37,7 @@ up: postgres ## run everything on this machine: Temporal and its UI, PostgreSQL,
 	go run ./devstack up
 
 .PHONY: test
-test: lint postgres chromium ## lint, then every test, with the race detector; those that docs/rules.md names must all have run
+test: lint postgres chromium ## lint, then every test, with the race detector; those that docs/rules.md and docs/security.md name must have run
 	go test -timeout 30m -json $(RACE) ./... | go run ./internal/testrun
 
 # CHAOS_SEED repeats a storm. The clocks of its three workers are ten minutes apart: they

@@ -12,7 +12,7 @@ import (
 // What `go test -json` says of a test, and whether it proves a rule.
 func TestOnlyATestThatPassedProvesARule(t *testing.T) {
 	t.Parallel()
-	rows := []docs.Row{{Line: 7, ID: "C1", Tests: []docs.Test{{Package: "postgres", Name: "TestTwoClaims/one"}}}}
+	rows := []docs.Row{{File: "rules.md", Line: 7, ID: "C1", Tests: []docs.Test{{Package: "postgres", Name: "TestTwoClaims/one"}}}}
 	event := func(action, test string) string {
 		return `{"Action":"` + action + `","Package":"handover/postgres","Test":"` + test + `"}` + "\n"
 	}
@@ -31,12 +31,24 @@ func TestOnlyATestThatPassedProvesARule(t *testing.T) {
 			err := run(strings.NewReader(test.log), &out, rows)
 			if test.want == "" {
 				require.NoError(t, err)
-				require.Equal(t, "docs/rules.md: 1 rows, and each of the 1 tests that they name has passed\n", out.String())
+				require.Equal(t, "docs/rules.md and docs/security.md: 1 rows, and of the 1 tests that they name 0 were skipped and the others have passed\n", out.String())
 				return
 			}
 			require.Error(t, err)
 			require.Contains(t, out.String(), test.want)
 		})
+	}
+}
+
+// What stops an attack can need what a machine has not.
+func TestASkippedAttackIsTold(t *testing.T) {
+	t.Parallel()
+	rows := []docs.Row{{File: "security.md", Line: 3, Tests: []docs.Test{{Package: "privacy", Name: "TestConfined"}}}}
+	for action, want := range map[string]string{"skip": "1 were skipped", "fail": "TestConfined: fail", "run": "did not run"} {
+		var out strings.Builder
+		err := run(strings.NewReader(`{"Action":"`+action+`","Package":"handover/privacy","Test":"TestConfined"}`), &out, rows)
+		require.Equal(t, action == "skip", err == nil, "%s: %v", action, err)
+		require.Contains(t, out.String(), want)
 	}
 }
 
