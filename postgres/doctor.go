@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/lib/pq"
@@ -184,23 +185,31 @@ type Settled struct {
 // Settled counts what a case has come to, and how many of some requests are there.
 func (s *Store) Settled(ctx context.Context, caseID string, requests []string) (Settled, error) {
 	var n Settled
+	if !isID(caseID) {
+		return n, nil
+	}
 	err := s.inTx(ctx, "count what a case has done", func(t *tx) error {
 		return t.get(&n, `SELECT (SELECT count(*) FROM audit_events WHERE case_id = $1 AND event IN ('TransferDocs', 'ClaimDocOwnership')) AS given,
 			(SELECT count(*) FROM ownership_requests WHERE case_id = $1) AS filed,
-			(SELECT count(*) FROM ownership_requests WHERE id = ANY ($2::uuid[])) AS known`, caseID, uuidArray(requests))
+			(SELECT count(*) FROM ownership_requests WHERE id = ANY ($2::uuid[])) AS known`, caseID, ids(requests))
 	})
 	return n, err
 }
 
+// ids are those of some texts that are IDs: what a workflow says of itself may be anything.
+func ids(texts []string) any {
+	return uuidArray(slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return !isID(text) }))
+}
+
 // KnownCases are those of the IDs that cases have, and whether each is open.
-func (s *Store) KnownCases(ctx context.Context, ids []string) (map[string]bool, error) {
-	return s.openBy(ctx, "look up cases", `SELECT id AS key, closed_at IS NULL AS open FROM cases WHERE id = ANY ($1::uuid[])`, uuidArray(ids))
+func (s *Store) KnownCases(ctx context.Context, cases []string) (map[string]bool, error) {
+	return s.openBy(ctx, "look up cases", `SELECT id AS key, closed_at IS NULL AS open FROM cases WHERE id = ANY ($1::uuid[])`, ids(cases))
 }
 
 // RunningFor are the workflow IDs of the open cases of members.
 func (s *Store) RunningFor(ctx context.Context, memberIDs []string) (map[string]bool, error) {
 	return s.openBy(ctx, "look up cases of members",
-		`SELECT workflow_id AS key, true AS open FROM cases WHERE member_id = ANY ($1::uuid[]) AND closed_at IS NULL`, uuidArray(memberIDs))
+		`SELECT workflow_id AS key, true AS open FROM cases WHERE member_id = ANY ($1::uuid[]) AND closed_at IS NULL`, ids(memberIDs))
 }
 
 func (s *Store) openBy(ctx context.Context, op, query string, arg any) (map[string]bool, error) {
@@ -217,10 +226,10 @@ func (s *Store) openBy(ctx context.Context, op, query string, arg any) (map[stri
 }
 
 // MemberStates are the organizations and statuses of members, by their IDs.
-func (s *Store) MemberStates(ctx context.Context, ids []string) (map[string]offboarding.Member, error) {
+func (s *Store) MemberStates(ctx context.Context, memberIDs []string) (map[string]offboarding.Member, error) {
 	var rows []offboarding.Member
 	err := s.inTx(ctx, "look up members", func(t *tx) error {
-		return t.list(&rows, `SELECT `+memberColumns+` FROM members m WHERE m.id = ANY ($1::uuid[])`, uuidArray(ids))
+		return t.list(&rows, `SELECT `+memberColumns+` FROM members m WHERE m.id = ANY ($1::uuid[])`, ids(memberIDs))
 	})
 	members := make(map[string]offboarding.Member, len(rows))
 	for _, row := range rows {

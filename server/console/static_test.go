@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,6 +27,19 @@ func TestWhatIsShippedIsAsItsAuthorsMadeIt(t *testing.T) {
 		require.NoError(t, err)
 		sum := sha256.Sum256(text)
 		require.Equal(t, made[filepath.Base(file)], hex.EncodeToString(sum[:]), file)
+	}
+}
+
+// While a page asks for news it is as readable as before: a reader's contrast is that of
+// what is shown, not of what is shown at rest.
+func TestNothingIsDimmedWhileAPageAsks(t *testing.T) {
+	t.Parallel()
+	style, err := os.ReadFile("static/console.css")
+	require.NoError(t, err)
+	rules := regexp.MustCompile(`[^{}]*\.htmx-[^{}]*\{([^}]*)\}`).FindAllSubmatch(style, -1)
+	require.NotEmpty(t, rules)
+	for _, rule := range rules {
+		require.NotRegexp(t, `(?:opacity|filter|color|visibility|display)\s*:`, string(rule[1]), "%s", rule[0])
 	}
 }
 
