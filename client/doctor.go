@@ -19,7 +19,7 @@ import (
 type Execution struct {
 	WorkflowID, RunID string
 	FirstRunID        string // of those that continue each other; "" in a list
-	Type              string
+	Type, TaskQueue   string
 	Running           bool
 	Completed         bool // ended well, and not refused, terminated or timed out
 	Terminated        bool // by somebody, or by a timeout
@@ -32,7 +32,7 @@ func executionOf(info *workflowpb.WorkflowExecutionInfo) Execution {
 	status := info.GetStatus()
 	return Execution{
 		WorkflowID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId(), FirstRunID: info.GetFirstRunId(),
-		Type: info.GetType().GetName(), Running: status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING,
+		Type: info.GetType().GetName(), TaskQueue: info.GetTaskQueue(), Running: status == enums.WORKFLOW_EXECUTION_STATUS_RUNNING,
 		Completed:  status == enums.WORKFLOW_EXECUTION_STATUS_COMPLETED,
 		Terminated: status == enums.WORKFLOW_EXECUTION_STATUS_TERMINATED || status == enums.WORKFLOW_EXECUTION_STATUS_TIMED_OUT,
 		ClosedAt:   info.GetCloseTime().AsTime(),
@@ -56,13 +56,8 @@ func (c *Client) Execution(ctx context.Context, workflowID, runID string) (Execu
 
 // Ran is the type of a run and the task queue that it is worked on, "" where there is none.
 func (c *Client) Ran(ctx context.Context, workflowID, runID string) (workflowType, taskQueue string, err error) {
-	described, err := c.temporal.DescribeWorkflowExecution(ctx, workflowID, runID)
-	var none *serviceerror.NotFound
-	if errors.As(err, &none) {
-		return "", "", nil
-	}
-	info := described.GetWorkflowExecutionInfo()
-	return info.GetType().GetName(), info.GetTaskQueue(), clean("look what a run was", err)
+	e, _, err := c.Execution(ctx, workflowID, runID)
+	return e.Type, e.TaskQueue, err
 }
 
 // Executions lists a page of the runs that a query of the engine's visibility finds, and

@@ -53,9 +53,11 @@ func (d *doctor) judgeRun(ctx context.Context, bulkID string) (suspect, bool, er
 	if err != nil || run.ClosedAt != nil {
 		return s, false, err
 	}
-	e, _, err := d.Cases.Execution(ctx, run.WorkflowID, "")
+	e, _, err := d.latest(ctx, run.WorkflowID, offboarding.WorkflowBulkOffboarding)
 	s.OrganizationID, s.WorkflowID, s.Detail = run.OrganizationID, run.WorkflowID, string(run.Phase)
-	s.mend = d.repaired(s.Finding, func(ctx context.Context) error { return d.Cases.ResumeBulk(ctx, run.WorkflowID, run.RequestedBy) })
+	s.mend = d.repaired(s.Finding, offboarding.WorkflowBulkOffboarding, func(ctx context.Context) error {
+		return d.Cases.ResumeBulk(ctx, run.WorkflowID, run.RequestedBy)
+	})
 	return s, err == nil && !e.Running, err
 }
 
@@ -66,7 +68,7 @@ var bulkPhases = []offboarding.BulkPhase{offboarding.BulkJudging, offboarding.Bu
 func (d *doctor) judgeBulk(ctx context.Context, e client.Execution) (suspect, bool, error) {
 	s := suspect{Finding: offboarding.Finding{Drift: offboarding.DriftBulkUnknown, WorkflowID: e.WorkflowID}}
 	s.again = func(ctx context.Context) (offboarding.Finding, bool, error) {
-		now, _, err := d.Cases.Execution(ctx, e.WorkflowID, "")
+		now, _, err := d.latest(ctx, e.WorkflowID, e.Type)
 		if err != nil {
 			return offboarding.Finding{}, false, err
 		}
@@ -76,7 +78,8 @@ func (d *doctor) judgeBulk(ctx context.Context, e client.Execution) (suspect, bo
 	s.mend = func(ctx context.Context) error {
 		f := s.Finding
 		if f.OrganizationID == "" { // who asked is of the organization
-			status, err := d.Cases.BulkStatus(ctx, offboarding.BulkID(e.WorkflowID))
+			var status offboarding.BulkStatus
+			err := d.Cases.StatusOfRun(ctx, e, &status)
 			if err == nil {
 				f.OrganizationID, err = d.organizationOf(ctx, "", status.RequestedBy)
 			}
@@ -114,7 +117,7 @@ func (d *doctor) lookAtArchivals(ctx context.Context) error {
 			if err := d.limit.Wait(ctx); err != nil {
 				return f, false, err
 			}
-			e, _, err := d.Cases.Execution(ctx, f.WorkflowID, "")
+			e, _, err := d.latest(ctx, f.WorkflowID, offboarding.WorkflowMemberArchival)
 			if err != nil || e.Running {
 				return f, false, err
 			}
@@ -125,7 +128,7 @@ func (d *doctor) lookAtArchivals(ctx context.Context) error {
 		if err != nil || !drifted {
 			return err
 		}
-		return d.suspect(ctx, suspect{Finding: f, again: missing, mend: d.repaired(f, func(ctx context.Context) error {
+		return d.suspect(ctx, suspect{Finding: f, again: missing, mend: d.repaired(f, offboarding.WorkflowMemberArchival, func(ctx context.Context) error {
 			at, err := d.Store.ArchivalOf(ctx, f.CaseID)
 			if err != nil || at == nil {
 				return err
@@ -181,7 +184,7 @@ func (d *doctor) judgeDeletion(ctx context.Context, e client.Execution, m offboa
 	if err := d.limit.Wait(ctx); err != nil {
 		return s, false, err
 	}
-	latest, found, err := d.Cases.Execution(ctx, e.WorkflowID, "")
+	latest, found, err := d.latest(ctx, e.WorkflowID, e.Type)
 	if err != nil || !found || latest.RunID != e.RunID {
 		return s, false, err
 	}
@@ -212,7 +215,7 @@ func (d *doctor) lookAtWebhooks(ctx context.Context) error {
 			continue
 		}
 		unsent := func(ctx context.Context) (offboarding.Finding, bool, error) {
-			e, _, err := d.Cases.Execution(ctx, f.WorkflowID, "")
+			e, _, err := d.latest(ctx, f.WorkflowID, offboarding.WorkflowWebhookDelivery)
 			if err != nil || e.Running {
 				return f, false, err
 			}
@@ -221,7 +224,9 @@ func (d *doctor) lookAtWebhooks(ctx context.Context) error {
 		}
 		_, drifted, err := unsent(ctx)
 		if err == nil && drifted {
-			err = d.suspect(ctx, suspect{Finding: f, again: unsent, mend: d.repaired(f, func(ctx context.Context) error { return d.Cases.WakeWebhook(ctx, id) })})
+			err = d.suspect(ctx, suspect{Finding: f, again: unsent, mend: d.repaired(f, offboarding.WorkflowWebhookDelivery, func(ctx context.Context) error {
+				return d.Cases.WakeWebhook(ctx, id)
+			})})
 		}
 		if err != nil {
 			return err

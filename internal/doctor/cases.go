@@ -103,15 +103,15 @@ func (d *doctor) compare(ctx context.Context, c offboarding.OpenCase) (suspect, 
 		return s, false, nil
 	}
 	if settling, request := settlingElsewhere(c); settling != "" {
-		e, _, err := d.Cases.Execution(ctx, settling, "")
+		e, _, err := d.latest(ctx, settling, offboarding.WorkflowReactivation)
 		s.Drift, s.WorkflowID = offboarding.DriftSettlingWithout, offboarding.ReactivationWorkflowID(c.MemberID)
 		if err == nil && !e.Running && settling != s.WorkflowID { // one that was started since
-			e, _, err = d.Cases.Execution(ctx, s.WorkflowID, "")
+			e, _, err = d.latest(ctx, s.WorkflowID, offboarding.WorkflowReactivation)
 		}
-		s.mend = d.repaired(s.Finding, func(ctx context.Context) error { return d.Cases.ReactivateAsync(ctx, request) })
+		s.mend = d.repaired(s.Finding, offboarding.WorkflowReactivation, func(ctx context.Context) error { return d.Cases.ReactivateAsync(ctx, request) })
 		return s, err == nil && !e.Running, err
 	}
-	e, found, err := d.Cases.Execution(ctx, c.WorkflowID, "")
+	e, found, err := d.latest(ctx, c.WorkflowID, typeOf(c))
 	if err != nil {
 		return s, false, err
 	}
@@ -120,13 +120,21 @@ func (d *doctor) compare(ctx context.Context, c offboarding.OpenCase) (suspect, 
 	}
 	if !e.Running {
 		s.Drift = offboarding.DriftCaseWithoutWorkflow
-		s.mend = d.repaired(s.Finding, func(ctx context.Context) error { return d.Cases.TakeOver(ctx, c.Case, false) })
+		s.mend = d.repaired(s.Finding, typeOf(c), func(ctx context.Context) error { return d.Cases.TakeOver(ctx, c.Case, false) })
 		return s, true, nil
 	}
 	if d.noWorker {
 		return s, false, nil
 	}
 	return d.compareStatus(ctx, s, e, c)
+}
+
+// typeOf is the workflow type of a case.
+func typeOf(c offboarding.OpenCase) string {
+	if c.WorkspaceID != "" {
+		return offboarding.WorkflowWorkspaceRemoval
+	}
+	return offboarding.WorkflowOffboarding
 }
 
 // settlingElsewhere is the workflow that settles the documents of a member who has come
@@ -168,7 +176,7 @@ func (d *doctor) compareStatus(ctx context.Context, s suspect, e client.Executio
 		return s, false, nil
 	case ahead < 0, times:
 		s.Drift, s.Detail = offboarding.DriftWorkflowBehind, fmt.Sprintf("%s, and the workflow is %s", c.Phase, status.Phase)
-		s.mend = d.repaired(s.Finding, func(ctx context.Context) error { return d.Cases.TakeOver(ctx, c.Case, true) })
+		s.mend = d.repaired(s.Finding, e.Type, func(ctx context.Context) error { return d.Cases.TakeOver(ctx, c.Case, true) })
 	case c.TroubleStep != "" && c.TroubleStep != offboarding.StepArchiveMember:
 		s.Drift, s.Detail = offboarding.DriftStaleTrouble, c.TroubleStep
 		s.mend = func(ctx context.Context) error { return d.Store.MendDrift(ctx, s.Finding, d.repair()) }
@@ -203,7 +211,7 @@ func phaseTimes(phase offboarding.Phase, effective, graceEnds *time.Time) string
 // its beginning any more, another takes the case over.
 func (d *doctor) startOver(s suspect, e client.Execution, c offboarding.OpenCase, drift offboarding.Drift, detail string) suspect {
 	s.Drift, s.Detail = drift, fmt.Sprintf("%s, and %s", c.Phase, detail)
-	s.mend = d.repaired(s.Finding, func(ctx context.Context) error {
+	s.mend = d.repaired(s.Finding, e.Type, func(ctx context.Context) error {
 		err := d.Cases.StartOver(ctx, d.Namespace, e, reason(drift))
 		if offboarding.CodeOf(err) == offboarding.CodeCaseNotFound {
 			err = d.Cases.TakeOver(ctx, c.Case, true)

@@ -174,6 +174,7 @@ func (c *clinic) repairs(only ...offboarding.Drift) doctor.Report {
 	o.Repair, o.Only = true, only
 	r, err := doctor.Run(c.t.Context(), o)
 	require.NoError(c.t, err)
+	produced.repaired(r)
 	return r
 }
 
@@ -187,6 +188,7 @@ func (c *clinic) finds(drifts ...offboarding.Drift) doctor.Report {
 	require.ElementsMatch(c.t, drifts, driftsOf(r), "%+v", r.Checks)
 	require.Equal(c.t, r.Found, r.Left)
 	require.Equal(c.t, before, c.Count(byDoctor), "a dry run changes nothing")
+	produced.wanted(drifts)
 	return r
 }
 

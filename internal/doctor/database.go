@@ -56,7 +56,7 @@ func (d *doctor) notLocking(ctx context.Context, f offboarding.Finding) (bool, e
 	if err != nil || !open {
 		return false, err
 	}
-	e, _, err := d.Cases.Execution(ctx, c.WorkflowID, "")
+	e, _, err := d.latest(ctx, c.WorkflowID, typeOf(c))
 	return err == nil && !slices.Contains(e.Doing, "LockDocuments"), err
 }
 

@@ -292,13 +292,21 @@ func beside[T any](ctx context.Context, d *doctor, page []T, do func(context.Con
 }
 
 // repaired makes a mending that changes nothing in the database leave its trace there
-// first.
-func (d *doctor) repaired(f offboarding.Finding, do func(context.Context) error) func(context.Context) error {
+// first, and ends a stranger's run that is in its way: one under the ID that is not of
+// the type that belongs there, or not ours.
+func (d *doctor) repaired(f offboarding.Finding, workflowType string, do func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		if f.OrganizationID == "" {
 			return fmt.Errorf("the database does not know whose it is")
 		}
 		if err := d.Store.RecordRepair(ctx, f, d.repair()); err != nil {
+			return err
+		}
+		e, _, err := d.Cases.Execution(ctx, f.WorkflowID, "")
+		if err == nil && e.Running && !ours(e, []string{workflowType}) {
+			err = d.Cases.Terminate(ctx, e, reason(f.Drift))
+		}
+		if err != nil {
 			return err
 		}
 		return do(ctx)
@@ -307,7 +315,7 @@ func (d *doctor) repaired(f offboarding.Finding, do func(context.Context) error)
 
 // startedOver mends by setting a workflow back to its beginning.
 func (d *doctor) startedOver(f offboarding.Finding, e client.Execution) func(context.Context) error {
-	return d.repaired(f, func(ctx context.Context) error { return d.Cases.StartOver(ctx, d.Namespace, e, reason(f.Drift)) })
+	return d.repaired(f, e.Type, func(ctx context.Context) error { return d.Cases.StartOver(ctx, d.Namespace, e, reason(f.Drift)) })
 }
 
 func (d *doctor) repair() offboarding.Repair {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 
 	"handover/client"
 	"handover/offboarding"
@@ -147,6 +148,42 @@ func TestATroubleIsShownAndForgottenWhenItIsOver(t *testing.T) {
 	c.Exec(`ALTER TABLE grants_away RENAME TO grants`)
 	c.mends(offboarding.DriftCaseWithoutWorkflow)
 	require.Empty(t, c.Text(`SELECT trouble_step FROM cases`))
+	c.transfer(status.WorkflowID)
+}
+
+// What is left of a trouble in the lists, while the case and its workflow know of none.
+func TestATroubleThatIsOverIsForgotten(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	open, _ := c.inGrace(c.Leaver)
+	closed := c.leave(c.Maker(), nil)
+	c.closes(closed.WorkflowID)
+	c.Exec(`UPDATE cases SET trouble_step = 'lock', trouble_attempt = 7, trouble_error = 'no answer', trouble_since = now()`)
+	r := c.mends(offboarding.DriftStaleTrouble)
+	require.Equal(t, 2, r.Mended)
+	require.Zero(t, c.Count(`SELECT count(*) FROM cases WHERE trouble_step <> '' OR trouble_attempt > 0 OR trouble_error <> '' OR trouble_since IS NOT NULL`))
+	c.transfer(open.WorkflowID)
+}
+
+// A workflow that the worker cannot run is a person's to look at; it goes on with one that can.
+func TestAWorkflowThatDoesNotAnswerIsAPersonsToJudge(t *testing.T) {
+	t.Parallel()
+	c := newClinic(t)
+	status, _ := c.inGrace(c.Leaver)
+	c.terminate(status.WorkflowID)
+	c.worker.Stop()
+	broken := worker.New(c.temporal, offboarding.TaskQueue, worker.Options{WorkerStopTimeout: time.Second})
+	broken.RegisterWorkflowWithOptions(func(workflow.Context, offboarding.Request) error { panic("a build with a mistake") },
+		workflow.RegisterOptions{Name: offboarding.WorkflowOffboarding})
+	require.NoError(t, broken.Start())
+	_, err := c.temporal.ExecuteWorkflow(t.Context(), c.under(status.WorkflowID), offboarding.WorkflowOffboarding,
+		offboarding.Request{MemberID: c.Leaver, RequestedBy: c.Admin})
+	require.NoError(t, err)
+	c.finds(offboarding.DriftNoAnswer)
+	require.Zero(t, c.repairs().Mended)
+	broken.Stop()
+	c.work()
+	require.Equal(t, status.CaseID, c.reaches(status.WorkflowID, offboarding.PhaseGrace).CaseID)
 	c.transfer(status.WorkflowID)
 }
 

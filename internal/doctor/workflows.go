@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -12,14 +13,47 @@ import (
 	"handover/workflows"
 )
 
+// caseTypes are the workflow types of cases.
+var caseTypes = []string{offboarding.WorkflowOffboarding, offboarding.WorkflowWorkspaceRemoval}
+
 const (
 	ofCases   = `WorkflowType IN ('` + offboarding.WorkflowOffboarding + `', '` + offboarding.WorkflowWorkspaceRemoval + `')`
 	running   = `ExecutionStatus = 'Running'`
 	completed = `ExecutionStatus = 'Completed'`
 )
 
-// list goes through the runs that a query finds, a page at a time.
+// queueOf is the task queue of our workflows of a type.
+func queueOf(workflowType string) string {
+	if workflowType == offboarding.WorkflowWebhookDelivery {
+		return offboarding.WebhookTaskQueue
+	}
+	return offboarding.TaskQueue
+}
+
+// ours says whether a run is of a type that belongs under its ID, and is worked on by our
+// workers. Anybody who reaches the namespace can take an ID with a run that is not.
+func ours(e client.Execution, types []string) bool {
+	return slices.Contains(types, e.Type) && e.TaskQueue == queueOf(e.Type)
+}
+
+// latest is the latest run of ours under a workflow ID, of the types that belong there;
+// false where there is none. A stranger's that has taken the ID since does not count.
+func (d *doctor) latest(ctx context.Context, workflowID string, types ...string) (client.Execution, bool, error) {
+	e, found, err := d.Cases.Execution(ctx, workflowID, "")
+	if err != nil || !found || ours(e, types) {
+		return e, found, err
+	}
+	query := fmt.Sprintf(`WorkflowId = %q AND TaskQueue = '%s' AND WorkflowType IN ('%s')`, workflowID, queueOf(types[0]), strings.Join(types, "', '"))
+	before, _, err := d.Cases.Executions(ctx, query, 1, nil)
+	if err != nil || len(before) == 0 {
+		return client.Execution{}, false, err
+	}
+	return d.Cases.Execution(ctx, workflowID, before[0].RunID)
+}
+
+// list goes through our runs that a query finds, a page at a time.
 func (d *doctor) list(ctx context.Context, query string, each func([]client.Execution) error) error {
+	query += ` AND TaskQueue = '` + offboarding.TaskQueue + `'`
 	var token []byte
 	for {
 		if err := d.limit.Wait(ctx); err != nil {
@@ -73,7 +107,7 @@ func (d *doctor) judgeRunning(ctx context.Context, workflowID string) (suspect, 
 	if err := d.limit.Wait(ctx); err != nil {
 		return s, false, err
 	}
-	e, _, err := d.Cases.Execution(ctx, workflowID, "")
+	e, _, err := d.latest(ctx, workflowID, caseTypes...)
 	if err != nil || !e.Running {
 		return s, false, err
 	}
@@ -101,7 +135,7 @@ func (d *doctor) judgeRunning(ctx context.Context, workflowID string) (suspect, 
 		s.mend = d.startedOver(s.Finding, e)
 	case !open:
 		s.Drift = offboarding.DriftCaseClosed
-		s.mend = d.repaired(s.Finding, func(ctx context.Context) error {
+		s.mend = d.repaired(s.Finding, e.Type, func(ctx context.Context) error {
 			return d.Cases.Terminate(ctx, e, reason(offboarding.DriftCaseClosed))
 		})
 	}
@@ -151,7 +185,7 @@ func (d *doctor) judgeCompleted(ctx context.Context, e client.Execution) (suspec
 	if err := d.limit.Wait(ctx); err != nil {
 		return s, false, err
 	}
-	latest, found, err := d.Cases.Execution(ctx, e.WorkflowID, "")
+	latest, found, err := d.latest(ctx, e.WorkflowID, caseTypes...)
 	if err != nil || !found || latest.RunID != e.RunID { // a later one counts
 		return s, false, err
 	}
@@ -163,7 +197,7 @@ func (d *doctor) judgeCompleted(ctx context.Context, e client.Execution) (suspec
 	if _, there := known[result.CaseID]; err != nil || there {
 		return s, false, err
 	}
-	back, _, err := d.Cases.Execution(ctx, offboarding.ReactivationWorkflowID(result.MemberID), "")
+	back, _, err := d.latest(ctx, offboarding.ReactivationWorkflowID(result.MemberID), offboarding.WorkflowReactivation)
 	if err != nil || back.Completed && back.ClosedAt.After(e.ClosedAt) {
 		return s, false, err
 	}
