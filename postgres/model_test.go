@@ -732,7 +732,7 @@ func (m *model) cancel(c *modelCase, admin string) string {
 	return "canceled"
 }
 
-// judgeReactivation is rules A1, A2, A4, E5 and R1.
+// judgeReactivation is rules A1, A2, A4, E4, E5 and R1.
 func (m *model) judgeReactivation(c *modelCase, admin string) codes {
 	if !c.inactive() || c.phase.Closed() {
 		return codes{offboarding.CodeWrongPhase}
@@ -755,6 +755,7 @@ func (m *model) judgeReturn(member, admin string) codes {
 	who := m.members[member]
 	broken := m.authority(admin, member)
 	broken.add(m.seats > 0 && active >= m.seats && !who.active, offboarding.CodeSeatLimitExceeded)
+	broken.add(who.outside && !who.deleted, offboarding.CodeDomainNotAssociated)
 	broken.add(who.provider, offboarding.CodeExternallyManaged)
 	broken.add(who.deleted, offboarding.CodeMemberNotFound)
 	return broken

@@ -129,6 +129,9 @@ func TestWhoMayReactivate(t *testing.T) {
 		"no seat": {
 			prepare: func(l *leaving) { l.Exec(`UPDATE organizations SET seat_limit = 3`) }, code: offboarding.CodeSeatLimitExceeded,
 		},
+		"on a domain that the organization has given up": {
+			prepare: func(l *leaving) { l.Exec(`UPDATE organizations SET domains = '{other.example}'`) }, code: offboarding.CodeDomainNotAssociated,
+		},
 		"managed elsewhere": {
 			prepare: func(l *leaving) { l.Exec(`UPDATE members SET managed_by = 'entra' WHERE id = $1`, l.member) },
 			code:    offboarding.CodeExternallyManaged,
