@@ -6,7 +6,8 @@ type ReactivationFacts struct {
 	Provider      string // on whose behalf, "" for the admin's own
 	Organization  Organization
 	Leaver        *Member
-	ActiveMembers int // of the organization, as far as it has seats
+	ActiveMembers int  // of the organization, as far as it has seats
+	Leaving       bool // an open case has begun, which reactivates its leaver itself, active or not
 }
 
 // JudgeReactivation judges rules A1, A2, A4, E4, E5, R1 and X1.

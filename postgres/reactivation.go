@@ -29,10 +29,21 @@ const (
 		LIMIT (SELECT seat_limit FROM organizations WHERE id = $1)) taken`
 )
 
+// awaitsSessions reports whether the leaver is as good as gone: what is left is that
+// SSO sessions end (rule S1).
+func (c *caseRow) awaitsSessions() bool {
+	return c.Phase == offboarding.PhaseRevoking && c.SessionsEndAt != nil
+}
+
+// turnsBack reports whether a case can end with its leaver being active.
+func (c *caseRow) turnsBack() bool {
+	return c.DeactivatedAt != nil && !c.Phase.Closed() || c.awaitsSessions()
+}
+
 // AuthorizeReactivation judges a reactivation and changes nothing.
 func (s *Store) AuthorizeReactivation(ctx context.Context, in offboarding.ReactivateInput) (string, error) {
 	return working(ctx, s, in.Step, func(t *tx, c *caseRow) (string, error) {
-		if c.DeactivatedAt == nil || c.Phase.Closed() {
+		if !c.turnsBack() {
 			return "", wrongPhase(c)
 		}
 		if c.WorkspaceID != "" {
@@ -67,7 +78,7 @@ func (s *Store) ReactivateMember(ctx context.Context, in offboarding.ReactivateI
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
 		c.Origin = in.Message.Origin
 		out := offboarding.Outcome{Outcome: offboarding.OutcomeReactivated, OwnerID: c.MemberID}
-		if c.DeactivatedAt == nil || c.Phase.Closed() {
+		if !c.turnsBack() {
 			return out, wrongPhase(c)
 		}
 		admin, err := t.comeBack(c, in)
@@ -103,6 +114,12 @@ func (t *tx) comeBack(c *caseRow, in offboarding.ReactivateInput) (admin string,
 	}
 	if err := offboarding.JudgeReactivation(f); err != nil {
 		return "", err
+	}
+	if c.awaitsSessions() && f.Leaver.Active() { // and is so still
+		return f.Admin.Member.ID, t.audit(c, in.At, change{
+			event: offboarding.EventAdvanceOffboarding, actor: f.Admin.Member.ID,
+			before: state{"phase": c.Phase}, after: state{"phase": offboarding.PhaseReactivated},
+		})
 	}
 	return f.Admin.Member.ID, t.activate(c, f, in.At)
 }

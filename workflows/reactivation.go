@@ -60,7 +60,7 @@ func (c *offboardingCase) reactivate(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	c.Phase = offboarding.PhaseReactivated
+	c.Phase, c.SessionsEndAt = offboarding.PhaseReactivated, nil
 	settle := offboarding.SweepInput{Step: c.step(ctx, r.ID+"/return"), ActorID: r.AdminID, Origin: r.Message.Origin}
 	if r.Message.ReturnDocuments {
 		returned, err := c.sweepTogether(ctx, act.ReturnDocuments, settle)
