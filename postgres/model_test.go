@@ -835,16 +835,18 @@ func (m *model) returnBatch(c *modelCase, admin string, batch func(*modelDocumen
 			continue
 		}
 		documents++
-		schedules += m.unarchiveSchedules(c, d, admin)
+		for _, by := range m.cases {
+			schedules += m.unarchiveSchedules(by, d, admin)
+		}
 		m.settleRequests(offboarding.RequestSuperseded, admin, func(r *modelRequest) bool { return r.document == d.name })
 		m.event(offboarding.EventReturnDocs, admin, d.name)
-		d.owner, d.place, d.movedBy, d.movedTo = c.leaver, d.prior, nil, ""
-		m.unlock(d)
-		schedules += m.resumeSchedules(d, admin)
-		if d.by == c { // archived by the case before it was given away
+		if d.access == offboarding.AccessArchived && d.by != nil { // by the case before it was given away, or by the new owner's
 			d.access, d.by = offboarding.AccessEditable, nil
 			m.event(offboarding.EventUnarchiveDocs, admin, d.name)
 		}
+		d.owner, d.place, d.movedBy, d.movedTo = c.leaver, d.prior, nil, ""
+		m.unlock(d)
+		schedules += m.resumeSchedules(d, admin)
 	}
 	return sweptText(documents, schedules)
 }
