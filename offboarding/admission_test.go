@@ -195,6 +195,24 @@ func TestRuleE4(t *testing.T) {
 	}
 }
 
+// The page says the same of deactivation and reactivation. A deleted member is nobody,
+// and has no domain.
+func TestRuleE4OfAReactivation(t *testing.T) {
+	t.Parallel()
+	_, s := start()
+	f := offboarding.ReactivationFacts{Admin: admin(), Organization: s.Organization, Leaver: member("leaver", status(offboarding.MemberInactive))}
+	assert.NoError(t, offboarding.JudgeReactivation(f))
+	f.Leaver.Email = "ann@elsewhere.example"
+	assert.Equal(t, []string{"E4 domain_not_associated"}, broken(t, offboarding.JudgeReactivation(f)))
+	assert.Equal(t, []string{"E4 domain_not_associated"}, broken(t, offboarding.JudgeReopening(offboarding.ReactivationRequest{MemberID: "leaver", RequestedBy: "admin"}, f)))
+	f.Leaver.Email, f.Organization.Domains = "ann@gmail.com", []string{"gmail.com"}
+	assert.NoError(t, offboarding.JudgeReactivation(f), "rule E3 is of deactivations")
+	f.Organization.Domains, f.Organization.IdentityProvider, f.Leaver.ManagedBy, f.Provider = nil, "okta", "okta", "okta"
+	assert.NoError(t, offboarding.JudgeReactivation(f), "the provider says whose members they are")
+	f.Provider, f.Leaver.ManagedBy, f.Leaver.Status = "", "", offboarding.MemberDeleted
+	assert.Equal(t, []string{"X1 member_not_found"}, broken(t, offboarding.JudgeReactivation(f)))
+}
+
 func TestRuleE5(t *testing.T) {
 	t.Parallel()
 	_, f := start()

@@ -147,11 +147,11 @@ func TestRuleR1(t *testing.T) {
 	}{{2, 3, nil}, {3, 3, full}, {4, 3, full}, {1000, 0, nil}, {0, 1, nil}} {
 		got := broken(t, offboarding.JudgeReactivation(offboarding.ReactivationFacts{
 			Admin: admin(), Leaver: member("leaver", status(offboarding.MemberInactive)), ActiveMembers: tt.active,
-			Organization: offboarding.Organization{SeatLimit: tt.limit},
+			Organization: offboarding.Organization{SeatLimit: tt.limit, Domains: []string{"acme.example"}},
 		}))
 		assert.Equal(t, tt.want, got, "%d of %d seats", tt.active, tt.limit)
 	}
-	f := offboarding.ReactivationFacts{Admin: admin(), Leaver: member("leaver"), ActiveMembers: 3, Organization: offboarding.Organization{SeatLimit: 3}}
+	f := offboarding.ReactivationFacts{Admin: admin(), Leaver: member("leaver"), ActiveMembers: 3, Organization: offboarding.Organization{SeatLimit: 3, Domains: []string{"acme.example"}}}
 	assert.NoError(t, offboarding.JudgeReactivation(f), "who is still active has a seat")
 
 	f.Leaver = member("leaver", role(offboarding.RoleOwner), status(offboarding.MemberArchived), func(m *offboarding.Member) { m.ManagedBy = "okta" })

@@ -197,8 +197,9 @@ func TestMessagesOfAProvider(t *testing.T) {
 func TestReactivationOfAProvider(t *testing.T) {
 	t.Parallel()
 	f := offboarding.ReactivationFacts{
-		Admin: by(member("x", status(offboarding.MemberInactive))), Provider: "okta", Organization: offboarding.Organization{IdentityProvider: "okta"},
-		Leaver: member("leaver", status(offboarding.MemberArchived), managedBy("okta")),
+		Admin: by(member("x", status(offboarding.MemberInactive))), Provider: "okta",
+		Organization: offboarding.Organization{IdentityProvider: "okta", Domains: []string{"acme.example"}},
+		Leaver:       member("leaver", status(offboarding.MemberArchived), managedBy("okta")),
 	}
 	require.NoError(t, offboarding.JudgeReactivation(f))
 	f.Provider = ""

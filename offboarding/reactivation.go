@@ -6,10 +6,11 @@ type ReactivationFacts struct {
 	Provider      string // on whose behalf, "" for the admin's own
 	Organization  Organization
 	Leaver        *Member
-	ActiveMembers int // of the organization, as far as it has seats
+	ActiveMembers int  // of the organization, as far as it has seats
+	Leaving       bool // an open case has begun, which reactivates its leaver itself, active or not
 }
 
-// JudgeReactivation judges rules A1, A2, A4, E5, R1 and X1.
+// JudgeReactivation judges rules A1, A2, A4, E4, E5, R1 and X1.
 func JudgeReactivation(f ReactivationFacts) error {
 	violations := ofAdmin(JudgeAsker(f.Admin, f.Provider, f.Organization, f.Leaver))
 	if f.Leaver.Status == MemberDeleted {
@@ -20,6 +21,11 @@ func JudgeReactivation(f ReactivationFacts) error {
 	if f.Organization.SeatLimit > 0 && f.ActiveMembers >= f.Organization.SeatLimit && !f.Leaver.Active() {
 		violations = append(violations, Violation{
 			Rule: "R1", Code: CodeSeatLimitExceeded, Message: "no seat is free",
+		})
+	}
+	if f.Provider == "" && f.Leaver.Status != MemberDeleted && !f.Organization.HasDomain(EmailDomain(f.Leaver.Email)) {
+		violations = append(violations, Violation{
+			Rule: "E4", Code: CodeDomainNotAssociated, Message: "the domain of the member's primary email is not one of the organization's",
 		})
 	}
 	if f.Leaver.ManagedBy != "" && f.Provider == "" {

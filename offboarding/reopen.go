@@ -90,7 +90,7 @@ func JudgeReopening(r ReactivationRequest, f ReactivationFacts) error {
 		}
 		violations = append(violations, v)
 	}
-	if f.Leaver.Active() {
+	if f.Leaver.Active() && !f.Leaving {
 		violations = append(violations, Violation{Code: CodeAlreadyActive, Field: "member_id", Message: "the member is active"})
 	}
 	return RefusalOf(violations)

@@ -231,6 +231,9 @@ type judged struct {
 func (f *bulkFacts) judge(row bulkRow) (judged, error) {
 	j := judged{request: row.start, facts: offboarding.AdmissionFacts{Actor: offboarding.Actor{Member: f.actor, Reach: offboarding.ReachOwn}}}
 	leaver := f.members[row.MemberID]
+	if leaver != nil && leaver.Status == offboarding.MemberDeleted { // is nobody (rule X1), and what the row said is erased
+		leaver, j.request = nil, offboarding.Request{MemberID: row.start.MemberID, RequestedBy: row.start.RequestedBy}
+	}
 	if leaver != nil {
 		reach, err := f.reachOf(leaver.OrganizationID)
 		if err != nil {

@@ -68,6 +68,28 @@ func TestBulkNewOwnersWhoLeaveInTheSameRun(t *testing.T) {
 	}
 }
 
+// Who is deleted while the list waits for them is nobody, as an unknown ID is (rule X1).
+func TestBulkMemberWhoIsDeletedMeanwhile(t *testing.T) {
+	t.Parallel()
+	l := newListed(t)
+	deleted := l.add(l.Maker(), offboarding.BulkPlan{})
+	l.add(newIDOf(7), offboarding.BulkPlan{})
+	_, err := l.admitted(t, "run")
+	require.NoError(t, err)
+	l.Exec(`UPDATE members SET status = 'inactive', deactivated_at = $2 WHERE id = $1`, deleted, l.at)
+	_, err = l.store.EraseMember(t.Context(), offboarding.BeginDeletionInput{
+		Step:    offboarding.Step{CaseID: newID(), Name: "erase", At: l.at},
+		Request: offboarding.DeletionRequest{MemberID: deleted, RequestedBy: l.Owner},
+	})
+	require.NoError(t, err)
+	l.process(t)
+	rows := l.rows(t)
+	require.Equal(t, offboarding.BulkMemberRefused, rows[0].Outcome)
+	require.Equal(t, rows[1].Violations, rows[0].Violations)
+	require.Equal(t, offboarding.CodeMemberNotFound, code(rows[0]))
+	require.Len(t, rows[0].Violations, 1)
+}
+
 func TestBulkMemberNamedTwice(t *testing.T) {
 	t.Parallel()
 	l := newListed(t)

@@ -203,25 +203,35 @@ func (t *tx) deleter(r offboarding.DeletionRequest, o offboarding.Organization) 
 }
 
 // renameFolders gives the folders that stand for the member in other people's My
-// Documents a name that says nothing; two of one owner get two names.
-func (t *tx) renameFolders(memberID string) (int, error) {
+// Documents, and their likenesses at the heirs of these, a name that says nothing; two
+// of one owner get two names. A likeness is younger than what it stands for: the way
+// from one to the next has an end.
+func (t *tx) renameFolders(memberID string) (renamed int, err error) {
 	const (
-		list   = `SELECT id FROM folders WHERE leaver_id = $1 ORDER BY id FOR NO KEY UPDATE`
-		rename = `UPDATE folders f SET name = $2 WHERE f.id = $1 AND NOT EXISTS (SELECT 1 FROM folders o WHERE o.organization_id = f.organization_id
-			AND o.owner_id = f.owner_id AND o.parent_id IS NOT DISTINCT FROM f.parent_id AND o.name = $2 AND o.id <> f.id)`
+		ofLeaver = `SELECT id FROM folders WHERE leaver_id = $1 ORDER BY id FOR NO KEY UPDATE`
+		ofSource = `SELECT id FROM folders WHERE source_id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`
 	)
 	var folders []string
-	if err := t.list(&folders, list, memberID); err != nil {
-		return 0, err
-	}
-	for _, id := range folders {
-		renamed, err := t.exec(rename, id, offboarding.DeletedName)
-		if err == nil && renamed == 0 {
-			_, err = t.exec(rename, id, offboarding.DeletedName+" "+uuid.NewString()[:8])
+	for err = t.list(&folders, ofLeaver, memberID); err == nil && len(folders) > 0; {
+		for _, id := range folders {
+			if err := t.renameFolder(id); err != nil {
+				return 0, err
+			}
 		}
-		if err != nil {
-			return 0, err
-		}
+		renamed += len(folders)
+		sources := uuidArray(folders)
+		folders = nil
+		err = t.list(&folders, ofSource, sources)
 	}
-	return len(folders), nil
+	return renamed, err
+}
+
+func (t *tx) renameFolder(id string) error {
+	const rename = `UPDATE folders f SET name = $2 WHERE f.id = $1 AND NOT EXISTS (SELECT 1 FROM folders o WHERE o.organization_id = f.organization_id
+		AND o.owner_id = f.owner_id AND o.parent_id IS NOT DISTINCT FROM f.parent_id AND o.name = $2 AND o.id <> f.id)`
+	renamed, err := t.exec(rename, id, offboarding.DeletedName)
+	if err == nil && renamed == 0 {
+		_, err = t.exec(rename, id, offboarding.DeletedName+" "+uuid.NewString()[:8])
+	}
+	return err
 }

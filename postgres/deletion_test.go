@@ -212,6 +212,32 @@ func TestDeletionLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+// Heirs leave too, and the folder that stands for somebody goes on to their heirs. The
+// name is gone there as well; another leaver's of the same name stays.
+func TestDeletionReachesTheHeirsOfHeirs(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	l.Exec(`UPDATE organizations SET attribution = 'anonymous'`)
+	namesake, heir, next, last := l.of(l.Maker()), l.of(l.Maker()), l.of(l.Maker()), l.Maker()
+	l.Exec(`UPDATE members SET display_name = 'Ada Zzmarker' WHERE id = ANY (ARRAY[$1, $2]::uuid[])`, l.member, namesake.member)
+	theirs, document := l.Document(namesake.member, ""), l.Document(l.member, l.Folder(l.member, "", "Drafts"))
+	namesake.deactivated(namesake.request()).transfer(heir.member)
+	l.deactivated(l.request()).transfer(heir.member)
+	heir.deactivated(heir.request()).transfer(next.member)
+	next.deactivated(next.request()).transfer(last)
+	within := "Archived Users/" + l.Text(`SELECT display_name FROM members WHERE id = $1`, next.member) +
+		"/Archived Users/" + l.Text(`SELECT display_name FROM members WHERE id = $1`, heir.member) + "/Archived Users/"
+	require.Equal(t, within+"Ada Zzmarker (2)/Drafts", l.path(document))
+
+	require.Equal(t, 3, l.deleted().Folders)
+	require.Equal(t, within+"Deleted member/Drafts", l.path(document))
+	require.Equal(t, within+"Ada Zzmarker", l.path(theirs))
+	require.Equal(t, 3, namesake.deleted().Folders)
+	require.Regexp(t, "^"+within+"Deleted member [0-9a-f]{8}$", l.path(theirs))
+	require.NotContains(t, strings.ToLower(dump(t, l.DB)), marker)
+	invariantsHold(t, l.store)
+}
+
 // A deleted member is nobody: what names them is refused as if they had never been,
 // and nothing of their old cases brings them back.
 func TestADeletedMemberIsNobody(t *testing.T) {

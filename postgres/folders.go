@@ -13,6 +13,7 @@ const (
 	selectFolderByName   = `SELECT id FROM folders WHERE organization_id = $1 AND owner_id = $2 AND parent_id IS NULL AND name = $3`
 	selectFolderByLeaver = `SELECT id FROM folders WHERE organization_id = $1 AND owner_id = $2 AND leaver_id = $3`
 	selectFolderBySource = `SELECT id FROM folders WHERE organization_id = $1 AND owner_id = $2 AND source_id = $3`
+	lockFolderName       = `SELECT name FROM folders WHERE id = $1 FOR SHARE`
 	insertFolder         = `INSERT INTO folders (id, organization_id, owner_id, parent_id, name, leaver_id, source_id, created_at)
 	VALUES ($1, $2, $3, nullif($4, '')::uuid, $5, nullif($6, '')::uuid, nullif($7, '')::uuid, $8)
 	ON CONFLICT DO NOTHING`
@@ -80,7 +81,8 @@ func (t *tx) leaf(c *caseRow, newOwner string, at time.Time) (string, error) {
 type folderKey struct{ leaver, source string }
 
 // folder finds or makes a personal folder. A name that another folder has gets
-// a number: two leavers of one name get two folders (rule D1).
+// a number: two leavers of one name get two folders (rule D1). A likeness has the name
+// that its source has when it is made: a deletion may be giving it another one.
 func (t *tx) folder(c *caseRow, owner, parent, name string, key folderKey, at time.Time) (string, error) {
 	query, arg := selectFolderByName, name
 	switch {
@@ -93,6 +95,11 @@ func (t *tx) folder(c *caseRow, owner, parent, name string, key folderKey, at ti
 		var id string
 		if found, err := t.find(&id, query, c.OrganizationID, owner, arg); err != nil || found {
 			return id, err
+		}
+		if n == 1 && key.source != "" {
+			if err := t.get(&name, lockFolderName, key.source); err != nil {
+				return "", err
+			}
 		}
 		numbered := name
 		if n > 1 {

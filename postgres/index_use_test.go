@@ -200,6 +200,7 @@ func (u *usage) leaves() {
 	got(u, "PreviewDeletion", func() (any, error) { return s.PreviewDeletion(ctx, deletion.Request, l.at) })
 	got(u, "BeginDeletion", func() (any, error) { return s.BeginDeletion(ctx, deletion) })
 	deletion.CaseID = newID()
+	u.Exec(`UPDATE organizations SET attribution = 'anonymous' WHERE id = $1`, u.ID)
 	got(u, "EraseMember", func() (any, error) { return s.EraseMember(ctx, deletion) })
 }
 

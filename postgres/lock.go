@@ -87,7 +87,9 @@ var (
 // is under legal hold stays as it is (rule H1).
 func (s *Store) ArchiveBatch(ctx context.Context, in offboarding.SweepInput, cursor string) (offboarding.Sweep, error) {
 	return s.batch(ctx, in, cursor, func(t *tx, c *caseRow) (offboarding.Sweep, error) {
-		if c.Phase != offboarding.PhaseTransferring {
+		switch c.Phase {
+		case offboarding.PhaseTransferring, offboarding.PhaseGrace, offboarding.PhaseReadOnly: // the later ones after a refused reactivation
+		default:
 			return offboarding.Sweep{}, wrongPhase(c)
 		}
 		b, err := t.take(c, in, cursor)

@@ -732,7 +732,7 @@ func (m *model) cancel(c *modelCase, admin string) string {
 	return "canceled"
 }
 
-// judgeReactivation is rules A1, A2, A4, E5 and R1.
+// judgeReactivation is rules A1, A2, A4, E4, E5 and R1.
 func (m *model) judgeReactivation(c *modelCase, admin string) codes {
 	if !c.inactive() || c.phase.Closed() {
 		return codes{offboarding.CodeWrongPhase}
@@ -755,6 +755,7 @@ func (m *model) judgeReturn(member, admin string) codes {
 	who := m.members[member]
 	broken := m.authority(admin, member)
 	broken.add(m.seats > 0 && active >= m.seats && !who.active, offboarding.CodeSeatLimitExceeded)
+	broken.add(who.outside && !who.deleted, offboarding.CodeDomainNotAssociated)
 	broken.add(who.provider, offboarding.CodeExternallyManaged)
 	broken.add(who.deleted, offboarding.CodeMemberNotFound)
 	return broken
@@ -834,16 +835,18 @@ func (m *model) returnBatch(c *modelCase, admin string, batch func(*modelDocumen
 			continue
 		}
 		documents++
-		schedules += m.unarchiveSchedules(c, d, admin)
+		for _, by := range m.cases {
+			schedules += m.unarchiveSchedules(by, d, admin)
+		}
 		m.settleRequests(offboarding.RequestSuperseded, admin, func(r *modelRequest) bool { return r.document == d.name })
 		m.event(offboarding.EventReturnDocs, admin, d.name)
-		d.owner, d.place, d.movedBy, d.movedTo = c.leaver, d.prior, nil, ""
-		m.unlock(d)
-		schedules += m.resumeSchedules(d, admin)
-		if d.by == c { // archived by the case before it was given away
+		if d.access == offboarding.AccessArchived && d.by != nil { // by the case before it was given away, or by the new owner's
 			d.access, d.by = offboarding.AccessEditable, nil
 			m.event(offboarding.EventUnarchiveDocs, admin, d.name)
 		}
+		d.owner, d.place, d.movedBy, d.movedTo = c.leaver, d.prior, nil, ""
+		m.unlock(d)
+		schedules += m.resumeSchedules(d, admin)
 	}
 	return sweptText(documents, schedules)
 }

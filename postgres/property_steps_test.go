@@ -259,7 +259,7 @@ func (d *driver) deadline() (time.Time, bool) {
 func (w *world) due(d *driver) bool {
 	at, waits := d.deadline()
 	switch {
-	case len(d.transfers) > 0 || d.reactivation != nil:
+	case len(d.transfers) > 0 || d.reactivation != nil || d.unarchived:
 		return true
 	case d.phase == offboarding.PhaseGrace && w.m.unowned(d.modelCase) == 0:
 		return true
@@ -302,6 +302,9 @@ func (w *world) goOnWith(d *driver) {
 		w.transferOn(d)
 	case d.reactivation != nil:
 		w.reactivateOn(d)
+	case d.unarchived:
+		w.dispose(d)
+		d.unarchived = !d.disposed
 	case c.phase == offboarding.PhaseScheduled:
 		in := offboarding.RevokeInput{Step: w.step(d, "revoke"), SecondLook: d.waited}
 		w.orFail(d, w.do("revoke", c.name, said(w, w.store.Revoke, in, func(r offboarding.Revoked) string {
@@ -717,6 +720,7 @@ func (w *world) reactivateOn(d *driver) {
 			d.reactivation, d.locked = nil, false
 			d.restores++
 			d.disposed = d.disposed && c.disposition != offboarding.DispositionArchive
+			d.unarchived = c.disposition == offboarding.DispositionArchive && (c.phase == offboarding.PhaseGrace || c.phase == offboarding.PhaseReadOnly)
 		case r.returnDocuments:
 			r.stage = "return"
 		default:

@@ -139,6 +139,7 @@ type driver struct {
 	n            int // names the next step
 	waited       bool
 	disposed     bool
+	unarchived   bool
 	locked       bool
 	restores     int
 	cursor       string // of the case's own sweep under way

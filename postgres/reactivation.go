@@ -29,13 +29,24 @@ const (
 		LIMIT (SELECT seat_limit FROM organizations WHERE id = $1)) taken`
 )
 
+// awaitsSessions reports whether the leaver is as good as gone: what is left is that
+// SSO sessions end (rule S1).
+func (c *caseRow) awaitsSessions() bool {
+	return c.Phase == offboarding.PhaseRevoking && c.SessionsEndAt != nil
+}
+
+// turnsBack reports whether a case can end with its leaver being active.
+func (c *caseRow) turnsBack() bool {
+	return c.DeactivatedAt != nil && !c.Phase.Closed() || c.awaitsSessions()
+}
+
 // AuthorizeReactivation judges a reactivation and changes nothing.
 func (s *Store) AuthorizeReactivation(ctx context.Context, in offboarding.ReactivateInput) (string, error) {
 	return working(ctx, s, in.Step, func(t *tx, c *caseRow) (string, error) {
 		if in.Message.CaseID != "" && in.Message.CaseID != c.ID {
 			return "", offboarding.Refuse("R1", offboarding.CodeWrongPhase, "case_id", "another case runs under this workflow ID now")
 		}
-		if c.DeactivatedAt == nil || c.Phase.Closed() {
+		if !c.turnsBack() {
 			return "", wrongPhase(c)
 		}
 		if c.WorkspaceID != "" {
@@ -70,7 +81,7 @@ func (s *Store) ReactivateMember(ctx context.Context, in offboarding.ReactivateI
 	return changing(ctx, s, in.Step, func(t *tx, c *caseRow) (offboarding.Outcome, error) {
 		c.Origin = in.Message.Origin
 		out := offboarding.Outcome{Outcome: offboarding.OutcomeReactivated, OwnerID: c.MemberID}
-		if c.DeactivatedAt == nil || c.Phase.Closed() {
+		if !c.turnsBack() {
 			return out, wrongPhase(c)
 		}
 		admin, err := t.comeBack(c, in)
@@ -106,6 +117,12 @@ func (t *tx) comeBack(c *caseRow, in offboarding.ReactivateInput) (admin string,
 	}
 	if err := offboarding.JudgeReactivation(f); err != nil {
 		return "", err
+	}
+	if c.awaitsSessions() && f.Leaver.Active() { // and is so still
+		return f.Admin.Member.ID, t.audit(c, in.At, change{
+			event: offboarding.EventAdvanceOffboarding, actor: f.Admin.Member.ID,
+			before: state{"phase": c.Phase}, after: state{"phase": offboarding.PhaseReactivated},
+		})
 	}
 	return f.Admin.Member.ID, t.activate(c, f, in.At)
 }
@@ -163,10 +180,17 @@ var (
 		'{"status": "pending"}', '{"status": "superseded"}', $7 FROM superseded`
 	returnSchedules = `WITH changed AS (
 		UPDATE schedules s SET status = 'active', archived_by_case_id = NULL
-		WHERE s.document_id = ANY (ARRAY(SELECT d.id FROM documents d WHERE` + returnWhere + `)) AND s.archived_by_case_id = $1 RETURNING s.organization_id, s.id, s.document_id)
+		WHERE s.document_id = ANY (ARRAY(SELECT d.id FROM documents d WHERE` + returnWhere + `)) AND s.archived_by_case_id IS NOT NULL RETURNING s.organization_id, s.id, s.document_id)
 	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
 	SELECT organization_id, 'UnarchiveSchedules', $5, $6, $4, document_id, $1, 'schedule', id,
 		'{"status": "archived"}', '{"status": "active"}', $7 FROM changed`
+	// By this case before it was given away, or by the new owner's own: by no admin.
+	returnArchived = `WITH changed AS (
+		UPDATE documents d SET access = 'editable', access_case_id = NULL, updated_at = $7
+		WHERE` + returnWhere + `AND d.access = 'archived' AND d.access_case_id IS NOT NULL RETURNING d.organization_id, d.id)
+	INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, case_id, subject_kind, subject_id, before, after, at)
+	SELECT organization_id, 'UnarchiveDocs', $5, $6, $4, id, $1, 'document', id,
+		'{"access": "archived"}', '{"access": "editable"}', $7 FROM changed`
 	returnUpdate = `UPDATE documents d SET owner_id = $4, folder_id = d.prior_folder_id, prior_folder_id = NULL, moved_by_case_id = NULL, moved_to_id = NULL,
 		access = CASE WHEN d.access = 'read_only' THEN 'editable' ELSE d.access END,
 		access_case_id = CASE WHEN d.access = 'read_only' THEN NULL ELSE d.access_case_id END, updated_at = $5
@@ -204,8 +228,10 @@ func (s *Store) ReturnBatch(ctx context.Context, in offboarding.SweepInput, curs
 		if err != nil {
 			return none, err
 		}
-		if _, err := t.exec(returnRequests, args...); err != nil {
-			return none, err
+		for _, statement := range []string{returnRequests, returnArchived} {
+			if _, err := t.exec(statement, args...); err != nil {
+				return none, err
+			}
 		}
 		recorded, err := t.exec(returnAudit, args...)
 		if err != nil {
@@ -216,10 +242,6 @@ func (s *Store) ReturnBatch(ctx context.Context, in offboarding.SweepInput, curs
 			err = errTornBatch
 		}
 		if err != nil {
-			return none, err
-		}
-		// What the case had archived before it was given away is editable again too.
-		if _, err = t.sweep(c, in, sp, unarchiveDocuments); err != nil {
 			return none, err
 		}
 		resumed, err := t.sweep(c, in, sp, resumeSchedules)

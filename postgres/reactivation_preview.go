@@ -60,7 +60,7 @@ func (s *Store) PreviewReactivation(ctx context.Context, r offboarding.Reactivat
 // previewReactivations goes through the members as a reactivation would: who comes
 // back takes a seat from those after them.
 func (t *tx) previewReactivations(
-	r offboarding.ReactivationRequest, judge func(*offboarding.Member) error, out *offboarding.ReactivationPreview,
+	r offboarding.ReactivationRequest, judge func(m *offboarding.Member, leaving bool) error, out *offboarding.ReactivationPreview,
 ) error {
 	var ids []string
 	for _, id := range r.Members() {
@@ -83,7 +83,7 @@ func (t *tx) previewReactivations(
 			member = &row.Member
 		}
 		one := offboarding.PreviewedReactivation{}
-		err := judge(member)
+		err := judge(member, row != nil && member.Active() && row.CaseID != "") // which is open then
 		var refusal *offboarding.Refusal
 		switch {
 		case err == nil:
@@ -106,7 +106,7 @@ func (t *tx) previewReactivations(
 
 // reactivationJudge judges members one after the other. Those who are not of the
 // organizations, which are in the actor's reach, are nobody.
-func (t *tx) reactivationJudge(r offboarding.ReactivationRequest, organizations []offboarding.Organization) (func(*offboarding.Member) error, error) {
+func (t *tx) reactivationJudge(r offboarding.ReactivationRequest, organizations []offboarding.Organization) (func(m *offboarding.Member, leaving bool) error, error) {
 	actor, err := t.member(r.RequestedBy, "", "requested_by")
 	if err != nil {
 		return nil, err
@@ -122,15 +122,15 @@ func (t *tx) reactivationJudge(r offboarding.ReactivationRequest, organizations 
 		}
 		facts[o.ID] = f
 	}
-	return func(m *offboarding.Member) error {
+	return func(m *offboarding.Member, leaving bool) error {
 		nobody := offboarding.ReactivationFacts{Admin: offboarding.Actor{Member: actor, Reach: offboarding.ReachOwn}}
 		if m == nil || facts[m.OrganizationID] == nil {
 			return offboarding.JudgeReopening(r, nobody)
 		}
 		f := facts[m.OrganizationID]
-		f.Leaver = m
+		f.Leaver, f.Leaving = m, leaving
 		err := offboarding.JudgeReopening(r, *f)
-		if err == nil {
+		if err == nil && !m.Active() {
 			f.ActiveMembers++
 		}
 		return err

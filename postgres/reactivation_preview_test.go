@@ -48,13 +48,14 @@ func TestPreviewOfManyReactivations(t *testing.T) {
 	t.Parallel()
 	l := newLeaving(t)
 	other := fixture.New(t, l.DB)
-	first, second, managed := l.Maker(), l.Maker(), l.Maker()
-	l.Exec(`UPDATE members SET status = 'inactive', deactivated_at = created_at WHERE id = ANY (ARRAY[$1, $2, $3]::uuid[])`, first, second, managed)
+	first, second, managed, elsewhere := l.Maker(), l.Maker(), l.Maker(), l.Maker()
+	l.Exec(`UPDATE members SET status = 'inactive', deactivated_at = created_at WHERE id = ANY (ARRAY[$1, $2, $3, $4]::uuid[])`, first, second, managed, elsewhere)
+	l.Exec(`UPDATE members SET email = 'e@elsewhere.example' WHERE id = $1`, elsewhere)
 	l.Exec(`UPDATE members SET managed_by = 'okta' WHERE id = $1`, managed)
 	l.Exec(`UPDATE organizations SET seat_limit = (SELECT count(*) + 1 FROM members WHERE organization_id = $1 AND status = 'active') WHERE id = $1`, l.ID)
-	preview := l.previewReactivation(first, second, managed, l.Owner, other.Leaver, "nobody", uuid.NewString())
+	preview := l.previewReactivation(first, second, managed, l.Owner, other.Leaver, "nobody", uuid.NewString(), elsewhere)
 	require.Equal(t, 1, preview.Allowed)
-	require.Equal(t, 6, preview.Refused)
+	require.Equal(t, 7, preview.Refused)
 	var codes [][]offboarding.Code
 	for i, m := range preview.Members {
 		require.Equal(t, i+1, m.Position)
@@ -68,6 +69,7 @@ func TestPreviewOfManyReactivations(t *testing.T) {
 		{offboarding.CodeMemberNotFound},
 		{offboarding.CodeMemberNotFound},
 		{offboarding.CodeMemberNotFound},
+		{offboarding.CodeSeatLimitExceeded, offboarding.CodeDomainNotAssociated},
 	}, codes)
 	require.Empty(t, preview.Members[4].MemberName, "another tenant's member is nobody")
 	require.NotEmpty(t, preview.Members[1].MemberName)

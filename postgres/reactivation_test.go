@@ -118,6 +118,34 @@ func TestReactivationAfterAnArchive(t *testing.T) {
 	invariantsHold(t, l.store)
 }
 
+// What the new owner's own case has archived is editable again too when it returns, with
+// its schedules; what an admin has archived stays so.
+func TestReactivationReturnsWhatTheHeirsCaseHasArchived(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	archived, before := l.Document(l.member, ""), l.Document(l.member, "")
+	schedule := l.Schedule(archived)
+	l.Exec(`UPDATE documents SET access = 'archived' WHERE id = $1`, before)
+	heir := l.of(l.Maker())
+	l.Document(l.member, "")
+	l.deactivated(l.request())
+	l.sweep(l.store.TransferBatch, offboarding.SweepInput{Step: l.step("some"), NewOwnerID: heir.member, DocumentIDs: []string{archived, before}})
+	r := heir.request()
+	r.Disposition = offboarding.DispositionArchive
+	heir.deactivated(r).advance(offboarding.PhaseTransferring)
+	own := l.Document(heir.member, "")
+	heir.sweep(l.store.ArchiveBatch, offboarding.SweepInput{Step: heir.step("archive")})
+	require.Equal(t, heir.member+" archived", l.DocumentState(archived))
+	require.Equal(t, "archived", l.Text(`SELECT status FROM schedules WHERE id = $1`, schedule))
+
+	l.reactivate(true)
+	require.Equal(t, l.member+" editable", l.DocumentState(archived))
+	require.Equal(t, "active", l.Text(`SELECT status FROM schedules WHERE id = $1 AND archived_by_case_id IS NULL`, schedule))
+	require.Equal(t, l.member+" archived", l.DocumentState(before))
+	require.Equal(t, heir.member+" archived", l.DocumentState(own))
+	invariantsHold(t, l.store)
+}
+
 func TestWhoMayReactivate(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -128,6 +156,9 @@ func TestWhoMayReactivate(t *testing.T) {
 		"not an admin": {admin: func(l *leaving) string { return l.Manager }, code: offboarding.CodeNotAuthorized},
 		"no seat": {
 			prepare: func(l *leaving) { l.Exec(`UPDATE organizations SET seat_limit = 3`) }, code: offboarding.CodeSeatLimitExceeded,
+		},
+		"on a domain that the organization has given up": {
+			prepare: func(l *leaving) { l.Exec(`UPDATE organizations SET domains = '{other.example}'`) }, code: offboarding.CodeDomainNotAssociated,
 		},
 		"managed elsewhere": {
 			prepare: func(l *leaving) { l.Exec(`UPDATE members SET managed_by = 'entra' WHERE id = $1`, l.member) },

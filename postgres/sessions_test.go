@@ -60,6 +60,26 @@ func TestRuleS1Waits(t *testing.T) {
 	require.ErrorContains(t, err, "stays revoked")
 }
 
+// Whoever is only waited for can come back, and a preview says so.
+func TestPreviewOfAReactivationWhileSessionsAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	require.Equal(t, offboarding.CodeAlreadyActive, l.previewReactivation(l.member).Members[0].Violations[0].Code)
+	l.Exec(`UPDATE organizations SET sso_sessions = 'wait'`)
+	l.SSOSession(l.Leaver, time.Hour)
+	l.admit(l.request())
+	require.Equal(t, offboarding.CodeAlreadyActive, l.previewReactivation(l.member).Members[0].Violations[0].Code, "nothing has begun")
+	_, err := l.store.Revoke(t.Context(), offboarding.RevokeInput{Step: l.step("revoke")})
+	require.NoError(t, err)
+	preview := l.previewReactivation(l.member).Members[0]
+	require.Empty(t, preview.Violations)
+	require.Equal(t, l.id, preview.CaseID)
+	begun, err := l.store.BeginReactivation(t.Context(), l.beginInput(nil))
+	require.NoError(t, err)
+	require.Equal(t, l.id, begun.CaseID)
+	require.NotEmpty(t, begun.OpenCase)
+}
+
 // Nothing to wait for: the policy says so, or no SSO session is there.
 func TestRuleS1DoesNotWait(t *testing.T) {
 	t.Parallel()

@@ -76,6 +76,41 @@ func TestAFolderThatWasRenamedAndMovedIsFoundAgain(t *testing.T) {
 	require.Equal(t, "Mine/From a friend", l.path(second))
 }
 
+// Statement 002.1: whoever is deactivated loses every workspace of the organization at
+// once, as its admin too, and what they own in any of them waits in the one case.
+func TestADeactivationIsOfAllWorkspaces(t *testing.T) {
+	t.Parallel()
+	l := newLeaving(t)
+	colleague, workspaces := l.Maker(), []string{l.Workspace(), l.Workspace()}
+	for _, workspace := range workspaces {
+		l.Join(workspace, l.member, offboarding.WorkspaceAdmin)
+		l.Join(workspace, colleague, offboarding.WorkspaceMember)
+		l.DocumentIn(workspace, l.member)
+	}
+	l.Credential(l.member)
+	l.Session(l.member)
+	removal := func(workspace string) []offboarding.Code {
+		other := l.of(colleague)
+		r := other.request()
+		r.RequestedBy, r.WorkspaceID = l.member, workspace
+		preview, err := l.store.Preview(t.Context(), r, l.at)
+		require.NoError(t, err)
+		return (&offboarding.Refusal{Violations: preview.Violations}).Codes()
+	}
+	for _, workspace := range workspaces {
+		require.Empty(t, removal(workspace), "a workspace admin may")
+	}
+	l.inGrace()
+	for _, workspace := range workspaces {
+		require.Equal(t, []offboarding.Code{offboarding.CodeNotAuthorized}, removal(workspace))
+	}
+	require.Zero(t, l.Count(`SELECT (SELECT count(*) FROM credentials WHERE status = 'active') + (SELECT count(*) FROM sessions WHERE status = 'active')`))
+	require.Equal(t, 2, l.Count(`SELECT count(*) FROM documents WHERE owner_id = $1 AND access = 'editable'`, l.member))
+	l.readOnly()
+	require.Equal(t, 2, l.Count(`SELECT count(*) FROM documents WHERE owner_id = $1 AND access_case_id = $2`, l.member, l.id))
+	invariantsHold(t, l.store)
+}
+
 // Statements 000.22, 000.23, 002.9, 002.17 and 002.29: who has left is in the list of
 // members where that is asked for, and so is what they own.
 func TestWhoHasLeftIsListedWhereAsked(t *testing.T) {

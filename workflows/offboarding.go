@@ -102,6 +102,8 @@ func (c *offboardingCase) run(ctx workflow.Context) error {
 			err = c.archiveLater(ctx)
 		case c.Reactivation != nil:
 			err = c.reactivate(ctx)
+		case c.Unarchived:
+			err = c.archiveAgain(ctx)
 		case c.Recount && c.parked:
 			c.Recount = false
 			err = c.exclusively(ctx, func() error { return c.settle(ctx, nil) })

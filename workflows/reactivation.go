@@ -54,13 +54,14 @@ func (c *offboardingCase) reactivate(ctx workflow.Context) error {
 		c.Restores++
 		if c.Plan.Disposition == offboarding.DispositionArchive {
 			c.Disposed, c.Documents.Archived = false, 0
+			c.Unarchived = c.GraceEndsAt != nil && workflow.GetVersion(ctx, "archive again after the plan", workflow.DefaultVersion, 1) == 1
 		}
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	c.Phase = offboarding.PhaseReactivated
+	c.Phase, c.SessionsEndAt = offboarding.PhaseReactivated, nil
 	settle := offboarding.SweepInput{Step: c.step(ctx, r.ID+"/return"), ActorID: r.AdminID, Origin: r.Message.Origin}
 	if r.Message.ReturnDocuments {
 		returned, err := c.sweepTogether(ctx, act.ReturnDocuments, settle)
@@ -81,4 +82,16 @@ func (c *offboardingCase) reactivate(ctx workflow.Context) error {
 	c.Reactivation, c.Reactivated = nil, r.ID
 	c.done("reactivate")
 	return nil
+}
+
+// archiveAgain archives what a reactivation has restored that was refused after the plan
+// had been done: what legal holds are on has kept the case open.
+func (c *offboardingCase) archiveAgain(ctx workflow.Context) error {
+	archived, err := c.sweepTogether(ctx, act.ArchiveDocuments, offboarding.SweepInput{Step: c.step(ctx, c.numbered("archive", c.Restores))})
+	if err != nil {
+		return err
+	}
+	c.Documents.Archived += archived.Documents
+	c.Disposed, c.Unarchived = true, false
+	return c.exclusively(ctx, func() error { return c.settle(ctx, nil) })
 }

@@ -111,6 +111,46 @@ func TestReactivationRefusedAtTheLastMomentArchivesAgain(t *testing.T) {
 	require.Equal(t, "archived", s.Text(`SELECT status FROM schedules WHERE id = $1`, schedule))
 }
 
+// What a legal hold is on keeps the case open after the plan has been done: what was
+// archived is archived again there too.
+func TestReactivationRefusedAfterThePlanArchivesAgain(t *testing.T) {
+	t.Parallel()
+	for phase, at := range map[offboarding.Phase]time.Duration{offboarding.PhaseGrace: day, offboarding.PhaseReadOnly: 9 * day} {
+		t.Run(string(phase), func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t)
+			document, held := s.Document(s.Leaver, ""), s.Document(s.Leaver, "")
+			schedule := s.Schedule(document)
+			_, err := s.store().PlaceHold(t.Context(), offboarding.Hold{DocumentID: held, Reason: "matter 12"}, s.Owner, s.now)
+			require.NoError(t, err)
+			heldState := func() string { return s.DocumentState(held) }
+			s.onStart("ReactivateMember", s.fillSeats)
+			var before string
+			var a *answer
+			s.after(at, func() {
+				require.Equal(t, phase, s.status().Phase)
+				before = heldState()
+				a = s.ask(offboarding.MessageReactivate, offboarding.Reactivate{AdminID: s.Admin})
+			})
+			s.after(at+time.Hour, func() {
+				require.Equal(t, offboarding.CodeSeatLimitExceeded, a.code())
+				require.Equal(t, phase, s.status().Phase)
+				want := offboarding.Counts{Total: 2, Unowned: 1, Archived: 1}
+				if phase == offboarding.PhaseReadOnly {
+					want.ReadOnly = 1
+				}
+				require.Equal(t, want, s.status().Documents)
+				require.Equal(t, s.Leaver+" archived", s.DocumentState(document))
+				require.Equal(t, "archived", s.Text(`SELECT status FROM schedules WHERE id = $1`, schedule))
+				require.Equal(t, before, heldState())
+			})
+			s.lasting(at + 2*time.Hour)
+			s.run(func(r *offboarding.Request) { r.Disposition = offboarding.DispositionArchive })
+			s.invariantsHold()
+		})
+	}
+}
+
 func TestReactivationDuringTheTransfer(t *testing.T) {
 	t.Parallel()
 	for name, back := range map[string]bool{"keeping the new owner": false, "with return": true} {

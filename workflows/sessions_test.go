@@ -97,7 +97,7 @@ func TestRuleS1RevokesAtOnce(t *testing.T) {
 }
 
 // While the case waits for sessions it says so, and takes no message that is for
-// before or for after.
+// before or for after; what turns it back is another test.
 func TestMessagesWhileTheCaseWaitsForSessions(t *testing.T) {
 	t.Parallel()
 	s := waiting(t)
@@ -113,13 +113,12 @@ func TestMessagesWhileTheCaseWaitsForSessions(t *testing.T) {
 			offboarding.MessageTransfer:   offboarding.TransferDocuments{AdminID: s.Admin},
 			offboarding.MessageCancel:     offboarding.Cancel{AdminID: s.Admin},
 			offboarding.MessageReschedule: offboarding.Reschedule{AdminID: s.Admin, EffectiveAt: at(day)},
-			offboarding.MessageReactivate: offboarding.Reactivate{AdminID: s.Admin},
 			offboarding.MessageExtend:     offboarding.ExtendGrace{AdminID: s.Admin, Until: at(20 * day)},
 		} {
 			answers[name] = s.ask(name, message)
 		}
 	})
-	s.after(2*time.Hour, func() { require.Len(t, s.status().RefusedMessages, 6) })
+	s.after(2*time.Hour, func() { require.Len(t, s.status().RefusedMessages, 5) })
 	s.lasting(day)
 	s.run(nil)
 	require.NoError(t, answers[offboarding.UpdateAwaitRevoked].err)
@@ -128,13 +127,60 @@ func TestMessagesWhileTheCaseWaitsForSessions(t *testing.T) {
 	for name, want := range map[string]offboarding.Code{
 		offboarding.MessageClaim: offboarding.CodeAlreadyOwned, offboarding.MessageTransfer: offboarding.CodeMemberStillActive,
 		offboarding.MessageCancel: offboarding.CodeWrongPhase, offboarding.MessageReschedule: offboarding.CodeWrongPhase,
-		offboarding.MessageReactivate: offboarding.CodeWrongPhase, offboarding.MessageExtend: offboarding.CodeWrongPhase,
+		offboarding.MessageExtend: offboarding.CodeWrongPhase,
 	} {
 		require.Equal(t, want, answers[name].code(), name)
 	}
 	require.Equal(t, 6*time.Hour, s.deactivated())
 	require.Equal(t, offboarding.PhaseGrace, s.status().Phase)
 	require.Equal(t, fixtureTime(6*time.Hour+7*day), *s.status().GraceEndsAt)
+}
+
+// Who comes back while only sessions are waited for stays active, with the session and
+// all documents; what was revoked stays so.
+func TestReactivationWhileTheCaseWaitsForSessions(t *testing.T) {
+	t.Parallel()
+	s := waiting(t)
+	document, credential, session := s.Document(s.Leaver, ""), s.Credential(s.Leaver), s.SSOSession(s.Leaver, 6*time.Hour)
+	s.Exec(`UPDATE organizations SET seat_limit = (SELECT count(*) FROM members WHERE status = 'active')`)
+	var refused, a *answer
+	s.after(time.Hour, func() {
+		refused = s.ask(offboarding.MessageReactivate, offboarding.Reactivate{AdminID: s.Manager})
+	})
+	s.after(2*time.Hour, func() {
+		require.Equal(t, offboarding.CodeNotAuthorized, refused.code())
+		require.Equal(t, offboarding.PhaseRevoking, s.status().Phase)
+		a = s.ask(offboarding.MessageReactivate, offboarding.Reactivate{AdminID: s.Admin, ReturnDocuments: true})
+	})
+	s.run(nil)
+	require.NoError(t, a.err)
+	require.Equal(t, offboarding.OutcomeReactivated, a.outcome.Outcome)
+	require.Equal(t, offboarding.PhaseReactivated, s.result().Phase)
+	require.Nil(t, s.status().SessionsEndAt)
+	require.Nil(t, s.status().DeactivatedAt)
+	require.Equal(t, "active", s.Text(`SELECT status FROM members WHERE id = $1`, s.Leaver))
+	require.Equal(t, "active", s.Text(`SELECT status FROM sessions WHERE id = $1`, session))
+	require.Equal(t, "revoked", s.Text(`SELECT status FROM credentials WHERE id = $1`, credential))
+	require.Equal(t, s.Leaver+" editable", s.DocumentState(document))
+	require.Equal(t, `AdvanceOffboarding {"phase": "revoking"} {"phase": "reactivated"}`, s.Text(`SELECT event || ' ' || before || ' ' || after
+		FROM audit_events WHERE actor_id = $1 AND event NOT LIKE 'Complete%' ORDER BY id DESC LIMIT 1`, s.Admin))
+	s.invariantsHold()
+}
+
+// Who is refused at the last moment leaves as was planned.
+func TestReactivationRefusedAtTheLastMomentWaitsOn(t *testing.T) {
+	t.Parallel()
+	s := waiting(t)
+	s.SSOSession(s.Leaver, 6*time.Hour)
+	s.onStart("ReactivateMember", func() { s.Exec(`UPDATE members SET role = 'contributor' WHERE id = $1`, s.Admin) })
+	var a *answer
+	s.after(2*time.Hour, func() { a = s.ask(offboarding.MessageReactivate, offboarding.Reactivate{AdminID: s.Admin}) })
+	s.after(3*time.Hour, func() { require.NotNil(t, s.status().SessionsEndAt) })
+	s.run(nil)
+	require.Equal(t, offboarding.CodeNotAuthorized, a.code())
+	require.Equal(t, offboarding.PhaseCompleted, s.result().Phase)
+	require.Equal(t, 6*time.Hour, s.deactivated())
+	s.invariantsHold()
 }
 
 // A case that stopped while it waited is taken over, and waits no longer for it.

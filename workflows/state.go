@@ -42,9 +42,10 @@ type state struct {
 	ClosedAt         *time.Time         `json:"closed_at,omitempty"`
 	RemindedUntil    time.Time          `json:"reminded_until"`
 	RecheckAt        time.Time          `json:"recheck_at"`
-	Disposed         bool               `json:"disposed,omitempty"` // the plan has been done, and counted
-	Locked           bool               `json:"locked,omitempty"`   // the unowned documents are read-only
-	Recount          bool               `json:"recount,omitempty"`  // what waits is to be counted afresh
+	Disposed         bool               `json:"disposed,omitempty"`   // the plan has been done, and counted
+	Unarchived       bool               `json:"unarchived,omitempty"` // what a refused reactivation has restored is to be archived again
+	Locked           bool               `json:"locked,omitempty"`     // the unowned documents are read-only
+	Recount          bool               `json:"recount,omitempty"`    // what waits is to be counted afresh
 	Documents        offboarding.Counts `json:"documents"`
 	Pending          []string           `json:"pending,omitempty"`
 	PendingCount     int                `json:"pending_count,omitempty"`

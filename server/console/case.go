@@ -41,6 +41,11 @@ func (c caseDetail) Gone() bool {
 	return c.DeactivatedAt != nil && c.ClosedAt == nil && c.Phase != offboarding.PhaseReactivated
 }
 
+// AwaitsSessions reports whether the leaver is active until SSO sessions have ended.
+func (c caseDetail) AwaitsSessions() bool {
+	return c.Phase == offboarding.PhaseRevoking && c.SessionsEndAt != nil
+}
+
 // Trouble is why the case cannot go on, nil where it does.
 func (c caseDetail) Trouble() *offboarding.Trouble {
 	switch {

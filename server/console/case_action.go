@@ -50,7 +50,7 @@ var caseActions = []caseAction{
 	{
 		Name: "reactivate",
 		fits: func(c caseDetail) bool {
-			return c.Gone() || c.Phase == offboarding.PhaseCompleted && c.WorkspaceID == ""
+			return c.Gone() || c.AwaitsSessions() || c.Phase == offboarding.PhaseCompleted && c.WorkspaceID == ""
 		},
 		send: func(v *visit, c caseDetail) error {
 			path := at("/v1/offboardings/%s/reactivate", c.ID)

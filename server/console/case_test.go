@@ -334,6 +334,24 @@ func TestReactivateFromTheCase(t *testing.T) {
 	require.Equal(t, d.Leaver, d.Text(`SELECT owner_id::text FROM documents WHERE id = $1`, document))
 }
 
+// Whose sessions are waited for stays, with them.
+func TestReactivateWhoseSessionsAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.Exec(`UPDATE organizations SET sso_sessions = 'wait' WHERE id = $1`, d.ID)
+	session := d.SSOSession(d.Leaver, 0)
+	status, err := d.cases.StartAndAwait(t.Context(), offboarding.Request{MemberID: d.Leaver, RequestedBy: d.Admin, Disposition: offboarding.DispositionRetain})
+	require.NoError(t, err)
+	require.Equal(t, offboarding.PhaseRevoking, status.Phase)
+	form := d.as(d.Admin).get(t, "/console/leavers/"+status.CaseID+"/reactivate")
+	require.Contains(t, form.text(".callout"), "stays active, with the sessions that are waited for.")
+	done := form.submit(t, "form#reactivate", nil)
+	require.Equal(t, "It is done. The documents follow.", done.text(".notice"), done.text("main"))
+	d.phase(t, status.CaseID, offboarding.PhaseReactivated)
+	require.Equal(t, "active active", d.Text(`SELECT m.status || ' ' || s.status FROM members m JOIN sessions s ON s.member_id = m.id WHERE s.id = $1`, session))
+	require.NotContains(t, d.as(d.Admin).get(t, "/console/leavers/"+status.CaseID).text("main"), "Sessions end")
+}
+
 // Who is managed by an identity provider comes back there, and the page says so.
 func TestReactivateWhoIsManagedElsewhere(t *testing.T) {
 	t.Parallel()

@@ -106,7 +106,7 @@ func newLeaver(row offboarding.CaseRow, now time.Time) leaver {
 		l.What, l.At, l.Ahead = "read_only_in", row.GraceEndsAt, true
 	case row.Phase == offboarding.PhaseReadOnly:
 		l.What, l.At = "read_only_since", row.GraceEndsAt
-	case row.DeactivatedAt == nil && row.SessionsEndAt != nil:
+	case row.Phase == offboarding.PhaseRevoking && row.SessionsEndAt != nil:
 		l.What, l.At, l.Ahead = "sessions_end", row.SessionsEndAt, true
 	}
 	return l
