@@ -259,12 +259,12 @@ func troubledRemoval(p *play) {
 	p.done(p.cases.Reschedule(p.t.Context(), id, offboarding.Reschedule{
 		AdminID: p.Admin, EffectiveAt: time.Now().Add(3 * day).Format(time.RFC3339),
 	}, p.once()))
-	p.breakTable("documents")
+	p.breakTable("folders")
 	p.forward(id, 3*day)
-	p.until(id, "it says so", func(s offboarding.Status) bool { return s.Phase != offboarding.PhaseScheduled && s.Trouble != nil })
+	p.until(id, "it says so", func(s offboarding.Status) bool { return s.Phase == offboarding.PhaseTransferring && s.Trouble != nil })
 	p.counts(1, `SELECT count(*) FROM cases WHERE organization_id = $1 AND trouble_step <> ''`, p.ID)
 	p.Exec(`UPDATE members SET account_type = 'viewer' WHERE id = $1`, gone)
-	p.repairTable("documents")
+	p.repairTable("folders")
 	p.closes(id)
 }
 
