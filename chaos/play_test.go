@@ -36,8 +36,19 @@ type play struct {
 func newPlay(t *testing.T, s *slot) *play {
 	t.Helper()
 	return &play{
-		Organization: fixture.New(t, s.db), t: t, slot: s, cases: cases.New(s.client), store: postgres.New(s.db), labels: map[string]string{},
+		Organization: fixture.New(t, s.db), t: t, slot: s, cases: s.role.client(s.client), store: postgres.New(s.db), labels: map[string]string{},
 	}
+}
+
+// play plays a scenario whose worker dies at these points.
+func (p *play) play(s scenario, points ...string) {
+	p.t.Helper()
+	if s.first != nil {
+		p.slot.arm(p.t)
+		s.first(p)
+	}
+	p.slot.arm(p.t, points...)
+	s.play(p)
 }
 
 // start starts a member's case and waits until it has come to a phase.

@@ -64,7 +64,7 @@ type slot struct {
 	over   chan struct{} // closed when nobody is started again
 }
 
-func newSlot(t *testing.T, server *temporalserver.Server, tells bool) *slot {
+func newSlot(t *testing.T, server *temporalserver.Server, signed bool) *slot {
 	t.Helper()
 	s := &slot{namespace: "crash-" + uuid.NewString(), over: make(chan struct{})}
 	s.client = connect(t, server, s.namespace)
@@ -74,7 +74,7 @@ func newSlot(t *testing.T, server *temporalserver.Server, tells bool) *slot {
 	db.SetMaxOpenConns(4)
 	t.Cleanup(func() { _ = db.Close() })
 	s.db = db
-	s.role = workerRole{Database: url, Temporal: server.Address(), Namespace: s.namespace, Tells: tells}
+	s.role = workerRole{Database: url, Temporal: server.Address(), Namespace: s.namespace, Tells: true, Signed: signed}
 	require.NoError(t, s.begin())
 	go s.supervise()
 	t.Cleanup(func() {

@@ -16,8 +16,10 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
@@ -39,10 +41,9 @@ import (
 // of workers so many seconds apart (make chaos does both).
 func TestAStorm(t *testing.T) {
 	t.Parallel()
-	const tellers = 6
-	rounds := 1
+	tellers, rounds := 4, 1
 	if os.Getenv("CHAOS") == "full" {
-		rounds = 8
+		tellers, rounds = 6, 8
 	}
 	seed := chaosSeed(t)
 	w := newWorld(t)
@@ -64,14 +65,15 @@ func TestAStorm(t *testing.T) {
 	var tales []func(context.Context) error
 	for i := range tellers * rounds {
 		r := rand.New(rand.NewPCG(seed, uint64(i)+2))
-		tales = append(tales, story.rivals(r), story.requests(r), story.rehire(r), story.moves(r), story.list(i, r))
+		tales = append(tales, story.rivals(r), story.requests(r), story.rehire(r), story.moves(r), story.list(i, r), story.tangle(r))
+		tales = append(tales, []func(*rand.Rand) func(context.Context) error{story.scheduled, story.hold, story.removal, story.deletion}[i%4](r))
 	}
 	was := factsOf(t, db)
 
 	began := time.Now()
 	raging := make(chan error, 1)
 	go func() { raging <- w.storm(seed, rounds) }()
-	telling, end := context.WithTimeout(t.Context(), time.Duration(rounds)*3*patience)
+	telling, end := context.WithTimeout(t.Context(), time.Duration(rounds)*5*patience)
 	defer end()
 	next := make(chan func(context.Context) error)
 	failed := make([]error, 10) // side by side
@@ -83,15 +85,38 @@ func TestAStorm(t *testing.T) {
 			}
 		})
 	}
+	sealed, stop := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(sealed)
+		for store := postgres.New(db); ; {
+			select {
+			case <-stop:
+				return
+			case <-time.After(4 * lookEvery):
+				_, _ = store.SealAudit(telling, 20) // while it storms it may fail
+			}
+		}
+	}()
 	for _, tale := range tales {
 		next <- tale
 	}
 	close(next)
 	all.Wait()
+	close(stop)
+	<-sealed
 	require.NoError(t, <-raging)
 	require.NoError(t, errors.Join(failed...))
 
-	// Nobody is stuck.
+	// Nobody is stuck: no case, and no list, reactivation or deletion.
+	waitFor(t, "every workflow has ended", func() error {
+		running, err := c.CountWorkflow(t.Context(), &workflowservice.CountWorkflowExecutionsRequest{
+			Namespace: temporalserver.DefaultNamespace, Query: `ExecutionStatus = "Running"`,
+		})
+		if err == nil && running.GetCount() > 0 {
+			err = fmt.Errorf("%d have not", running.GetCount())
+		}
+		return err
+	})
 	waitFor(t, "every case is closed", func() error {
 		var open []string
 		err := db.Select(&open, `SELECT workflow_id || ' ' || phase || ' ' || trouble_step || ' ' || trouble_error FROM cases WHERE closed_at IS NULL`)
@@ -110,6 +135,7 @@ func (s *storm) table(w *world, seed uint64, lasted time.Duration, was facts) {
 	checked, err := store.CheckInvariants(s.t.Context())
 	require.NoError(s.t, err)
 	events := was.replay(s.t, s.db)
+	verified := s.seal(store)
 	is := factsOf(s.t, s.db)
 	var rows, out strings.Builder
 	fmt.Fprintf(&rows, "\nCHAOS_SEED=%d\t%s\n", seed, lasted.Round(time.Second))
@@ -117,7 +143,8 @@ func (s *storm) table(w *world, seed uint64, lasted time.Duration, was facts) {
 		fmt.Fprintf(&rows, "%s\t%d\n", f.name, w.done[f.name])
 	}
 	fmt.Fprintf(&rows, "clocks of workers set apart\t%s\n", time.Duration(stormWorkers-1)*time.Duration(w.apart)*time.Second)
-	fmt.Fprintf(&rows, "messages sent\t%d\nof them again or out of order\t%d\nrefused by a rule\t%d\n", s.sent.Load(), s.twice.Load(), s.refused.Load())
+	fmt.Fprintf(&rows, "messages sent\t%d\nof them again, or as a signal too\t%d\nof them in any order\t%d\nrefused by a rule\t%d\n",
+		s.sent.Load(), s.twice.Load(), s.tangles.Load(), s.refused.Load())
 	var phases []struct {
 		Phase string
 		N     int
@@ -134,12 +161,36 @@ func (s *storm) table(w *world, seed uint64, lasted time.Duration, was facts) {
 		fmt.Fprintf(&rows, "%s\t%s\n", i.Says, held)
 	}
 	fmt.Fprintf(&rows, "events of the audit replayed into facts\t%d into %d\n", events, len(is))
+	fmt.Fprintf(&rows, "of them sealed and verified\t%d\n", verified)
 	tw := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	_, err = io.WriteString(tw, rows.String())
 	require.NoError(s.t, errors.Join(err, tw.Flush()))
 	s.t.Log(out.String())
 	was.requireSame(s.t, is)
+	require.Equal(s.t, events, verified)
 	require.False(s.t, slices.ContainsFunc(checked, func(i postgres.Invariant) bool { return !i.Holds() }), "a promise is broken")
+}
+
+// seal seals the audit to its end and verifies it, as starter audit verify does.
+func (s *storm) seal(store *postgres.Store) (events int) {
+	s.t.Helper()
+	waitFor(s.t, "everything is sealed", func() error {
+		_, err := store.SealAudit(s.t.Context(), 1000)
+		var left int
+		err = errors.Join(err, s.db.Get(&left, `SELECT count(*) FROM audit_events WHERE id > (SELECT sealed_id FROM audit_horizon)`))
+		if err == nil && left > 0 {
+			err = fmt.Errorf("%d are not", left)
+		}
+		return err
+	})
+	v := &offboarding.AuditVerifier{}
+	require.NoError(s.t, store.VerifyAudit(s.t.Context(), "", v, nil))
+	report := v.Report()
+	require.Empty(s.t, report.Breaks)
+	for _, o := range report.Organizations {
+		events += o.Events
+	}
+	return events
 }
 
 // storm is what the tales of one storm share.
@@ -150,6 +201,7 @@ type storm struct {
 	temporal             client.Client
 	cases                *cases.Client
 	sent, twice, refused atomic.Int64
+	tangles              atomic.Int64 // messages that were sent in any order
 }
 
 // insist tries until it is done or a rule says no; everything else is the storm.
@@ -235,6 +287,12 @@ func (d *dice) IntN(n int) int {
 	return d.r.IntN(n)
 }
 
+func (d *dice) shuffle(messages []func() error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.r.Shuffle(len(messages), func(i, j int) { messages[i], messages[j] = messages[j], messages[i] })
+}
+
 func (d *dice) next() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -259,14 +317,51 @@ func (s *storm) leaver(n int, level offboarding.GrantLevel, makers ...string) (m
 }
 
 func (s *storm) start(ctx context.Context, r offboarding.Request) error {
+	id := offboarding.WorkflowID(r.MemberID)
+	if r.WorkspaceID != "" {
+		id = offboarding.RemovalWorkflowID(r.WorkspaceID, r.MemberID)
+	}
+	wanted := func(st offboarding.Status) bool { return st.DeactivatedAt != nil }
+	if r.EffectiveAt != "" {
+		wanted = func(st offboarding.Status) bool { return st.Phase == offboarding.PhaseScheduled }
+	}
 	r.RequestedBy = s.Admin
-	for range 2 { // and once more, which changes nothing (rule E2)
+	if err := s.again(ctx, func(ctx context.Context) error { return s.cases.StartCase(ctx, r) }); err != nil { // the second changes nothing (rule E2)
+		return err
+	}
+	return s.reaches(ctx, id, wanted)
+}
+
+// again asks for something twice.
+func (s *storm) again(ctx context.Context, ask func(context.Context) error) error {
+	s.twice.Add(1)
+	for range 2 {
 		s.sent.Add(1)
-		if err := s.insist(ctx, func(ctx context.Context) error { return s.cases.StartCase(ctx, r) }); err != nil {
+		if err := s.insist(ctx, ask); err != nil {
 			return err
 		}
 	}
-	return s.reaches(ctx, offboarding.WorkflowID(r.MemberID), func(st offboarding.Status) bool { return st.DeactivatedAt != nil })
+	return nil
+}
+
+// tangled sends messages of one case in any order, each before the others are answered,
+// and all of them once more in another order. Each is done, or a rule says no.
+func (s *storm) tangled(ctx context.Context, r *dice, messages ...func() error) error {
+	for range 2 {
+		r.shuffle(messages)
+		errs := make([]error, len(messages))
+		var all sync.WaitGroup
+		for i, message := range messages {
+			all.Go(func() { errs[i] = ruled(message()) })
+			time.Sleep(time.Duration(r.IntN(20)) * time.Millisecond)
+		}
+		all.Wait()
+		if err := errors.Join(errs...); err != nil || ctx.Err() != nil {
+			return err
+		}
+		s.tangles.Add(int64(len(messages)))
+	}
+	return nil
 }
 
 func (s *storm) reaches(ctx context.Context, id string, wanted func(offboarding.Status) bool) error {
@@ -302,6 +397,202 @@ func (s *storm) claim(ctx context.Context, r *dice, id, document, member string)
 		_, err := s.cases.Claim(ctx, id, m, once)
 		return err
 	}))
+}
+
+// requested are the requests in the cases of a member.
+func (s *storm) requested(ctx context.Context, member string) (requests []string, err error) {
+	return requests, s.insist(ctx, func(ctx context.Context) error {
+		const query = `SELECT r.id FROM ownership_requests r JOIN cases c ON c.id = r.case_id WHERE c.member_id = $1 ORDER BY r.id`
+		return s.db.SelectContext(ctx, &requests, query, member)
+	})
+}
+
+func (s *storm) decide(ctx context.Context, r *dice, id, request string, approve bool) error {
+	m := offboarding.AdminApproval{RequestID: request, AdminID: s.Admin, Decision: offboarding.DecisionReject}
+	if approve {
+		m.Decision = offboarding.DecisionApprove
+	}
+	return ruled(s.send(ctx, r, id, offboarding.MessageDecision, m, func(ctx context.Context, once cases.Option) error {
+		_, err := s.cases.Decide(ctx, id, m, once)
+		return err
+	}))
+}
+
+func (s *storm) reactivate(ctx context.Context, r *dice, id string) error {
+	m := offboarding.Reactivate{AdminID: s.Admin, ReturnDocuments: r.IntN(2) == 0}
+	return ruled(s.send(ctx, r, id, offboarding.MessageReactivate, m, func(ctx context.Context, once cases.Option) error {
+		_, err := s.cases.Reactivate(ctx, id, m, once)
+		return err
+	}))
+}
+
+// extend lets the grace end so many days from now.
+func (s *storm) extend(ctx context.Context, r *dice, id string, days int) error {
+	m := offboarding.ExtendGrace{AdminID: s.Admin, Until: in(days)}
+	return ruled(s.send(ctx, r, id, offboarding.MessageExtend, m, func(ctx context.Context, once cases.Option) error {
+		_, err := s.cases.Extend(ctx, id, m, once)
+		return err
+	}))
+}
+
+func (s *storm) reschedule(ctx context.Context, r *dice, id string, days int) error {
+	m := offboarding.Reschedule{AdminID: s.Admin, EffectiveAt: in(days)}
+	return ruled(s.send(ctx, r, id, offboarding.MessageReschedule, m, func(ctx context.Context, once cases.Option) error {
+		_, err := s.cases.Reschedule(ctx, id, m, once)
+		return err
+	}))
+}
+
+func (s *storm) cancel(ctx context.Context, r *dice, id string) error {
+	m := offboarding.Cancel{AdminID: s.Admin}
+	return ruled(s.send(ctx, r, id, offboarding.MessageCancel, m, func(ctx context.Context, once cases.Option) error {
+		_, err := s.cases.Cancel(ctx, id, m, once)
+		return err
+	}))
+}
+
+func in(days int) string { return time.Now().Add(time.Duration(days) * day).Format(time.RFC3339) }
+
+func (s *storm) forward(ctx context.Context, id string, d time.Duration) error {
+	return s.insist(ctx, func(ctx context.Context) error {
+		return temporalserver.FastForward(ctx, s.temporal, temporalserver.DefaultNamespace, id, d)
+	})
+}
+
+// tangle has messages change places: a decision before its request, what is for a case
+// that waits after it has begun, a rehire beside claims.
+func (s *storm) tangle(r *rand.Rand) func(context.Context) error {
+	claimant, asker := s.Maker(), s.Maker()
+	member, documents := s.leaver(4, offboarding.GrantEdit, claimant)
+	for _, document := range documents[:3] {
+		s.Grant(document, asker, offboarding.GrantView)
+	}
+	d, back := &dice{r: r}, r.IntN(3) == 0
+	return func(ctx context.Context) error {
+		if err := s.start(ctx, offboarding.Request{MemberID: member}); err != nil {
+			return err
+		}
+		id := offboarding.WorkflowID(member)
+		decide := func(approve bool) func() error {
+			return func() error {
+				requests, err := s.requested(ctx, member)
+				if err != nil {
+					return err
+				}
+				for _, request := range append(requests, uuid.NewString()) { // and one that is not there yet
+					err = errors.Join(err, s.decide(ctx, d, id, request, approve))
+				}
+				return err
+			}
+		}
+		messages := []func() error{
+			decide(true), decide(false),
+			func() error { return s.extend(ctx, d, id, 10) },
+			func() error { return s.extend(ctx, d, id, 20) },
+			func() error { return s.cancel(ctx, d, id) },
+			func() error { return s.reschedule(ctx, d, id, 1) },
+		}
+		for i, document := range documents[:3] {
+			messages = append(messages, func() error { return s.claim(ctx, d, id, document, asker) })
+			if i > 0 {
+				messages = append(messages, func() error { return s.claim(ctx, d, id, document, claimant) })
+			}
+		}
+		if back {
+			messages = append(messages, func() error { return s.reactivate(ctx, d, id) })
+		}
+		return errors.Join(s.tangled(ctx, d, messages...), s.rest(ctx, d, id))
+	}
+}
+
+// scheduled is moved and canceled while its time comes.
+func (s *storm) scheduled(r *rand.Rand) func(context.Context) error {
+	maker := s.Maker()
+	member, documents := s.leaver(2, offboarding.GrantEdit, maker)
+	d := &dice{r: r}
+	return func(ctx context.Context) error {
+		if err := s.start(ctx, offboarding.Request{MemberID: member, EffectiveAt: in(2)}); err != nil {
+			return err
+		}
+		id := offboarding.WorkflowID(member)
+		messages := []func() error{
+			func() error { return s.reschedule(ctx, d, id, 1) },
+			func() error { return s.reschedule(ctx, d, id, 3) },
+			func() error { return s.extend(ctx, d, id, 30) },
+			func() error { return s.claim(ctx, d, id, documents[0], maker) },
+			func() error { return s.forward(ctx, id, 2*day) },
+		}
+		if d.IntN(2) == 0 {
+			messages = append(messages, func() error { return s.cancel(ctx, d, id) })
+		}
+		if err := s.tangled(ctx, d, messages...); err != nil {
+			return err
+		}
+		if err := s.forward(ctx, id, 4*day); err != nil {
+			return err
+		}
+		begun := func(st offboarding.Status) bool { return st.DeactivatedAt != nil || st.Phase.Closed() }
+		return errors.Join(s.reaches(ctx, id, begun), s.rest(ctx, d, id))
+	}
+}
+
+// hold is on one of the documents, and is lifted while the case goes on.
+func (s *storm) hold(r *rand.Rand) func(context.Context) error {
+	maker := s.Maker()
+	member, documents := s.leaver(3, offboarding.GrantEdit, maker)
+	d, store := &dice{r: r}, postgres.New(s.db)
+	return func(ctx context.Context) error {
+		hold := offboarding.Hold{ID: uuid.NewString(), DocumentID: documents[0], Reason: "court"}
+		if err := s.again(ctx, func(ctx context.Context) error {
+			_, err := store.PlaceHold(ctx, hold, s.Admin, time.Now())
+			return err
+		}); err != nil {
+			return err
+		}
+		if err := s.start(ctx, offboarding.Request{MemberID: member, Disposition: offboarding.DispositionArchive}); err != nil {
+			return err
+		}
+		id := offboarding.WorkflowID(member)
+		lift := func() error {
+			return s.again(ctx, func(ctx context.Context) error { return store.LiftHold(ctx, hold.ID, s.Admin, "", time.Now()) })
+		}
+		return errors.Join(s.tangled(ctx, d, lift, func() error { return s.claim(ctx, d, id, documents[0], maker) }), s.rest(ctx, d, id))
+	}
+}
+
+// removal is from a workspace, and may be undone while its documents are claimed.
+func (s *storm) removal(r *rand.Rand) func(context.Context) error {
+	maker, workspace := s.Maker(), s.Workspace()
+	member, documents := s.leaver(3, offboarding.GrantEdit, maker)
+	s.Join(workspace, member, offboarding.WorkspaceMember)
+	s.Exec(`UPDATE documents SET workspace_id = $2 WHERE owner_id = $1`, member, workspace)
+	d, back := &dice{r: r}, r.IntN(2) == 0
+	return func(ctx context.Context) error {
+		if err := s.start(ctx, offboarding.Request{MemberID: member, WorkspaceID: workspace}); err != nil {
+			return err
+		}
+		id := offboarding.RemovalWorkflowID(workspace, member)
+		messages := []func() error{func() error { return s.extend(ctx, d, id, 9) }}
+		for _, document := range documents[:2] {
+			messages = append(messages, func() error { return s.claim(ctx, d, id, document, maker) })
+		}
+		if back {
+			messages = append(messages, func() error { return s.reactivate(ctx, d, id) })
+		}
+		return errors.Join(s.tangled(ctx, d, messages...), s.rest(ctx, d, id))
+	}
+}
+
+// deletion is of somebody who is still active; the manager gets the documents.
+func (s *storm) deletion(*rand.Rand) func(context.Context) error {
+	member, _ := s.leaver(2, offboarding.GrantEdit)
+	return func(ctx context.Context) error {
+		r := offboarding.DeletionRequest{MemberID: member, RequestedBy: s.Admin, Disposition: offboarding.DispositionTransfer, NewOwnerID: s.Manager}
+		return ruled(s.again(ctx, func(ctx context.Context) error { // who is gone is not there to be deleted
+			_, err := s.cases.Delete(ctx, r)
+			return err
+		}))
+	}
 }
 
 // rivals claim the same documents at the same time.
@@ -345,21 +636,12 @@ func (s *storm) requests(r *rand.Rand) func(context.Context) error {
 				}
 			}
 		}
-		var pending []string
-		if err := s.insist(ctx, func(ctx context.Context) error {
-			return s.db.SelectContext(ctx, &pending, `SELECT r.id FROM ownership_requests r JOIN cases c ON c.id = r.case_id WHERE c.member_id = $1`, member)
-		}); err != nil {
+		pending, err := s.requested(ctx, member)
+		if err != nil {
 			return err
 		}
 		for i, request := range pending {
-			m := offboarding.AdminApproval{RequestID: request, AdminID: s.Admin, Decision: offboarding.DecisionApprove}
-			if i%2 == 1 {
-				m.Decision = offboarding.DecisionReject
-			}
-			if err := ruled(s.send(ctx, d, id, offboarding.MessageDecision, m, func(ctx context.Context, once cases.Option) error {
-				_, err := s.cases.Decide(ctx, id, m, once)
-				return err
-			})); err != nil {
+			if err := s.decide(ctx, d, id, request, i%2 == 0); err != nil {
 				return err
 			}
 		}
@@ -380,16 +662,10 @@ func (s *storm) rehire(r *rand.Rand) func(context.Context) error {
 		if err := s.claim(ctx, d, id, documents[0], maker); err != nil {
 			return err
 		}
-		if err := s.insist(ctx, func(ctx context.Context) error {
-			return temporalserver.FastForward(ctx, s.temporal, temporalserver.DefaultNamespace, id, 8*day)
-		}); err != nil {
+		if err := s.forward(ctx, id, 8*day); err != nil {
 			return err
 		}
-		m := offboarding.Reactivate{AdminID: s.Admin, ReturnDocuments: r.IntN(2) == 0}
-		if err := ruled(s.send(ctx, d, id, offboarding.MessageReactivate, m, func(ctx context.Context, once cases.Option) error {
-			_, err := s.cases.Reactivate(ctx, id, m, once)
-			return err
-		})); err != nil {
+		if err := s.reactivate(ctx, d, id); err != nil {
 			return err
 		}
 		return s.closed(ctx, id)
@@ -407,8 +683,7 @@ func (s *storm) moves(r *rand.Rand) func(context.Context) error {
 		if err := s.closed(ctx, offboarding.WorkflowID(member)); err != nil || !back {
 			return err
 		}
-		s.sent.Add(1)
-		return ruled(s.insist(ctx, func(ctx context.Context) error {
+		return ruled(s.again(ctx, func(ctx context.Context) error {
 			_, err := s.cases.ReactivateMembers(ctx, "", offboarding.ReactivationRequest{MemberID: member, RequestedBy: s.Admin, ReturnDocuments: true})
 			return err
 		}))
@@ -424,8 +699,7 @@ func (s *storm) list(i int, r *rand.Rand) func(context.Context) error {
 	}
 	d, bulk := &dice{r: r}, fmt.Sprintf("storm-%d", i)
 	return func(ctx context.Context) error {
-		s.sent.Add(1)
-		if err := s.insist(ctx, func(ctx context.Context) error {
+		if err := s.again(ctx, func(ctx context.Context) error {
 			_, err := s.cases.StartBulk(ctx, bulk, request)
 			return err
 		}); err != nil {

@@ -3,6 +3,7 @@ package chaos_test
 import (
 	"bufio"
 	"context"
+	"crypto/ed25519"
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
@@ -30,9 +31,29 @@ type workerRole struct {
 	Database  string `json:"database"`
 	Temporal  string `json:"temporal"`
 	Namespace string `json:"namespace"`
-	Dies      string `json:"dies,omitempty"`  // at this point
-	Tells     bool   `json:"tells,omitempty"` // of each point it comes to
-	Apart     int    `json:"apart,omitempty"` // seconds by which its clock is wrong
+	Dies      string `json:"dies,omitempty"`   // at this point
+	Tells     bool   `json:"tells,omitempty"`  // of each point it comes to
+	Apart     int    `json:"apart,omitempty"`  // seconds by which its clock is wrong
+	Signed    bool   `json:"signed,omitempty"` // hears only what is signed
+}
+
+// signingKey is everybody's where something has to be signed.
+var signingKey = &offboarding.SigningKey{ID: "chaos", Key: ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))}
+
+// keys are those whose signatures the worker hears, nil where it asks for none.
+func (r *workerRole) keys() offboarding.Keyring {
+	if !r.Signed {
+		return nil
+	}
+	return offboarding.Keyring{signingKey.ID: signingKey.Key.Public().(ed25519.PublicKey)}
+}
+
+// client signs what the worker asks to be signed.
+func (r *workerRole) client(c client.Client) *cases.Client {
+	if !r.Signed {
+		return cases.New(c)
+	}
+	return cases.New(c).SignedBy(signingKey, r.Namespace)
 }
 
 // batchSize lets a leaver of a few hundred documents be worked on in several batches.
@@ -66,12 +87,13 @@ func (r *workerRole) run(in io.Reader, out io.Writer) error {
 		return err
 	}
 	options := worker.Options{
-		Interceptors:                 []interceptor.WorkerInterceptor{&mortal{deaths: d}}, // hurry comes with the client
+		Interceptors:                 []interceptor.WorkerInterceptor{activities.Guard(r.client(c), r.keys(), quiet), &mortal{deaths: d}}, // hurry comes with the client
 		StickyScheduleToStartTimeout: missedAfter,
 		MaxHeartbeatThrottleInterval: missedAfter / 4,
 	}
 	w := worker.New(c, offboarding.TaskQueue, options)
-	workflows.Register(w, activities.New(store.WithBatchSize(batchSize), cases.New(c), activities.LogNotifier{Log: quiet}, quiet))
+	acts := activities.New(store.WithBatchSize(batchSize), r.client(c), activities.LogNotifier{Log: quiet}, quiet)
+	workflows.Register(w, activities.RequireSigned(acts, r.keys()))
 	if err := w.Start(); err != nil {
 		return err
 	}
