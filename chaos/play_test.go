@@ -158,8 +158,10 @@ func (p *play) claim(id, document, member string) offboarding.Outcome {
 	return p.done(p.cases.Claim(p.t.Context(), id, offboarding.ClaimRequest{DocumentID: document, MemberID: member}, p.once()))
 }
 
+// breakTable takes a table away, for this scenario at the longest.
 func (p *play) breakTable(table string) {
 	p.Exec(`ALTER TABLE ` + table + ` RENAME TO ` + table + `_away`)
+	p.t.Cleanup(func() { p.Exec(`ALTER TABLE IF EXISTS ` + table + `_away RENAME TO ` + table) })
 }
 
 func (p *play) repairTable(table string) { p.Exec(`ALTER TABLE ` + table + `_away RENAME TO ` + table) }

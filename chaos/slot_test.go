@@ -25,7 +25,7 @@ import (
 
 // patience bounds every wait; nothing sleeps in the hope that something has happened.
 const (
-	patience  = time.Minute
+	patience  = 2 * time.Minute
 	lookEvery = 25 * time.Millisecond
 )
 

@@ -73,7 +73,7 @@ func TestAStorm(t *testing.T) {
 	began := time.Now()
 	raging := make(chan error, 1)
 	go func() { raging <- w.storm(seed, rounds) }()
-	telling, end := context.WithTimeout(t.Context(), time.Duration(rounds)*5*patience)
+	telling, end := context.WithTimeout(t.Context(), time.Duration(rounds)*3*patience)
 	defer end()
 	next := make(chan func(context.Context) error)
 	failed := make([]error, 10) // side by side
