@@ -92,6 +92,20 @@ func init() {
 		require.NoError(t, s.client.GetWorkflow(t.Context(), c.id, "").Get(t.Context(), nil))
 		return c
 	}
+	recorded["archived-again"] = func(t *testing.T, _ *stand, _ string) *live {
+		s := newStand(t)
+		_, err := s.store.PlaceHold(t.Context(), offboarding.Hold{DocumentID: documents(s.Organization, s.Leaver, 2)[0], Reason: "matter 12"}, s.Owner, time.Now())
+		require.NoError(t, err)
+		c := s.start(s.Leaver, func(r *offboarding.Request) { r.Disposition = offboarding.DispositionArchive })
+		c.reaches(phase(offboarding.PhaseGrace))
+		s.Exec(`CREATE FUNCTION fill_seats() RETURNS trigger LANGUAGE plpgsql AS
+			'BEGIN UPDATE organizations SET seat_limit = (SELECT count(*) FROM members WHERE status = ''active''); RETURN NULL; END'`)
+		s.Exec(`CREATE TRIGGER fill_seats AFTER UPDATE ON documents EXECUTE FUNCTION fill_seats()`) // while the case restores
+		_, err = c.ask(offboarding.MessageReactivate, offboarding.Reactivate{AdminID: s.Admin})
+		require.Equal(t, offboarding.CodeSeatLimitExceeded, codeOf(err))
+		c.reaches(func(s offboarding.Status) bool { return s.Documents.Archived == 1 })
+		return c
+	}
 	recorded["revoking-open"] = func(t *testing.T, _ *stand, _ string) *live {
 		s := newStand(t)
 		s.Exec(`UPDATE organizations SET sso_sessions = 'wait'`)
