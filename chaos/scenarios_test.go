@@ -35,6 +35,7 @@ var scenarios = []scenario{
 	{name: "a removal in trouble", play: troubledRemoval},
 	{name: "a removal of many documents", play: manyRemoved},
 	{name: "removals that do not happen", play: noRemoval},
+	{name: "returns that are refused late", play: refusedReturns},
 	{name: "many documents", play: manyDocuments},
 	{name: "the last owner", play: lastOwner},
 	{name: "a canceled start", play: canceledStart},
@@ -296,6 +297,37 @@ func noRemoval(p *play) {
 	p.forward(id, day+time.Minute)
 	p.reaches(id, offboarding.PhaseFailed)
 	require.Error(p.t, p.slot.client.GetWorkflow(p.t.Context(), id, "").Get(p.t.Context(), nil))
+}
+
+// refusedReturns are refused when the documents are editable already: they are archived again.
+func refusedReturns(p *play) {
+	ctx, workspace, other, admin := p.t.Context(), p.Workspace(), p.Maker(), p.Maker()
+	p.Join(workspace, other, offboarding.WorkspaceMember)
+	p.Document(p.Leaver, "")
+	p.DocumentIn(workspace, other)
+	holds := map[string]string{}
+	for member, held := range map[string]string{p.Leaver: p.Document(p.Leaver, ""), other: p.DocumentIn(workspace, other)} {
+		var err error
+		holds[member], err = p.store.PlaceHold(ctx, offboarding.Hold{DocumentID: held, Reason: "court"}, p.Owner, time.Now())
+		require.NoError(p.t, err)
+	}
+	archive := func(r *offboarding.Request) { r.Disposition = offboarding.DispositionArchive }
+	ids := map[string]string{
+		p.Leaver: p.start(p.Leaver, offboarding.PhaseGrace, archive), other: p.removalOf(other, workspace, offboarding.PhaseGrace, archive),
+	}
+	p.Exec(`CREATE FUNCTION demote() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN UPDATE members SET role = ''contributor'' WHERE id = TG_ARGV[0]::uuid; RETURN NULL; END'`)
+	defer p.Exec(`DROP FUNCTION demote CASCADE`)
+	p.Exec(`CREATE TRIGGER demote AFTER UPDATE ON documents EXECUTE FUNCTION demote('` + admin + `')`)
+	for _, member := range []string{p.Leaver, other} {
+		p.Exec(`UPDATE members SET role = 'admin' WHERE id = $1`, admin)
+		_, err := p.cases.Reactivate(ctx, ids[member], offboarding.Reactivate{AdminID: admin}, p.once())
+		require.Equal(p.t, offboarding.CodeNotAuthorized, offboarding.CodeOf(err))
+		p.until(ids[member], "it is archived again", func(s offboarding.Status) bool { return s.Documents.Archived == 1 })
+		require.NoError(p.t, p.store.LiftHold(ctx, holds[member], p.Owner, "", time.Now()))
+		p.done(p.cases.Transfer(ctx, ids[member], offboarding.TransferDocuments{AdminID: p.Admin, NewOwnerID: p.Manager}, p.once()))
+		p.closes(ids[member])
+	}
 }
 
 // manyDocuments are locked and transferred in several batches.

@@ -87,11 +87,9 @@ func (c *offboardingCase) reactivate(ctx workflow.Context) error {
 // archiveAgain archives what a reactivation has restored that was refused after the plan
 // had been done: what legal holds are on has kept the case open.
 func (c *offboardingCase) archiveAgain(ctx workflow.Context) error {
-	archived, err := c.sweepTogether(ctx, act.ArchiveDocuments, offboarding.SweepInput{Step: c.step(ctx, c.numbered("archive", c.Restores))})
-	if err != nil {
+	if err := c.archive(ctx); err != nil {
 		return err
 	}
-	c.Documents.Archived += archived.Documents
 	c.Disposed, c.Unarchived = true, false
 	return c.exclusively(ctx, func() error { return c.settle(ctx, nil) })
 }

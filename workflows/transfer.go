@@ -39,17 +39,25 @@ func (c *offboardingCase) dispose(ctx workflow.Context) error {
 		c.Documents.Transferred += moved.Documents
 		c.done("transfer")
 	case offboarding.DispositionArchive:
-		archived, err := c.sweepTogether(ctx, act.ArchiveDocuments, offboarding.SweepInput{Step: c.step(ctx, c.numbered("archive", c.Restores))})
-		if err != nil {
+		if err := c.archive(ctx); err != nil {
 			return err
 		}
-		c.Documents.Archived += archived.Documents
 		c.done("archive")
 	case offboarding.DispositionRetain:
 	}
 	c.Disposed = true
 	ends := c.DeactivatedAt.Add(c.Plan.GracePeriod)
 	return c.exclusively(ctx, func() error { return c.settle(ctx, &ends) })
+}
+
+// archive archives the leaver's documents; it has another name when what it has archived
+// was restored.
+func (c *offboardingCase) archive(ctx workflow.Context) error {
+	archived, err := c.sweepTogether(ctx, act.ArchiveDocuments, offboarding.SweepInput{Step: c.step(ctx, c.numbered("archive", c.Restores))})
+	if err == nil {
+		c.Documents.Archived += archived.Documents
+	}
+	return err
 }
 
 // fallBack replaces a new owner who left between the plan and the transfer.
