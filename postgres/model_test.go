@@ -17,6 +17,10 @@ type model struct {
 	now       time.Time
 	selfServe bool
 	seats     int // 0 for no limit
+
+	provider    string // the organization's identity provider
+	provisioner string // who set it up, "" for nobody
+
 	members   map[string]*modelMember
 	documents map[string]*modelDocument
 	schedules []*modelSchedule
@@ -34,10 +38,13 @@ type modelMember struct {
 	active   bool
 	manager  string
 	outside  bool // on a domain that is not the organization's
-	provider bool // managed by an identity provider
 	deleted  bool
+	archived bool                      // inactive for good (seed 000)
 	live     int                       // credentials and sessions that work
 	team     offboarding.WorkspaceRole // in the one workspace
+
+	managedBy string     // the identity provider, "" for none
+	leftBy    *modelCase // that has made them inactive
 }
 
 type modelDocument struct {
@@ -74,6 +81,7 @@ type modelRequest struct {
 
 type modelCase struct {
 	name, leaver, by string
+	provider         string                    // that has asked for it, "" for a person
 	removal          bool                      // from the workspace only (rule W1)
 	team             offboarding.WorkspaceRole // of the leaver, until the removal
 	phase            offboarding.Phase
@@ -144,13 +152,37 @@ func (m *model) adminOn(name string, removal bool) bool {
 	return m.admin(name) || removal && m.members[name].active && m.members[name].team == offboarding.WorkspaceAdmin
 }
 
+// asker is who asks: a person, or for an identity provider that names nobody who set
+// it up; "" for nobody.
+func (m *model) asker(by, provider string) string {
+	switch {
+	case provider != "" && by == "":
+		return m.provisioner
+	case m.members[by].deleted:
+		return ""
+	}
+	return by
+}
+
+// asking judges who asks: a person's authority, or that of an identity provider over
+// those whom it manages (rule E5), and over the workspaces of its organization (rule W1).
+func (m *model) asking(by, provider, member string, removal bool) (broken codes) {
+	if provider == "" {
+		return m.authorityOn(by, member, removal)
+	}
+	broken.add(provider != m.provider || !removal && provider != m.members[member].managedBy, offboarding.CodeExternallyManaged)
+	broken.add(m.asker(by, provider) == "", offboarding.CodeNotAuthorized)
+	return broken
+}
+
 // eligibility is rules A3 and E2 to E5. A start counts out the owners whose time has come.
-func (m *model) eligibility(leaver string, start bool) (broken codes) {
+// What an identity provider asks for is not judged by E4 and E5.
+func (m *model) eligibility(leaver, provider string, start bool) (broken codes) {
 	l := m.members[leaver]
 	broken.add(!l.active, offboarding.CodeAlreadyInactive)
 	broken.add(l.active && l.role == offboarding.RoleOwner && m.otherOwners(leaver, start) == 0, offboarding.CodeLastOwner)
-	broken.add(l.outside, offboarding.CodeDomainNotAssociated)
-	broken.add(l.provider, offboarding.CodeExternallyManaged)
+	broken.add(l.outside && provider == "", offboarding.CodeDomainNotAssociated)
+	broken.add(l.managedBy != "" && provider == "", offboarding.CodeExternallyManaged)
 	return broken
 }
 
@@ -339,6 +371,7 @@ func (m *model) documentOr(name string) string {
 // start is a request for an offboarding.
 type start struct {
 	leaver, by       string
+	provider         string
 	removal          bool
 	disposition      offboarding.Disposition
 	newOwner         string // "manager" for the leaver's
@@ -350,9 +383,9 @@ type start struct {
 // admit judges a start: the open case of the member (rule E2), a new one, or all
 // that is broken.
 func (m *model) admit(s start) (answer string, opened *modelCase) {
-	authority := m.authorityOn(s.by, s.leaver, s.removal)
+	authority, by := m.asking(s.by, s.provider, s.leaver, s.removal), m.asker(s.by, s.provider)
 	if open := m.open(s.leaver, s.removal); open != nil && !m.members[s.leaver].deleted && len(authority) == 0 {
-		if open.reopened {
+		if open.phase == offboarding.PhaseReactivated { // back, and the documents are being settled
 			return "waits", nil
 		}
 		return "existing " + open.name, nil
@@ -368,37 +401,42 @@ func (m *model) admit(s start) (answer string, opened *modelCase) {
 	broken.add(newOwner != "" && disposition != offboarding.DispositionTransfer, offboarding.CodeInvalidArgument)
 	broken.add(s.archiveSchedules && disposition != offboarding.DispositionTransfer, offboarding.CodeInvalidArgument) // rule D3
 	if m.members[s.leaver].deleted {                                                                                  // nobody (rule X1)
-		return append(broken, m.nobody(s.by)...).String(), nil
+		return append(broken, m.nobody(s.by, s.provider)...).String(), nil
 	}
 	broken = append(broken, authority...)
 	if s.removal {
 		broken = append(broken, m.removable(s.leaver)...)
 	} else {
-		broken = append(broken, m.eligibility(s.leaver, true)...)
+		broken = append(broken, m.eligibility(s.leaver, s.provider, true)...)
 	}
 	if disposition == offboarding.DispositionTransfer { // rules N1 and N2
 		switch newOwner {
 		case "":
-			newOwner = s.by
+			if newOwner = s.by; s.provider != "" {
+				newOwner = m.provisioner
+			}
 		case offboarding.NewOwnerManager:
 			newOwner = m.members[s.leaver].manager
 		}
-		broken.add(!m.eligibleOwner(newOwner, s.leaver), offboarding.CodeNewOwnerNotEligible)
+		broken.add(!m.eligibleOwner(newOwner, s.leaver) && s.provider == "", offboarding.CodeNewOwnerNotEligible)
 	}
 	if len(broken) > 0 {
 		return broken.String(), nil
 	}
 	c := &modelCase{
-		name: fmt.Sprintf("case%d", len(m.cases)+1), leaver: s.leaver, by: s.by, removal: s.removal, phase: offboarding.PhaseScheduled,
+		name: fmt.Sprintf("case%d", len(m.cases)+1), leaver: s.leaver, by: by, provider: s.provider, removal: s.removal, phase: offboarding.PhaseScheduled,
 		disposition: disposition, newOwner: newOwner, archiveSchedules: s.archiveSchedules,
 		effectiveAt: s.effectiveAt, grace: s.grace, gave: map[string]bool{},
 	}
 	if c.effectiveAt.IsZero() {
 		c.effectiveAt = m.now
 	}
+	if disposition == offboarding.DispositionTransfer && !m.eligibleOwner(newOwner, s.leaver) { // of a provider: the leaver must lose access
+		m.otherOwner(c)
+	}
 	m.cases = append(m.cases, c)
-	m.event(offboarding.EventScheduleOffboarding, s.by, "")
-	return "opened " + c.name + " to " + string(disposition) + " " + newOwner, c
+	m.event(offboarding.EventScheduleOffboarding, by, "")
+	return "opened " + c.name + " to " + string(c.disposition) + " " + c.newOwner, c
 }
 
 // removable is rule W1: an active member of the workspace.
@@ -409,15 +447,15 @@ func (m *model) removable(member string) (broken codes) {
 }
 
 // nobody is what is wrong with a request about a member who is none, besides its form.
-func (m *model) nobody(by string) (broken codes) {
-	broken.add(!m.admin(by), offboarding.CodeNotAuthorized)
+func (m *model) nobody(by, provider string) (broken codes) {
+	broken.add(provider == "" && !m.admin(by), offboarding.CodeNotAuthorized)
 	return append(broken, offboarding.CodeMemberNotFound)
 }
 
 // revoke is step 3, after a second look where the case has waited.
 func (m *model) revoke(c *modelCase, secondLook bool) string {
 	if secondLook {
-		broken := m.eligibility(c.leaver, false)
+		broken := m.eligibility(c.leaver, c.provider, false)
 		if c.removal {
 			broken = m.removable(c.leaver)
 		}
@@ -447,15 +485,20 @@ func (m *model) revokeAll(c *modelCase) int {
 	return n
 }
 
-// fallBack gives the documents to the manager, or retains them.
+// fallBack is otherOwner of a case that has been opened.
 func (m *model) fallBack(c *modelCase) {
+	m.otherOwner(c)
+	m.event(offboarding.EventChangeNewOwner, c.by, "")
+}
+
+// otherOwner gives the documents to the manager, or retains them.
+func (m *model) otherOwner(c *modelCase) {
 	manager := m.members[c.leaver].manager
 	if m.eligibleOwner(manager, c.leaver) && manager != c.newOwner {
 		c.newOwner = manager
 	} else {
 		c.newOwner, c.disposition, c.archiveSchedules = "", offboarding.DispositionRetain, false
 	}
-	m.event(offboarding.EventChangeNewOwner, c.by, "")
 }
 
 // deactivate is step 4. The database keeps the last owner (rule A3) whatever was
@@ -475,11 +518,42 @@ func (m *model) deactivate(c *modelCase) string {
 		return codes{offboarding.CodeLastOwner}.String()
 	}
 	m.revokeAll(c)
-	l.active = false
+	l.active, l.leftBy = false, c
 	m.settleRequests(offboarding.RequestWithdrawn, c.by, func(r *modelRequest) bool { return r.member == c.leaver })
 	c.phase, c.deactivatedAt = offboarding.PhaseDeactivated, m.now
 	m.event(offboarding.EventDeactivateMember, c.by, "")
-	return fmt.Sprintf("deactivated, %d documents, %d unowned", len(m.owned(c.leaver)), m.unowned(c))
+	return fmt.Sprintf("deactivated, %d documents, %d unowned", len(m.owned(c.leaver)), m.unowned(c)) + archiveText(m.archiveAt(c))
+}
+
+// archiveAt is when the leaver becomes archived, whom Entra manages and who is still as
+// the case has left them (seed 000).
+func (m *model) archiveAt(c *modelCase) *time.Time {
+	who := m.members[c.leaver]
+	if who.active || who.deleted || who.archived || who.leftBy != c || who.managedBy != offboarding.IdentityProviderEntra {
+		return nil
+	}
+	at := c.deactivatedAt.Add(30 * 24 * time.Hour)
+	return &at
+}
+
+func archiveText(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return ", archived " + at.UTC().Format(time.DateTime)
+}
+
+func (m *model) archiveMember(c *modelCase) string {
+	at := m.archiveAt(c)
+	switch {
+	case at == nil:
+		return "not archived"
+	case m.now.Before(*at):
+		return codes{offboarding.CodeWrongPhase}.String()
+	}
+	m.members[c.leaver].archived = true
+	m.event(offboarding.EventArchiveMember, c.by, "")
+	return "archived"
 }
 
 // removeFrom takes the leaver out of the workspace, and nothing else (rule W1).
@@ -707,45 +781,47 @@ func (m *model) extend(c *modelCase, admin string, until time.Time) string {
 	return "extended"
 }
 
-// waiting judges what only a case that waits for its effective time allows.
-func (m *model) waiting(c *modelCase, admin string) codes {
-	broken := m.authorityOn(admin, c.leaver, c.removal)
+// waiting judges what only a case that waits for its effective time allows; what an
+// identity provider has asked for is the provider's to move (rule E5).
+func (m *model) waiting(c *modelCase, admin, provider string) codes {
+	broken := m.asking(admin, provider, c.leaver, c.removal)
+	broken.add(c.provider != "" && provider == "", offboarding.CodeExternallyManaged)
 	broken.add(len(broken) == 0 && c.phase != offboarding.PhaseScheduled, offboarding.CodeWrongPhase)
 	return broken
 }
 
-func (m *model) reschedule(c *modelCase, admin string, at time.Time) string {
-	if broken := m.waiting(c, admin); len(broken) > 0 {
+func (m *model) reschedule(c *modelCase, admin, provider string, at time.Time) string {
+	if broken := m.waiting(c, admin, provider); len(broken) > 0 {
 		return broken.String()
 	}
 	c.effectiveAt = at
-	m.event(offboarding.EventRescheduleOffboarding, admin, "")
+	m.event(offboarding.EventRescheduleOffboarding, m.asker(admin, provider), "")
 	return "rescheduled"
 }
 
-func (m *model) cancel(c *modelCase, admin string) string {
-	if broken := m.waiting(c, admin); len(broken) > 0 {
+func (m *model) cancel(c *modelCase, admin, provider string) string {
+	if broken := m.waiting(c, admin, provider); len(broken) > 0 {
 		return broken.String()
 	}
 	c.phase, c.closed = offboarding.PhaseCanceled, true
-	m.event(offboarding.EventCancelOffboarding, admin, "")
+	m.event(offboarding.EventCancelOffboarding, m.asker(admin, provider), "")
 	return "canceled"
 }
 
 // judgeReactivation is rules A1, A2, A4, E5 and R1.
-func (m *model) judgeReactivation(c *modelCase, admin string) codes {
+func (m *model) judgeReactivation(c *modelCase, admin, provider string) codes {
 	if !c.inactive() || c.phase.Closed() {
 		return codes{offboarding.CodeWrongPhase}
 	}
 	if c.removal {
-		broken := m.authorityOn(admin, c.leaver, true)
+		broken := m.asking(admin, provider, c.leaver, true)
 		broken.add(!m.members[c.leaver].active, offboarding.CodeAlreadyInactive)
 		return broken
 	}
-	return m.judgeReturn(c.leaver, admin)
+	return m.judgeReturn(c.leaver, admin, provider)
 }
 
-func (m *model) judgeReturn(member, admin string) codes {
+func (m *model) judgeReturn(member, admin, provider string) codes {
 	active := 0
 	for _, who := range m.members {
 		if who.active {
@@ -753,26 +829,27 @@ func (m *model) judgeReturn(member, admin string) codes {
 		}
 	}
 	who := m.members[member]
-	broken := m.authority(admin, member)
+	broken := m.asking(admin, provider, member, false)
 	broken.add(m.seats > 0 && active >= m.seats && !who.active, offboarding.CodeSeatLimitExceeded)
-	broken.add(who.provider, offboarding.CodeExternallyManaged)
+	broken.add(who.managedBy != "" && provider == "", offboarding.CodeExternallyManaged)
 	broken.add(who.deleted, offboarding.CodeMemberNotFound)
 	return broken
 }
 
 // remove deletes a member who is not active (rule X1): what they own and what is said
 // of them stays, and their open case goes on.
-func (m *model) remove(member, admin string) string {
+func (m *model) remove(member, admin, provider string) string {
 	who := m.members[member]
 	if who.deleted {
-		return m.nobody(admin).String()
+		return m.nobody(admin, provider).String()
 	}
-	broken := m.authority(admin, member)
+	broken := m.asking(admin, provider, member, false)
 	broken.add(m.onHold(member), offboarding.CodeLegalHold)
 	if len(broken) > 0 {
 		return broken.String()
 	}
-	who.deleted, who.provider, who.manager = true, false, ""
+	admin = m.asker(admin, provider)
+	who.deleted, who.managedBy, who.manager = true, "", ""
 	for _, other := range m.members {
 		if other.manager == member {
 			other.manager = ""
@@ -784,23 +861,24 @@ func (m *model) remove(member, admin string) string {
 
 // rehire is a reactivation that need not know the case: it goes to the open one, or
 // opens the one again that made the member inactive.
-func (m *model) rehire(member, admin string) (string, *modelCase) {
+func (m *model) rehire(member, admin, provider string) (string, *modelCase) {
 	if m.members[member].deleted {
-		return m.nobody(admin).String(), nil
+		return m.nobody(admin, "").String(), nil
 	}
-	if open := m.openCase(member); open != nil && open.phase != offboarding.PhaseScheduled {
-		if broken := m.authority(admin, member); len(broken) > 0 {
-			return broken.String(), nil
+	open, asking := m.openCase(member), m.asking(admin, provider, member, false)
+	if open != nil && open.phase != offboarding.PhaseScheduled {
+		if len(asking) > 0 {
+			return asking.String(), nil
 		}
 		return "to the open " + open.name, nil
 	}
-	broken := m.judgeReturn(member, admin)
+	broken := m.judgeReturn(member, admin, provider)
 	broken.add(m.members[member].active, offboarding.CodeAlreadyActive)
 	if len(broken) > 0 {
 		return broken.String(), nil
 	}
-	m.members[member].active = true
-	m.event(offboarding.EventReactivateMember, admin, "")
+	m.comeBack(member)
+	m.event(offboarding.EventReactivateMember, m.asker(admin, provider), "")
 	for _, c := range slices.Backward(m.cases) {
 		if c.leaver == member && !c.removal && c.phase == offboarding.PhaseCompleted {
 			c.phase, c.closed, c.reopened = offboarding.PhaseReactivated, false, true
@@ -810,8 +888,13 @@ func (m *model) rehire(member, admin string) (string, *modelCase) {
 	return "active", nil
 }
 
-func (m *model) reactivate(c *modelCase, admin string) string {
-	if broken := m.judgeReactivation(c, admin); len(broken) > 0 {
+func (m *model) comeBack(member string) {
+	who := m.members[member]
+	who.active, who.archived, who.leftBy = true, false, nil
+}
+
+func (m *model) reactivate(c *modelCase, admin, provider string) string {
+	if broken := m.judgeReactivation(c, admin, provider); len(broken) > 0 {
 		return broken.String()
 	}
 	m.settleRequests(offboarding.RequestWithdrawn, admin, func(r *modelRequest) bool { return r.of == c })
@@ -820,7 +903,7 @@ func (m *model) reactivate(c *modelCase, admin string) string {
 		m.members[c.leaver].team = c.team
 		m.event(offboarding.EventReturnToWorkspace, admin, "")
 	} else {
-		m.members[c.leaver].active = true
+		m.comeBack(c.leaver)
 		m.event(offboarding.EventReactivateMember, admin, "")
 	}
 	return "reactivated"

@@ -39,6 +39,8 @@ var actions = []action{
 	{"look again", 1, (*world).lookAgain, func(w *world) bool { return len(w.cases(w.parked)) > 0 }},
 	{"reschedule", 1, (*world).reschedule, inPhase(offboarding.PhaseScheduled)},
 	{"cancel", 1, (*world).cancel, inPhase(offboarding.PhaseScheduled)},
+	{"provider asks", 2, (*world).providerAsks, (*world).provisions},
+	{"archive the member", 1, (*world).archiveMember, func(w *world) bool { return len(w.archivable()) > 0 }},
 	{"hold", 1, (*world).hold, func(w *world) bool { return len(w.m.holds) < 2 }},
 	{"lift", 1, (*world).lift, func(w *world) bool { return len(w.m.holds) > 0 }},
 	{"anything", 1, (*world).anything, func(w *world) bool { return len(w.asked()) > 0 }},
@@ -187,6 +189,35 @@ func (w *world) leaveWorkspace() {
 	w.admit(start{leaver: mostly(w, "leaver", members, w.anybody()), by: w.adminOn(true), removal: true})
 }
 
+// provides is the identity provider on whose behalf something is asked, "" for none.
+func (w *world) provides(member string) string {
+	provider := w.m.members[member].managedBy
+	if provider == "" {
+		provider = offboarding.IdentityProviderEntra
+	}
+	return mostly(w, "provider", []string{w.m.members[member].managedBy}, []string{"", provider})
+}
+
+// someAdmin is who asks, and on whose behalf; a provider names nobody, mostly.
+func (w *world) someAdmin(member string, removal bool) (admin, provider string) {
+	if provider = w.provides(member); provider != "" {
+		return mostly(w, "named", []string{""}, append(w.anybody(), "")), provider
+	}
+	return w.adminOn(removal), ""
+}
+
+func (w *world) provisions() bool { return offboarding.Provisions(w.m.provider) }
+
+// providerAsks is a start on behalf of an identity provider, of those whom it manages,
+// mostly, or of their place in the workspace.
+func (w *world) providerAsks() {
+	s := start{removal: rapid.IntRange(0, 3).Draw(w.T, "removal") == 3}
+	s.provider = mostly(w, "provider", []string{w.m.provider}, offboarding.Provisioners)
+	s.leaver = mostly(w, "leaver", w.who(func(m *modelMember) bool { return m.active && m.managedBy != "" }), w.everybody())
+	s.by = mostly(w, "named", []string{""}, append(w.anybody(), ""))
+	w.admit(s)
+}
+
 func (w *world) admit(s start) {
 	s.disposition = pick(w, "disposition", []offboarding.Disposition{"retain", "retain", "transfer", "archive", ""})
 	if s.disposition == offboarding.DispositionTransfer || rapid.IntRange(0, 9).Draw(w.T, "with a new owner") == 9 {
@@ -198,12 +229,15 @@ func (w *world) admit(s start) {
 	}
 	s.grace = pick(w, "grace", []time.Duration{grace, 24 * time.Hour, 0})
 	r := offboarding.Request{
-		MemberID: w.ids[s.leaver], RequestedBy: w.ids[s.by], Disposition: s.disposition, NewOwnerID: w.ref(s.newOwner),
+		MemberID: w.ids[s.leaver], RequestedBy: w.ids[s.by], Provider: s.provider, Disposition: s.disposition, NewOwnerID: w.ref(s.newOwner),
 		ArchiveSchedules: s.archiveSchedules, GracePeriod: s.grace.String(),
 	}
 	kind := "admit"
 	if s.removal {
 		kind, r.WorkspaceID = "removal", w.workspace
+	}
+	if s.provider != "" {
+		kind = "provider asks"
 	}
 	if !s.effectiveAt.IsZero() {
 		r.EffectiveAt = s.effectiveAt.Format(time.RFC3339)
@@ -222,15 +256,17 @@ func (w *world) admit(s start) {
 		if a.Existing {
 			return "existing " + nameOf(a.CaseID)
 		}
-		return fmt.Sprintf("opened case%d to %s %s", len(w.drivers)+1, a.Plan.Disposition, nameOf(a.Plan.NewOwnerID))
+		return fmt.Sprintf("opened case%d to %s %s", len(w.drivers)+1, a.Plan.Disposition, nameOf(a.Plan.NewOwnerID)) + archiveText(a.ArchiveAt)
 	})
-	what := fmt.Sprintf("%s by %s, %s %s, schedules archived %v, at %s", s.leaver, s.by, s.disposition, s.newOwner, s.archiveSchedules, r.EffectiveAt)
+	what := fmt.Sprintf("%s by %s %s, %s %s, schedules archived %v, at %s",
+		s.leaver, s.provider, s.by, s.disposition, s.newOwner, s.archiveSchedules, r.EffectiveAt)
 	w.do(kind, what, run, func() (answer string) {
 		if answer, opened = w.m.admit(s); opened != nil {
 			w.ids[opened.name] = id
 			if in.AtOnce && !s.removal && !opened.effectiveAt.After(w.m.now) && w.m.members[s.leaver].role != offboarding.RoleOwner {
 				w.m.revoke(opened, false)
 				w.m.deactivate(opened)
+				answer += archiveText(w.m.archiveAt(opened))
 				if opened.disposition == offboarding.DispositionRetain && w.m.unowned(opened) > 0 {
 					w.m.settle(opened, opened.deactivatedAt.Add(opened.grace))
 				}
@@ -309,7 +345,7 @@ func (w *world) goOnWith(d *driver) {
 		}), func() string { return w.m.revoke(c, d.waited) }))
 	case c.phase == offboarding.PhaseRevoking:
 		w.orFail(d, w.do("deactivate", c.name, said(w, w.store.Deactivate, w.step(d, "deactivate"), func(out offboarding.Deactivated) string {
-			return fmt.Sprintf("deactivated, %d documents, %d unowned", out.Documents, out.Unowned)
+			return fmt.Sprintf("deactivated, %d documents, %d unowned", out.Documents, out.Unowned) + archiveText(out.ArchiveAt)
 		}), func() string { return w.m.deactivate(c) }))
 	case c.phase == offboarding.PhaseDeactivated && c.disposition != offboarding.DispositionRetain:
 		w.advance(d, offboarding.PhaseTransferring)
@@ -586,35 +622,49 @@ func (w *world) extend() {
 }
 
 func (w *world) reschedule() {
-	d, admin := w.someCase(offboarding.PhaseScheduled), w.admin()
+	d := w.someCase(offboarding.PhaseScheduled)
+	admin, provider := w.someAdmin(d.leaver, d.removal)
 	at := w.m.now.Add(pick(w, "by", []time.Duration{24 * time.Hour, 72 * time.Hour, -time.Hour})).Truncate(time.Second)
-	in := offboarding.RescheduleInput{Step: w.message(d), Message: offboarding.Reschedule{AdminID: w.ids[admin], EffectiveAt: at.Format(time.RFC3339)}}
-	answer := w.do("reschedule", d.name+" by "+admin+" to "+at.Format("02 15:04"), said(w, w.store.Reschedule, in, outcome),
-		func() string { return w.m.reschedule(d.modelCase, admin, at) })
+	in := offboarding.RescheduleInput{Step: w.message(d), Message: offboarding.Reschedule{
+		AdminID: w.ids[admin], Provider: provider, EffectiveAt: at.Format(time.RFC3339),
+	}}
+	answer := w.do("reschedule", d.name+" by "+provider+" "+admin+" to "+at.Format("02 15:04"), said(w, w.store.Reschedule, in, outcome),
+		func() string { return w.m.reschedule(d.modelCase, admin, provider, at) })
 	d.waited = d.waited || !wasRefused(answer) && at.After(w.m.now)
 }
 
 func (w *world) cancel() {
-	d, admin := w.someCase(offboarding.PhaseScheduled), w.admin()
-	in := offboarding.CancelInput{Step: w.message(d), Message: offboarding.Cancel{AdminID: w.ids[admin]}}
-	w.do("cancel", d.name+" by "+admin, said(w, w.store.Cancel, in, outcome), func() string { return w.m.cancel(d.modelCase, admin) })
+	d := w.someCase(offboarding.PhaseScheduled)
+	admin, provider := w.someAdmin(d.leaver, d.removal)
+	in := offboarding.CancelInput{Step: w.message(d), Message: offboarding.Cancel{AdminID: w.ids[admin], Provider: provider}}
+	w.do("cancel", d.name+" by "+provider+" "+admin, said(w, w.store.Cancel, in, outcome),
+		func() string { return w.m.cancel(d.modelCase, admin, provider) })
 }
 
 // reactivate asks for a reactivation; it is carried out as the case goes on.
 func (w *world) reactivate() {
-	d, admin := w.someCase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring), w.admin()
+	d := w.someCase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)
+	admin, provider := w.someAdmin(d.leaver, d.removal)
 	for len(d.transfers) > 0 || d.cursor != "" { // it waits for what is under way
 		w.goOnWith(d)
 	}
 	step := w.message(d)
-	r := &underWay{id: step.Name, admin: admin, returnDocuments: rapid.Bool().Draw(w.T, "return"), stage: "restore"}
-	in := offboarding.ReactivateInput{Step: step, Message: offboarding.Reactivate{AdminID: w.ids[admin], ReturnDocuments: r.returnDocuments}}
-	answer := w.do("authorize reactivation", fmt.Sprintf("%s by %s, return %v", d.name, admin, r.returnDocuments),
+	r := &underWay{
+		id: step.Name, admin: w.m.asker(admin, provider), provider: provider, returnDocuments: rapid.Bool().Draw(w.T, "return"), stage: "restore",
+	}
+	in := offboarding.ReactivateInput{Step: step, Message: offboarding.Reactivate{
+		AdminID: w.ids[admin], Provider: provider, ReturnDocuments: r.returnDocuments,
+	}}
+	kind := "authorize reactivation"
+	if provider != "" {
+		kind = "provider reactivates"
+	}
+	answer := w.do(kind, fmt.Sprintf("%s by %s %s, return %v", d.name, provider, admin, r.returnDocuments),
 		said(w, w.store.AuthorizeReactivation, in, func(id string) string { return "allowed to " + w.nameOf(id) }), func() string {
-			if broken := w.m.judgeReactivation(d.modelCase, admin); len(broken) > 0 {
+			if broken := w.m.judgeReactivation(d.modelCase, admin, provider); len(broken) > 0 {
 				return broken.String()
 			}
-			return "allowed to " + admin
+			return "allowed to " + r.admin
 		})
 	if !wasRefused(answer) {
 		d.reactivation = r
@@ -634,11 +684,14 @@ func (w *world) rehire() {
 		return open == nil || open.phase != offboarding.PhaseReactivated
 	})
 	member := mostly(w, "member", w.gone(), settled)
-	admin := pick(w, "admin", append(admins, w.gone()...))
-	if w.m.members[member].active && len(w.m.authority(admin, member)) > 0 {
-		admin = admins[0] // of one who has come back before, nobody else is told
+	admin, provider := pick(w, "admin", append(admins, w.gone()...)), ""
+	if !w.m.members[member].deleted && w.m.members[member].managedBy != "" {
+		admin, provider = w.someAdmin(member, false)
 	}
-	if w.m.members[member].active && len(w.m.authority(admin, member)) > 0 {
+	if w.m.members[member].active && len(w.m.asking(admin, provider, member, false)) > 0 {
+		admin, provider = admins[0], "" // of one who has come back before, nobody else is told
+	}
+	if w.m.members[member].active && len(w.m.asking(admin, provider, member, false)) > 0 {
 		return
 	}
 	returnDocuments := rapid.Bool().Draw(w.T, "return")
@@ -646,10 +699,12 @@ func (w *world) rehire() {
 	in := offboarding.BeginReactivationInput{
 		Step: offboarding.Step{CaseID: id, Name: "begin", At: w.m.now}, ID: "reactivation/" + id, MemberID: w.ids[member],
 		WorkflowID: offboarding.ReactivationWorkflowID(w.ids[member]), Messages: "update/reactivation/" + id,
-		Request: offboarding.ReactivationRequest{MemberID: w.ids[member], RequestedBy: w.ids[admin], ReturnDocuments: returnDocuments},
+		Request: offboarding.ReactivationRequest{
+			MemberID: w.ids[member], RequestedBy: w.ids[admin], Provider: provider, ReturnDocuments: returnDocuments,
+		},
 	}
 	var reopened *modelCase
-	w.do("rehire", fmt.Sprintf("%s by %s, return %v", member, admin, returnDocuments),
+	w.do("rehire", fmt.Sprintf("%s by %s %s, return %v", member, provider, admin, returnDocuments),
 		said(w, w.store.BeginReactivation, in, func(b offboarding.ReactivationBegun) string {
 			switch {
 			case b.OpenCase != "":
@@ -659,12 +714,12 @@ func (w *world) rehire() {
 			}
 			return "active"
 		}), func() (answer string) {
-			answer, reopened = w.m.rehire(member, admin)
+			answer, reopened = w.m.rehire(member, admin, provider)
 			return answer
 		})
 	for _, d := range w.drivers {
 		if d.modelCase == reopened {
-			d.reactivation = &underWay{id: in.ID, admin: admin, returnDocuments: returnDocuments, stage: "restore"}
+			d.reactivation = &underWay{id: in.ID, admin: w.m.asker(admin, provider), provider: provider, returnDocuments: returnDocuments, stage: "restore"}
 		}
 	}
 }
@@ -672,13 +727,14 @@ func (w *world) rehire() {
 // remove deletes somebody who is not active, mostly.
 func (w *world) remove() {
 	left := w.who(func(m *modelMember) bool { return !m.active && !m.deleted })
-	member, admin := mostly(w, "member", left, w.who(func(m *modelMember) bool { return !m.active })), w.admin()
+	member := mostly(w, "member", left, w.who(func(m *modelMember) bool { return !m.active }))
+	admin, provider := w.someAdmin(member, false)
 	id := newID()
 	in := offboarding.BeginDeletionInput{
 		Step:    offboarding.Step{CaseID: id, Name: "begin", At: w.m.now},
-		Request: offboarding.DeletionRequest{MemberID: w.ids[member], RequestedBy: w.ids[admin]},
+		Request: offboarding.DeletionRequest{MemberID: w.ids[member], RequestedBy: w.ids[admin], Provider: provider},
 	}
-	w.do("delete", member+" by "+admin, func() string {
+	w.do("delete", member+" by "+provider+" "+admin, func() string {
 		if _, err := w.store.BeginDeletion(w.Context(), in); err != nil {
 			return w.refusal(err)
 		}
@@ -689,7 +745,7 @@ func (w *world) remove() {
 			return w.refusal(err)
 		}
 		return fmt.Sprintf("deleted, %d documents stay", out.Documents)
-	}, func() string { return w.m.remove(member, admin) })
+	}, func() string { return w.m.remove(member, admin, provider) })
 }
 
 func (w *world) reactivateOn(d *driver) {
@@ -709,9 +765,9 @@ func (w *world) reactivateOn(d *driver) {
 		}
 	case "member":
 		in := offboarding.ReactivateInput{Step: w.step(d, r.id+"/member"), ID: r.id, Message: offboarding.Reactivate{
-			AdminID: w.ids[r.admin], ReturnDocuments: r.returnDocuments,
+			AdminID: w.ids[r.admin], Provider: r.provider, ReturnDocuments: r.returnDocuments,
 		}}
-		answer := w.do("reactivate", c.leaver, said(w, w.store.ReactivateMember, in, outcome), func() string { return w.m.reactivate(c, r.admin) })
+		answer := w.do("reactivate", c.leaver, said(w, w.store.ReactivateMember, in, outcome), func() string { return w.m.reactivate(c, r.admin, r.provider) })
 		switch {
 		case wasRefused(answer): // as the workflow: what was unlocked is locked again
 			d.reactivation, d.locked = nil, false
@@ -750,6 +806,32 @@ func (w *world) reactivateOn(d *driver) {
 		})
 		d.reactivation = nil
 	}
+}
+
+// archivable are the cases that have left somebody inactive whom Entra manages, closed
+// ones too.
+func (w *world) archivable() []*driver {
+	var found []*driver
+	for _, d := range w.drivers {
+		who := w.m.members[d.leaver]
+		if d.inactive() && !d.removal && !who.deleted && who.managedBy == offboarding.IdentityProviderEntra {
+			found = append(found, d)
+		}
+	}
+	return found
+}
+
+// archiveMember archives a leaver, now and then before the time has come.
+func (w *world) archiveMember() {
+	d := pick(w, "case", w.archivable())
+	if at := w.m.archiveAt(d.modelCase); at != nil && at.After(w.m.now) && rapid.IntRange(0, 3).Draw(w.T, "early") < 3 {
+		w.m.now = *at
+	}
+	d.n++
+	in := w.step(d, fmt.Sprintf("archive-member/%d", d.n))
+	w.do("archive the member", d.leaver+" of "+d.name, said(w, w.store.ArchiveMember, in, func(archived bool) string {
+		return map[bool]string{true: "archived", false: "not archived"}[archived]
+	}), func() string { return w.m.archiveMember(d.modelCase) })
 }
 
 // lookAgain counts afresh what a case that waits still waits for.

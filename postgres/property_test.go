@@ -69,7 +69,8 @@ var reached = []string{
 	"claim: claimed", "claim: requested", "claim: refused", "decide: approved", "decide: rejected", "decide: refused",
 	"authorize transfer: to", "transfer message: 1", "extend: extended", "reschedule: rescheduled", "cancel: canceled",
 	"authorize reactivation: allowed", "authorize reactivation: refused", "reactivate: reactivated", "restore: 1", "return: 1", "grant: 1",
-	"rehire: reopens", "removal: opened", "delete: deleted", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
+	"rehire: reopens", "provider asks: opened", "provider asks: refused: externally_managed", "provider reactivates: allowed",
+	"archive the member: archived", "removal: opened", "delete: deleted", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
 }
 
 // tally counts what the steps came to.
@@ -153,16 +154,19 @@ type messageSweep struct {
 
 type underWay struct {
 	id, admin       string
+	provider        string // on whose behalf
 	returnDocuments bool
 	stage           string // restore, member, return, grant, close
 }
 
 // emptied deletes all rows, guards aside: many times as fast as a TRUNCATE of small
-// tables. What others refer to goes in a later round.
+// tables. What others refer to goes in a later round, but for an organization and the
+// admin of its own who set up provisioning.
 const emptied = `DO $$ DECLARE t regclass; left_over boolean := true; BEGIN
 	FOR t IN SELECT DISTINCT tgrelid::regclass FROM pg_trigger WHERE NOT tgisinternal AND tgtype & 8 > 0 LOOP
 		EXECUTE format('ALTER TABLE %s DISABLE TRIGGER USER', t);
 	END LOOP;
+	UPDATE organizations SET provisioning_admin_id = NULL;
 	WHILE left_over LOOP
 		left_over := false;
 		FOR t IN SELECT format('%I', tablename)::regclass FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE 'goose%' LOOP
@@ -200,12 +204,14 @@ func newWorld(t *testing.T, rt *rapid.T, db *sqlx.DB, ta tally) *world {
 	w.member("ed", "", offboarding.RoleContributor, offboarding.AccountEditor, "ann")
 	w.member("vi", "", offboarding.RoleReader, offboarding.AccountViewer, "")
 	w.member("out", "", offboarding.RoleContributor, offboarding.AccountEditor, "")
-	w.m.members["out"].outside, w.m.members["out"].provider = true, true
-	w.o.Exec(`UPDATE members SET email = 'out@elsewhere.example', managed_by = 'okta' WHERE id = $1`, w.ids["out"])
+	w.member("eve", "", offboarding.RoleContributor, offboarding.AccountMaker, "cat")
+	w.m.members["out"].outside = true
+	w.o.Exec(`UPDATE members SET email = 'out@elsewhere.example' WHERE id = $1`, w.ids["out"])
+	w.provisioned(pick(w, "identity provider", []string{"entra", "entra", "okta", "none"}))
 
 	w.workspace = w.o.Workspace()
 	for member, role := range map[string]offboarding.WorkspaceRole{
-		"ann": "member", "ben": "member", "cat": "admin", "admin": "member", "owner": "member", "ed": "member",
+		"ann": "member", "ben": "member", "cat": "admin", "admin": "member", "owner": "member", "ed": "member", "eve": "member",
 	} {
 		w.o.Join(w.workspace, w.ids[member], role)
 		w.m.members[member].team = role
@@ -229,6 +235,8 @@ func newWorld(t *testing.T, rt *rapid.T, db *sqlx.DB, ta tally) *world {
 		{"cat", team, "Team", 1, false},
 		{"cat", "", "", 1, false},
 		{"owner", team, "Team", 1, true},
+		{"eve", "", "", 1, true},
+		{"eve", team, "Team", 0, false},
 	} {
 		name := fmt.Sprintf("d%02d", i+1)
 		w.ids[name] = w.o.Document(w.ids[d.owner], d.folder)
@@ -244,7 +252,7 @@ func newWorld(t *testing.T, rt *rapid.T, db *sqlx.DB, ta tally) *world {
 			w.m.schedules = append(w.m.schedules, &modelSchedule{name: schedule, document: name, status: "active"})
 		}
 		for member, level := range map[string]offboarding.GrantLevel{
-			"ann": "edit", "ben": "edit", "cat": []offboarding.GrantLevel{"edit", "view"}[i%2], "ed": "edit", "vi": "view", "boss": "view",
+			"ann": "edit", "ben": "edit", "cat": []offboarding.GrantLevel{"edit", "view"}[i%2], "ed": "edit", "vi": "view", "boss": "view", "eve": "view",
 		} {
 			if member == d.owner {
 				continue // an owner needs none
@@ -273,6 +281,21 @@ func (w *world) member(name, id string, role offboarding.Role, account offboardi
 	w.ids[name] = id
 	w.m.members[name] = &modelMember{name: name, role: role, account: account, active: true, manager: manager}
 	w.o.Exec(`UPDATE members SET display_name = $2, manager_id = nullif($3, '')::uuid WHERE id = $1`, id, name, w.ids[manager])
+}
+
+// provisioned gives the organization an identity provider; of those who are managed,
+// one is managed by it.
+func (w *world) provisioned(provider string) {
+	w.m.provider = provider
+	w.m.members["out"].managedBy, w.m.members["eve"].managedBy = offboarding.IdentityProviderEntra, offboarding.IdentityProviderOkta
+	if offboarding.Provisions(provider) {
+		w.m.provisioner, w.m.members["eve"].managedBy = "admin", provider
+		w.o.Provisioned(provider)
+	}
+	for _, name := range []string{"out", "eve"} {
+		w.o.Exec(`UPDATE members SET managed_by = $2 WHERE id = $1`, w.ids[name], w.m.members[name].managedBy)
+	}
+	w.tell("identity provider: %s", provider)
 }
 
 // tell keeps the story of the sequence.
@@ -447,8 +470,11 @@ func (w *world) lines() []string {
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	for _, who := range m.members {
 		status := map[bool]string{true: "active", false: "inactive"}[who.active]
-		if who.deleted {
+		switch {
+		case who.deleted:
 			status = "deleted"
+		case who.archived:
+			status = "archived"
 		}
 		add("member %s %s, %d live", who.name, status, who.live)
 	}
