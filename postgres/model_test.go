@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,8 +19,9 @@ type model struct {
 	selfServe bool
 	seats     int // 0 for no limit
 
-	provider    string // the organization's identity provider
-	provisioner string // who set it up, "" for nobody
+	disposition offboarding.Disposition // unless a start says so
+	provider    string                  // the organization's identity provider
+	provisioner string                  // who set it up, "" for nobody
 
 	members   map[string]*modelMember
 	documents map[string]*modelDocument
@@ -360,6 +362,73 @@ func (m *model) liftHold(h *modelHold, admin string) string {
 	return "lifted"
 }
 
+func (m *model) policy() offboarding.ClaimPolicy {
+	if m.selfServe {
+		return offboarding.PolicySelfServe
+	}
+	return offboarding.PolicyApproval
+}
+
+// settings are what may change, by their names.
+func (m *model) settings() map[string]string {
+	return map[string]string{
+		"claim_policy": string(m.policy()), "default_disposition": string(m.disposition),
+		"seat_limit": strconv.Itoa(m.seats), "provisioning_admin": m.provisioner,
+	}
+}
+
+// changeSettings is for an admin (rule A1); there are seats for all who are active (rule
+// R1), and whoever set up provisioning is an admin, and somebody where members are
+// provisioned (rule N2).
+func (m *model) changeSettings(admin string, changes map[string]string) string {
+	var broken codes
+	broken.add(!m.admin(admin), offboarding.CodeNotAuthorized)
+	changed := []string{}
+	for name, before := range m.settings() {
+		to, ok := changes[name]
+		if !ok || to == before {
+			continue
+		}
+		changed = append(changed, name)
+		switch name {
+		case "seat_limit":
+			n, _ := strconv.Atoi(to)
+			broken.add(n > 0 && n < m.activeMembers(), offboarding.CodeSeatLimitExceeded)
+		case "provisioning_admin":
+			broken.add(to == "" && offboarding.Provisions(m.provider), offboarding.CodeInvalidArgument)
+			broken.add(to != "" && !m.admin(to), offboarding.CodeInvalidArgument)
+		}
+	}
+	if len(broken) > 0 {
+		return broken.String()
+	}
+	for _, name := range changed {
+		m.event(offboarding.EventChangeSettings, admin, "")
+		switch to := changes[name]; name {
+		case "claim_policy":
+			m.selfServe = to == string(offboarding.PolicySelfServe)
+		case "default_disposition":
+			m.disposition = offboarding.Disposition(to)
+		case "seat_limit":
+			m.seats, _ = strconv.Atoi(to)
+		case "provisioning_admin":
+			m.provisioner = to
+		}
+	}
+	slices.Sort(changed)
+	return fmt.Sprintf("changed %v", changed)
+}
+
+func (m *model) activeMembers() int {
+	n := 0
+	for _, who := range m.members {
+		if who.active {
+			n++
+		}
+	}
+	return n
+}
+
 // documentOr is the name where it is a document's, else "".
 func (m *model) documentOr(name string) string {
 	if _, ok := m.documents[name]; ok {
@@ -392,7 +461,7 @@ func (m *model) admit(s start) (answer string, opened *modelCase) {
 	}
 	disposition, newOwner := s.disposition, s.newOwner
 	if disposition == "" {
-		disposition = offboarding.DispositionRetain // the organization's
+		disposition = m.disposition
 		if newOwner != "" {
 			disposition = offboarding.DispositionTransfer
 		}
@@ -822,15 +891,9 @@ func (m *model) judgeReactivation(c *modelCase, admin, provider string) codes {
 }
 
 func (m *model) judgeReturn(member, admin, provider string) codes {
-	active := 0
-	for _, who := range m.members {
-		if who.active {
-			active++
-		}
-	}
 	who := m.members[member]
 	broken := m.asking(admin, provider, member, false)
-	broken.add(m.seats > 0 && active >= m.seats && !who.active, offboarding.CodeSeatLimitExceeded)
+	broken.add(m.seats > 0 && m.activeMembers() >= m.seats && !who.active, offboarding.CodeSeatLimitExceeded)
 	broken.add(who.managedBy != "" && provider == "", offboarding.CodeExternallyManaged)
 	broken.add(who.deleted, offboarding.CodeMemberNotFound)
 	return broken

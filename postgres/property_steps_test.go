@@ -3,7 +3,9 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"pgregory.net/rapid"
@@ -899,17 +901,41 @@ func (w *world) lift() {
 
 // settings changes what the organization allows.
 func (w *world) settings() {
-	active := len(w.who(func(m *modelMember) bool { return m.active }))
-	w.m.selfServe = rapid.Bool().Draw(w.T, "self serve")
-	w.m.seats = pick(w, "seats", []int{0, active, active + 1})
-	policy := map[bool]offboarding.ClaimPolicy{true: offboarding.PolicySelfServe, false: offboarding.PolicyApproval}[w.m.selfServe]
-	w.o.Exec(`UPDATE organizations SET claim_policy = $1, seat_limit = $2`, policy, w.m.seats)
-	w.tell("settings: %s, %d seats", policy, w.m.seats)
+	active, all := w.m.activeMembers(), w.m.settings()
+	changes := map[string]string{}
+	for range rapid.IntRange(1, 2).Draw(w.T, "settings") {
+		switch name := pick(w, "setting", slices.Sorted(maps.Keys(all))); name {
+		case "claim_policy":
+			changes[name] = string(pick(w, "policy", []offboarding.ClaimPolicy{offboarding.PolicySelfServe, offboarding.PolicyApproval}))
+		case "default_disposition":
+			changes[name] = string(pick(w, "default", []offboarding.Disposition{"retain", "transfer", "archive"}))
+		case "seat_limit":
+			changes[name] = strconv.Itoa(pick(w, "seats", []int{0, active, active + 1, active - 1}))
+		case "provisioning_admin":
+			changes[name] = mostly(w, "provisioning", w.who(func(m *modelMember) bool { return w.m.admin(m.name) }), append(w.anybody(), ""))
+		}
+	}
+	admin := w.admin()
+	in := offboarding.SettingsChange{OrganizationID: w.o.ID, AdminID: w.ids[admin], Changes: maps.Clone(changes), At: w.m.now}
+	if name, ok := changes["provisioning_admin"]; ok {
+		in.Changes["provisioning_admin"] = w.ids[name]
+	}
+	w.doOnce("settings", fmt.Sprintf("%v by %s", changes, admin), func() string {
+		_, changed, err := w.store.ChangeSettings(w.Context(), in)
+		if err != nil {
+			return w.refusal(err)
+		}
+		names := []string{}
+		for _, c := range changed {
+			names = append(names, c.Name)
+		}
+		slices.Sort(names)
+		return fmt.Sprintf("changed %v", names)
+	}, func() string { return w.m.changeSettings(admin, changes) })
 }
 
 func (w *world) seatFree() bool {
-	active := len(w.who(func(m *modelMember) bool { return m.active }))
-	return len(w.m.members) < 12 && (w.m.seats == 0 || active < w.m.seats)
+	return len(w.m.members) < 13 && (w.m.seats == 0 || w.m.activeMembers() < w.m.seats)
 }
 
 // hire takes a seat.

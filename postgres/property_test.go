@@ -70,7 +70,7 @@ var reached = []string{
 	"authorize transfer: to", "transfer message: 1", "extend: extended", "reschedule: rescheduled", "cancel: canceled",
 	"authorize reactivation: allowed", "authorize reactivation: refused", "reactivate: reactivated", "restore: 1", "return: 1", "grant: 1",
 	"rehire: reopens", "provider asks: opened", "provider asks: refused: externally_managed", "provider reactivates: allowed",
-	"archive the member: archived", "removal: opened", "delete: deleted", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
+	"archive the member: archived", "settings: changed", "settings: refused: not_authorized", "removal: opened", "delete: deleted", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
 }
 
 // tally counts what the steps came to.
@@ -191,7 +191,7 @@ func newWorld(t *testing.T, rt *rapid.T, db *sqlx.DB, ta tally) *world {
 	w := &world{
 		T: rt, o: fixture.New(t, db), store: postgres.New(db).WithBatchSize(2), ids: map[string]string{}, tally: ta,
 		m: &model{
-			now: fixture.Start.Add(time.Hour), selfServe: true, members: map[string]*modelMember{},
+			now: fixture.Start.Add(time.Hour), selfServe: true, disposition: offboarding.DispositionRetain, members: map[string]*modelMember{},
 			documents: map[string]*modelDocument{}, grants: map[string]offboarding.GrantLevel{},
 		},
 	}
@@ -448,6 +448,7 @@ const asItIs = `WITH RECURSIVE path AS (
 		UNION ALL SELECT f.id, f.owner_id, p.path || '/' || f.name FROM folders f JOIN path p ON f.parent_id = p.id)
 	SELECT format('member %s %s, %s live', id, status, (SELECT count(*) FROM credentials c WHERE c.member_id = m.id AND c.status = 'active')
 		+ (SELECT count(*) FROM sessions s WHERE s.member_id = m.id AND s.status = 'active')) FROM members m
+	UNION ALL SELECT format('settings %s, %s, %s seats, provisioned by %s', claim_policy, default_disposition, seat_limit, provisioning_admin_id) FROM organizations
 	UNION ALL SELECT format('in the workspace %s %s', member_id, role) FROM workspace_members
 	UNION ALL SELECT format('document %s of %s, %s by %s, in %s, moved by %s to %s', d.id, d.owner_id, access, access_case_id,
 		CASE WHEN p.id IS NULL THEN 'theirs ' WHEN p.owner_id IS NULL THEN 'shared ' || path WHEN p.owner_id = d.owner_id THEN 'theirs ' || path
@@ -468,6 +469,7 @@ func (w *world) lines() []string {
 	m := w.m
 	lines := []string{"folders made without an event: 0"}
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	add("settings %s, %s, %d seats, provisioned by %s", m.policy(), m.disposition, m.seats, m.provisioner)
 	for _, who := range m.members {
 		status := map[bool]string{true: "active", false: "inactive"}[who.active]
 		switch {
