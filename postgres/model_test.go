@@ -20,6 +20,7 @@ type model struct {
 	seats     int // 0 for no limit
 
 	disposition offboarding.Disposition // unless a start says so
+	sessions    offboarding.SSOSessions // by SSO, of a leaver
 	provider    string                  // the organization's identity provider
 	provisioner string                  // who set it up, "" for nobody
 
@@ -42,12 +43,16 @@ type modelMember struct {
 	outside  bool // on a domain that is not the organization's
 	deleted  bool
 	archived bool                      // inactive for good (seed 000)
-	live     int                       // credentials and sessions that work
+	live     int                       // credentials and sessions that work, but for
+	sso      []modelSession            // those by SSO
 	team     offboarding.WorkspaceRole // in the one workspace
 
 	managedBy string     // the identity provider, "" for none
 	leftBy    *modelCase // that has made them inactive
 }
+
+// modelSession is a session by SSO, which ends by itself unless the time is zero.
+type modelSession struct{ made, ends time.Time }
 
 type modelDocument struct {
 	name, owner string
@@ -92,6 +97,7 @@ type modelCase struct {
 	archiveSchedules bool
 	effectiveAt      time.Time
 	grace            time.Duration
+	revokedAt        time.Time
 	deactivatedAt    time.Time
 	graceEnds        time.Time
 	closed           bool
@@ -372,7 +378,7 @@ func (m *model) policy() offboarding.ClaimPolicy {
 // settings are what may change, by their names.
 func (m *model) settings() map[string]string {
 	return map[string]string{
-		"claim_policy": string(m.policy()), "default_disposition": string(m.disposition),
+		"claim_policy": string(m.policy()), "default_disposition": string(m.disposition), "sso_sessions": string(m.sessions),
 		"seat_limit": strconv.Itoa(m.seats), "provisioning_admin": m.provisioner,
 	}
 }
@@ -409,6 +415,8 @@ func (m *model) changeSettings(admin string, changes map[string]string) string {
 			m.selfServe = to == string(offboarding.PolicySelfServe)
 		case "default_disposition":
 			m.disposition = offboarding.Disposition(to)
+		case "sso_sessions":
+			m.sessions = offboarding.SSOSessions(to)
 		case "seat_limit":
 			m.seats, _ = strconv.Atoi(to)
 		case "provisioning_admin":
@@ -535,22 +543,62 @@ func (m *model) revoke(c *modelCase, secondLook bool) string {
 			m.fallBack(c)
 		}
 	}
-	c.phase = offboarding.PhaseRevoking
+	c.phase, c.revokedAt = offboarding.PhaseRevoking, m.now
 	m.event(offboarding.EventAdvanceOffboarding, c.by, "")
-	revoked := 0
-	if !c.removal { // the account stays as it is
-		revoked = m.revokeAll(c)
+	if c.removal { // the account stays as it is
+		return fmt.Sprintf("revoked 0, to %s %s", c.disposition, c.newOwner)
 	}
-	return fmt.Sprintf("revoked %d, to %s %s", revoked, c.disposition, c.newOwner)
+	if m.sessions == offboarding.SSOWait {
+		revoked := m.revokeBut(c, func(s modelSession) bool { return m.lasts(s) })
+		if ends := m.sessionsEnd(c); !ends.IsZero() {
+			return fmt.Sprintf("waits until %s, revoked %d, to %s %s", ends.UTC().Format(time.DateTime), revoked, c.disposition, c.newOwner)
+		}
+		return fmt.Sprintf("revoked %d, to %s %s", revoked, c.disposition, c.newOwner)
+	}
+	return fmt.Sprintf("revoked %d, to %s %s", m.revokeAll(c), c.disposition, c.newOwner)
+}
+
+// lasts reports whether a session has not ended by itself.
+func (m *model) lasts(s modelSession) bool { return s.ends.IsZero() || s.ends.After(m.now) }
+
+// sessionsEnd is when the last of the sessions ends that are let be, a day later at the
+// latest (rule S1); zero where there are none.
+func (m *model) sessionsEnd(c *modelCase) (ends time.Time) {
+	for _, s := range m.members[c.leaver].sso {
+		end := c.revokedAt.Add(24 * time.Hour)
+		if !s.ends.IsZero() && s.ends.Before(end) {
+			end = s.ends
+		}
+		if end.After(ends) {
+			ends = end
+		}
+	}
+	return ends
+}
+
+// checkSessions revokes what was made after the revocation, and what has ended (rule S1).
+func (m *model) checkSessions(c *modelCase) string {
+	if c.phase != offboarding.PhaseRevoking {
+		return codes{offboarding.CodeWrongPhase}.String()
+	}
+	revoked := m.revokeBut(c, func(s modelSession) bool { return !s.made.After(c.revokedAt) && m.lasts(s) })
+	return fmt.Sprintf("%d waiting, %d revoked", len(m.members[c.leaver].sso), revoked)
 }
 
 func (m *model) revokeAll(c *modelCase) int {
+	return m.revokeBut(c, func(modelSession) bool { return false })
+}
+
+// revokeBut revokes the credentials and sessions of the leaver, but for those that are
+// let be.
+func (m *model) revokeBut(c *modelCase, letBe func(modelSession) bool) int {
 	l := m.members[c.leaver]
-	n := l.live
+	n := l.live + len(l.sso)
+	l.live, l.sso = 0, slices.DeleteFunc(l.sso, func(s modelSession) bool { return !letBe(s) })
+	n -= len(l.sso)
 	for range n {
 		m.event("Revoke", c.by, "")
 	}
-	l.live = 0
 	return n
 }
 

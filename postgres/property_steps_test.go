@@ -2,10 +2,12 @@ package postgres_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"pgregory.net/rapid"
@@ -36,6 +38,7 @@ var actions = []action{
 	{"extend", 2, (*world).extend, inPhase(offboarding.PhaseGrace)},
 	{"settings", 1, (*world).settings, always},
 	{"sign in", 1, (*world).signIn, always},
+	{"check the sessions", 2, (*world).checkSessions, func(w *world) bool { return len(w.cases(sessionsWait)) > 0 }},
 	{"hire", 1, (*world).hire, (*world).seatFree},
 	{"repeat", 1, (*world).repeat, func(w *world) bool { return len(w.repeatable()) > 0 }},
 	{"look again", 1, (*world).lookAgain, func(w *world) bool { return len(w.cases(w.parked)) > 0 }},
@@ -265,7 +268,8 @@ func (w *world) admit(s start) {
 	w.do(kind, what, run, func() (answer string) {
 		if answer, opened = w.m.admit(s); opened != nil {
 			w.ids[opened.name] = id
-			if in.AtOnce && !s.removal && !opened.effectiveAt.After(w.m.now) && w.m.members[s.leaver].role != offboarding.RoleOwner {
+			if in.AtOnce && !s.removal && !opened.effectiveAt.After(w.m.now) && w.m.members[s.leaver].role != offboarding.RoleOwner &&
+				w.m.sessions == offboarding.SSORevoke {
 				w.m.revoke(opened, false)
 				w.m.deactivate(opened)
 				answer += archiveText(w.m.archiveAt(opened))
@@ -287,6 +291,8 @@ func (d *driver) deadline() (time.Time, bool) {
 	switch d.phase {
 	case offboarding.PhaseScheduled:
 		return d.effectiveAt, true
+	case offboarding.PhaseRevoking:
+		return d.sessionsEnd, sessionsWait(d)
 	case offboarding.PhaseGrace:
 		return d.graceEnds, true
 	}
@@ -343,7 +349,12 @@ func (w *world) goOnWith(d *driver) {
 	case c.phase == offboarding.PhaseScheduled:
 		in := offboarding.RevokeInput{Step: w.step(d, "revoke"), SecondLook: d.waited}
 		w.orFail(d, w.do("revoke", c.name, said(w, w.store.Revoke, in, func(r offboarding.Revoked) string {
-			return fmt.Sprintf("revoked %d, to %s %s", r.Credentials+r.Sessions, r.Plan.Disposition, w.nameOf(r.Plan.NewOwnerID))
+			waits := ""
+			if r.SessionsEndAt != nil {
+				d.sessionsEnd = *r.SessionsEndAt
+				waits = "waits until " + d.sessionsEnd.UTC().Format(time.DateTime) + ", "
+			}
+			return waits + fmt.Sprintf("revoked %d, to %s %s", r.Credentials+r.Sessions, r.Plan.Disposition, w.nameOf(r.Plan.NewOwnerID))
 		}), func() string { return w.m.revoke(c, d.waited) }))
 	case c.phase == offboarding.PhaseRevoking:
 		w.orFail(d, w.do("deactivate", c.name, said(w, w.store.Deactivate, w.step(d, "deactivate"), func(out offboarding.Deactivated) string {
@@ -364,6 +375,33 @@ func (w *world) goOnWith(d *driver) {
 		}
 	default:
 		w.settle(d, time.Time{})
+	}
+}
+
+// sessionsWait reports whether the deactivation waits for sessions by SSO (rule S1).
+func sessionsWait(d *driver) bool {
+	return d.phase == offboarding.PhaseRevoking && !d.sessionsEnd.IsZero()
+}
+
+// checkSessions looks at the sessions that a deactivation waits for, which come nearer to
+// their end, or end, now and then.
+func (w *world) checkSessions() {
+	d := pick(w, "case", w.cases(sessionsWait))
+	w.m.now = w.m.now.Add(pick(w, "later", []time.Duration{0, time.Minute, time.Hour}))
+	if rapid.IntRange(0, 2).Draw(w.T, "end") == 2 {
+		w.tell("the sessions of %s end", d.leaver)
+		w.o.Exec(`UPDATE sessions SET expires_at = $2 WHERE member_id = $1 AND sso AND status = 'active'`, w.ids[d.leaver], w.m.now)
+		for i := range w.m.members[d.leaver].sso {
+			w.m.members[d.leaver].sso[i].ends = w.m.now
+		}
+	}
+	d.n++
+	in := w.step(d, fmt.Sprintf("sessions/%d", d.n))
+	answer := w.do("check the sessions", d.name, said(w, w.store.CheckSessions, in, func(out offboarding.SessionsChecked) string {
+		return fmt.Sprintf("%d waiting, %d revoked", out.Waiting, out.Credentials+out.Sessions)
+	}), func() string { return w.m.checkSessions(d.modelCase) })
+	if strings.HasPrefix(answer, "0 waiting") {
+		d.sessionsEnd = time.Time{} // the account is next
 	}
 }
 
@@ -909,6 +947,8 @@ func (w *world) settings() {
 			changes[name] = string(pick(w, "policy", []offboarding.ClaimPolicy{offboarding.PolicySelfServe, offboarding.PolicyApproval}))
 		case "default_disposition":
 			changes[name] = string(pick(w, "default", []offboarding.Disposition{"retain", "transfer", "archive"}))
+		case "sso_sessions":
+			changes[name] = string(pick(w, "sessions", []offboarding.SSOSessions{offboarding.SSOWait, offboarding.SSORevoke}))
 		case "seat_limit":
 			changes[name] = strconv.Itoa(pick(w, "seats", []int{0, active, active + 1, active - 1}))
 		case "provisioning_admin":
@@ -946,12 +986,29 @@ func (w *world) hire() {
 	w.matches()
 }
 
-// signIn makes a credential and a session of somebody active.
+// signIn makes a credential and two sessions of somebody active, one by SSO.
 func (w *world) signIn() {
-	name := pick(w, "member", w.who(func(m *modelMember) bool { return m.active }))
-	w.tell("sign in %s", name)
+	signed := w.cases(sessionsWait) // who goes on working
+	name := mostly(w, "member", w.free(), w.who(func(m *modelMember) bool { return m.active }))
+	if len(signed) > 0 && rapid.Bool().Draw(w.T, "who leaves") {
+		name = signed[0].leaver
+	}
+	lasts := pick(w, "lasts", []time.Duration{0, 10 * time.Minute, 2 * time.Hour, 30 * time.Hour})
+	w.tell("sign in %s for %s", name, lasts)
 	w.o.Credential(w.ids[name])
 	w.o.Session(w.ids[name])
 	w.m.members[name].live += 2
+	w.signInBySSO(name, lasts)
 	w.matches()
+}
+
+// signInBySSO makes a session that lasts so long, 0 for ever.
+func (w *world) signInBySSO(name string, lasts time.Duration) {
+	s := modelSession{made: w.m.now}
+	if lasts > 0 {
+		s.ends = s.made.Add(lasts)
+	}
+	w.o.Exec(`INSERT INTO sessions (id, organization_id, member_id, sso, status, created_at, expires_at) VALUES ($1, $2, $3, true, 'active', $4, $5)`,
+		newID(), w.o.ID, w.ids[name], s.made, sql.NullTime{Time: s.ends, Valid: !s.ends.IsZero()})
+	w.m.members[name].sso = append(w.m.members[name].sso, s)
 }

@@ -64,6 +64,7 @@ func setUnlessGiven(t *testing.T, name, value string) bool {
 
 // reached is what must have happened, or the sequences were too tame.
 var reached = []string{
+	"revoke: waits", "check the sessions: 0", "check the sessions: 1",
 	"admit: opened", "admit: existing", "admit: refused", "revoke: revoked", "deactivate: deactivated",
 	"transfer: 1", "archive: 1", "lock: 1", "settle: grace", "settle: completed", "end the grace: read_only", "end the grace: locked",
 	"claim: claimed", "claim: requested", "claim: refused", "decide: approved", "decide: rejected", "decide: refused",
@@ -137,7 +138,8 @@ type pastStep struct {
 // driver goes on with a case as its workflow does, a step or a batch at a time.
 type driver struct {
 	*modelCase
-	n            int // names the next step
+	n            int       // names the next step
+	sessionsEnd  time.Time // until when the deactivation waits, zero for not
 	waited       bool
 	disposed     bool
 	locked       bool
@@ -207,6 +209,12 @@ func newWorld(t *testing.T, rt *rapid.T, db *sqlx.DB, ta tally) *world {
 	w.member("eve", "", offboarding.RoleContributor, offboarding.AccountMaker, "cat")
 	w.m.members["out"].outside = true
 	w.o.Exec(`UPDATE members SET email = 'out@elsewhere.example' WHERE id = $1`, w.ids["out"])
+	w.m.sessions = pick(w, "sessions", []offboarding.SSOSessions{offboarding.SSORevoke, offboarding.SSORevoke, offboarding.SSOWait})
+	w.o.Exec(`UPDATE organizations SET sso_sessions = $1`, w.m.sessions)
+	w.tell("sessions: %s", w.m.sessions)
+	for _, name := range []string{"ann", "ben", "ed"} {
+		w.signInBySSO(name, 0)
+	}
 	w.provisioned(pick(w, "identity provider", []string{"entra", "entra", "okta", "none"}))
 
 	w.workspace = w.o.Workspace()
@@ -448,7 +456,7 @@ const asItIs = `WITH RECURSIVE path AS (
 		UNION ALL SELECT f.id, f.owner_id, p.path || '/' || f.name FROM folders f JOIN path p ON f.parent_id = p.id)
 	SELECT format('member %s %s, %s live', id, status, (SELECT count(*) FROM credentials c WHERE c.member_id = m.id AND c.status = 'active')
 		+ (SELECT count(*) FROM sessions s WHERE s.member_id = m.id AND s.status = 'active')) FROM members m
-	UNION ALL SELECT format('settings %s, %s, %s seats, provisioned by %s', claim_policy, default_disposition, seat_limit, provisioning_admin_id) FROM organizations
+	UNION ALL SELECT format('settings %s, %s, %s seats, provisioned by %s', claim_policy, default_disposition, seat_limit, provisioning_admin_id) || ', sessions ' || sso_sessions FROM organizations
 	UNION ALL SELECT format('in the workspace %s %s', member_id, role) FROM workspace_members
 	UNION ALL SELECT format('document %s of %s, %s by %s, in %s, moved by %s to %s', d.id, d.owner_id, access, access_case_id,
 		CASE WHEN p.id IS NULL THEN 'theirs ' WHEN p.owner_id IS NULL THEN 'shared ' || path WHEN p.owner_id = d.owner_id THEN 'theirs ' || path
@@ -469,7 +477,7 @@ func (w *world) lines() []string {
 	m := w.m
 	lines := []string{"folders made without an event: 0"}
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	add("settings %s, %s, %d seats, provisioned by %s", m.policy(), m.disposition, m.seats, m.provisioner)
+	add("settings %s, %s, %d seats, provisioned by %s, sessions %s", m.policy(), m.disposition, m.seats, m.provisioner, m.sessions)
 	for _, who := range m.members {
 		status := map[bool]string{true: "active", false: "inactive"}[who.active]
 		switch {
@@ -478,7 +486,7 @@ func (w *world) lines() []string {
 		case who.archived:
 			status = "archived"
 		}
-		add("member %s %s, %d live", who.name, status, who.live)
+		add("member %s %s, %d live", who.name, status, who.live+len(who.sso))
 	}
 	nameOf := func(c *modelCase) string {
 		if c == nil {
