@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +32,7 @@ type model struct {
 	requests  []*modelRequest
 	cases     []*modelCase
 	holds     []*modelHold
+	notices   []string
 	events    []string // since the last look
 }
 
@@ -83,6 +85,8 @@ type modelHold struct{ name, on string }
 type modelRequest struct {
 	name, document, member string
 	of                     *modelCase
+	made                   time.Time
+	escalated              bool
 	status                 offboarding.RequestStatus
 }
 
@@ -829,10 +833,63 @@ func (m *model) claim(c *modelCase, document, member, request string) string {
 		return codes{offboarding.CodeAlreadyRequested}.String()
 	}
 	m.requests = append(m.requests, &modelRequest{
-		name: request, document: document, member: member, of: c, status: offboarding.RequestPending,
+		name: request, document: document, member: member, of: c, made: m.now, status: offboarding.RequestPending,
 	})
 	m.event(offboarding.EventRequestDocOwnership, member, document)
 	return "requested"
+}
+
+// remind is rule M1: the manager is told of all that waits, and who may edit some of it,
+// of that.
+func (m *model) remind(c *modelCase) string {
+	waiting := m.documentsWhere(func(d *modelDocument) bool { return m.concerns(c, d) && d.access != offboarding.AccessArchived })
+	notices := 0
+	for _, who := range m.members {
+		reason, n := "manager", len(waiting)
+		if m.members[c.leaver].manager != who.name {
+			reason, n = "editor", len(slices.DeleteFunc(slices.Clone(waiting), func(d *modelDocument) bool {
+				return m.grant(d.name, who.name) != offboarding.GrantEdit
+			}))
+		}
+		if who.active && who.name != c.leaver && n > 0 {
+			m.notices = append(m.notices, fmt.Sprintf("RemindGraceEnding to %s as %s in %s of %d documents ", who.name, reason, c.name, n))
+			notices++
+		}
+	}
+	m.event(offboarding.EventRemindGraceEnding, c.by, "")
+	return fmt.Sprintf("%d told of %d", notices, len(waiting))
+}
+
+// escalate is rule M2, for two requests at a time, the oldest first.
+func (m *model) escalate(c *modelCase) string {
+	if c.phase != offboarding.PhaseGrace && c.phase != offboarding.PhaseReadOnly {
+		return codes{offboarding.CodeWrongPhase}.String()
+	}
+	owners := slices.DeleteFunc(slices.Collect(maps.Values(m.members)), func(who *modelMember) bool {
+		return !who.active || who.role != offboarding.RoleOwner
+	})
+	requests := 0
+	for _, r := range m.undecided(c) {
+		if requests == 2 || r.made.Add(48*time.Hour).After(m.now) {
+			break
+		}
+		r.escalated = true
+		requests++
+		m.event(offboarding.EventEscalateRequest, c.by, r.document)
+		for _, who := range owners {
+			m.notices = append(m.notices, fmt.Sprintf("EscalateRequest to %s as owner in %s of 1 documents %s", who.name, c.name, r.name))
+		}
+	}
+	next := "none"
+	if left := m.undecided(c); len(left) > 0 {
+		next = left[0].made.Add(48 * time.Hour).UTC().Format(time.DateTime)
+	}
+	return fmt.Sprintf("%d, %d told, next %s", requests, requests*len(owners), next)
+}
+
+// undecided are the requests of a case that may go to the owners, the oldest first.
+func (m *model) undecided(c *modelCase) []*modelRequest {
+	return m.pending(func(r *modelRequest) bool { return r.of == c && !r.escalated })
 }
 
 // decide is rule C3.

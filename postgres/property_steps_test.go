@@ -46,6 +46,8 @@ var actions = []action{
 	{"cancel", 1, (*world).cancel, inPhase(offboarding.PhaseScheduled)},
 	{"provider asks", 2, (*world).providerAsks, (*world).provisions},
 	{"archive the member", 1, (*world).archiveMember, func(w *world) bool { return len(w.archivable()) > 0 }},
+	{"remind", 1, (*world).remind, inPhase(offboarding.PhaseGrace)},
+	{"escalate", 2, (*world).escalate, (*world).undecided},
 	{"hold", 1, (*world).hold, func(w *world) bool { return len(w.m.holds) < 2 }},
 	{"lift", 1, (*world).lift, func(w *world) bool { return len(w.m.holds) > 0 }},
 	{"anything", 1, (*world).anything, func(w *world) bool { return len(w.asked()) > 0 }},
@@ -612,6 +614,36 @@ func (w *world) decide() {
 			}
 			return fmt.Sprintf("%s, %d superseded", out.Outcome, len(out.Superseded))
 		}), func() string { return w.m.decide(d.modelCase, r, admin, approve, newOwner) })
+}
+
+func (w *world) remind() {
+	d := w.someCase(offboarding.PhaseGrace)
+	d.n++
+	in := offboarding.ReminderInput{Step: w.step(d, fmt.Sprintf("remind/%d", d.n)), Lead: 24 * time.Hour, GraceEndsAt: d.graceEnds}
+	w.do("remind", d.name, said(w, w.store.Remind, in, func(out offboarding.Reminded) string {
+		return fmt.Sprintf("%d told of %d", out.Notices, out.Unowned)
+	}), func() string { return w.m.remind(d.modelCase) })
+}
+
+// escalate takes requests to the owners, mostly when their time has come.
+func (w *world) escalate() {
+	d := pick(w, "case", w.cases(func(d *driver) bool {
+		return d.reactivation == nil && len(w.m.pending(func(r *modelRequest) bool { return r.of == d.modelCase })) > 0
+	}))
+	if left := w.m.undecided(d.modelCase); len(left) > 0 && rapid.IntRange(0, 3).Draw(w.T, "early") < 3 {
+		if due := left[0].made.Add(48 * time.Hour); due.After(w.m.now) {
+			w.m.now = due
+		}
+	}
+	d.n++
+	in := w.step(d, fmt.Sprintf("escalate/%d", d.n))
+	w.do("escalate", d.name, said(w, w.store.Escalate, in, func(out offboarding.Escalated) string {
+		next := "none"
+		if out.NextAt != nil {
+			next = out.NextAt.UTC().Format(time.DateTime)
+		}
+		return fmt.Sprintf("%d, %d told, next %s", out.Requests, out.Notices, next)
+	}), func() string { return w.m.escalate(d.modelCase) })
 }
 
 // transfer authorizes a transfer; its batches follow as the case goes on.

@@ -71,7 +71,7 @@ var reached = []string{
 	"authorize transfer: to", "transfer message: 1", "extend: extended", "reschedule: rescheduled", "cancel: canceled",
 	"authorize reactivation: allowed", "authorize reactivation: refused", "reactivate: reactivated", "restore: 1", "return: 1", "grant: 1",
 	"rehire: reopens", "provider asks: opened", "provider asks: refused: externally_managed", "provider reactivates: allowed",
-	"archive the member: archived", "settings: changed", "settings: refused: not_authorized", "removal: opened", "delete: deleted", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
+	"remind: 1", "escalate: 1", "escalate: 0", "archive the member: archived", "settings: changed", "settings: refused: not_authorized", "removal: opened", "delete: deleted", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
 }
 
 // tally counts what the steps came to.
@@ -464,7 +464,8 @@ const asItIs = `WITH RECURSIVE path AS (
 	UNION ALL SELECT format('schedule %s %s by %s', id, status, coalesce(archived_by_case_id, paused_by_case_id)) FROM schedules
 	UNION ALL SELECT format('hold %s on %s', id, coalesce(member_id, document_id)) FROM legal_holds WHERE lifted_at IS NULL
 	UNION ALL SELECT format('grant %s %s %s', document_id, member_id, level) FROM grants
-	UNION ALL SELECT format('request %s of %s by %s in %s %s', id, document_id, member_id, case_id, status) FROM ownership_requests
+	UNION ALL SELECT format('notice %s to %s as %s in %s of %s documents %s', kind, recipient_id, reason, case_id, documents, request_id) FROM notices
+	UNION ALL SELECT format('request %s of %s by %s in %s %s, escalated %s', id, document_id, member_id, case_id, status, escalated_at IS NOT NULL) FROM ownership_requests
 	UNION ALL SELECT format('case %s of %s, %s, to %s %s, %s', id, member_id, phase, disposition, new_owner_id,
 		CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END) FROM cases`
 
@@ -513,7 +514,10 @@ func (w *world) lines() []string {
 		add("grant %s %s", key, level)
 	}
 	for _, r := range m.requests {
-		add("request %s of %s by %s in %s %s", r.name, r.document, r.member, r.of.name, r.status)
+		add("request %s of %s by %s in %s %s, escalated %s", r.name, r.document, r.member, r.of.name, r.status, fmt.Sprint(r.escalated)[:1])
+	}
+	for _, n := range m.notices {
+		add("notice %s", n)
 	}
 	for _, c := range m.cases {
 		add("case %s of %s, %s, to %s %s, %s", c.name, c.leaver, c.phase, c.disposition, c.newOwner,
