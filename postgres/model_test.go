@@ -33,6 +33,7 @@ type model struct {
 	cases     []*modelCase
 	holds     []*modelHold
 	notices   []string
+	leave     []string // owners whom a list that is being judged would let go
 	events    []string // since the last look
 }
 
@@ -205,7 +206,7 @@ func (m *model) otherOwners(member string, start bool) int {
 		c := m.openCase(o.name)
 		leaving := c != nil && (c.phase == offboarding.PhaseRevoking ||
 			start && c.phase == offboarding.PhaseScheduled && !m.now.Before(c.effectiveAt))
-		if o.name != member && o.active && o.role == offboarding.RoleOwner && !leaving {
+		if o.name != member && !slices.Contains(m.leave, o.name) && o.active && o.role == offboarding.RoleOwner && !leaving {
 			n++
 		}
 	}
@@ -464,13 +465,27 @@ type start struct {
 // admit judges a start: the open case of the member (rule E2), a new one, or all
 // that is broken.
 func (m *model) admit(s start) (answer string, opened *modelCase) {
-	authority, by := m.asking(s.by, s.provider, s.leaver, s.removal), m.asker(s.by, s.provider)
+	authority := m.asking(s.by, s.provider, s.leaver, s.removal)
 	if open := m.open(s.leaver, s.removal); open != nil && !m.members[s.leaver].deleted && len(authority) == 0 {
 		if open.phase == offboarding.PhaseReactivated { // back, and the documents are being settled
 			return "waits", nil
 		}
 		return "existing " + open.name, nil
 	}
+	c, broken, by := m.judge(s)
+	if len(broken) > 0 {
+		return broken.String(), nil
+	}
+	if c.disposition == offboarding.DispositionTransfer && !m.eligibleOwner(c.newOwner, s.leaver) { // of a provider: the leaver must lose access
+		m.otherOwner(c)
+	}
+	m.cases = append(m.cases, c)
+	m.event(offboarding.EventScheduleOffboarding, by, "")
+	return "opened " + c.name + " to " + string(c.disposition) + " " + c.newOwner, c
+}
+
+// judge is what a start would open, all that is wrong with it, and who asks.
+func (m *model) judge(s start) (c *modelCase, broken codes, by string) {
 	disposition, newOwner := s.disposition, s.newOwner
 	if disposition == "" {
 		disposition = m.disposition
@@ -478,13 +493,13 @@ func (m *model) admit(s start) (answer string, opened *modelCase) {
 			disposition = offboarding.DispositionTransfer
 		}
 	}
-	var broken codes
 	broken.add(newOwner != "" && disposition != offboarding.DispositionTransfer, offboarding.CodeInvalidArgument)
 	broken.add(s.archiveSchedules && disposition != offboarding.DispositionTransfer, offboarding.CodeInvalidArgument) // rule D3
 	if m.members[s.leaver].deleted {                                                                                  // nobody (rule X1)
-		return append(broken, m.nobody(s.by, s.provider)...).String(), nil
+		return nil, append(broken, m.nobody(s.by, s.provider)...), ""
 	}
-	broken = append(broken, authority...)
+	by = m.asker(s.by, s.provider)
+	broken = append(broken, m.asking(s.by, s.provider, s.leaver, s.removal)...)
 	if s.removal {
 		broken = append(broken, m.removable(s.leaver)...)
 	} else {
@@ -501,10 +516,7 @@ func (m *model) admit(s start) (answer string, opened *modelCase) {
 		}
 		broken.add(!m.eligibleOwner(newOwner, s.leaver) && s.provider == "", offboarding.CodeNewOwnerNotEligible)
 	}
-	if len(broken) > 0 {
-		return broken.String(), nil
-	}
-	c := &modelCase{
+	c = &modelCase{
 		name: fmt.Sprintf("case%d", len(m.cases)+1), leaver: s.leaver, by: by, provider: s.provider, removal: s.removal, phase: offboarding.PhaseScheduled,
 		disposition: disposition, newOwner: newOwner, archiveSchedules: s.archiveSchedules,
 		effectiveAt: s.effectiveAt, grace: s.grace, gave: map[string]bool{},
@@ -512,12 +524,118 @@ func (m *model) admit(s start) (answer string, opened *modelCase) {
 	if c.effectiveAt.IsZero() {
 		c.effectiveAt = m.now
 	}
-	if disposition == offboarding.DispositionTransfer && !m.eligibleOwner(newOwner, s.leaver) { // of a provider: the leaver must lose access
-		m.otherOwner(c)
+	return c, broken, by
+}
+
+// list is rule B1: each member is judged alone, as by a start, but that nobody who leaves
+// at once by the same list is given anything, whatever becomes of them; all or nothing is
+// judged before anybody leaves.
+func (m *model) list(rows []start, allOrNothing bool) (answer string, opened []*modelCase) {
+	by := rows[0].by
+	if !m.admin(by) {
+		return codes{offboarding.CodeNotAuthorized}.String(), nil
 	}
-	m.cases = append(m.cases, c)
-	m.event(offboarding.EventScheduleOffboarding, by, "")
-	return "opened " + c.name + " to " + string(c.disposition) + " " + c.newOwner, c
+	m.event(offboarding.EventStartBulk, by, "")
+	refused := make([]string, len(rows))
+	if allOrNothing {
+		for i, s := range rows {
+			if broken := m.listed(rows, i); len(broken) > 0 {
+				refused[i] = broken.String()
+			} else if l := m.members[s.leaver]; l.role == offboarding.RoleOwner && !s.effectiveAt.After(m.now) && m.openCase(s.leaver) == nil {
+				m.leave = append(m.leave, s.leaver)
+			}
+		}
+		m.leave = nil
+	}
+	stop := slices.ContainsFunc(refused, func(r string) bool { return r != "" })
+	var became []string
+	accepted, broken := 0, false
+	for i, s := range rows {
+		became = append(became, refused[i])
+		switch {
+		case refused[i] != "":
+			broken = true
+			continue
+		case stop:
+			became[i] = "not_started"
+			continue
+		}
+		if codes := m.listed(rows, i); len(codes) > 0 {
+			became[i], broken = codes.String(), true
+			continue
+		}
+		accepted++
+		if open := m.openCase(s.leaver); open != nil {
+			became[i] = "existing " + open.name
+			continue
+		}
+		_, c := m.admit(m.withoutManager(rows, s))
+		opened = append(opened, c)
+		became[i] = "scheduled " + c.name
+		if !c.effectiveAt.After(m.now) && (m.sessions == offboarding.SSORevoke || !slices.ContainsFunc(m.members[s.leaver].sso, m.lasts)) {
+			m.leaves(c)
+			became[i] = "started " + c.name
+		}
+	}
+	m.event(offboarding.EventCompleteBulk, by, "")
+	message := offboarding.BulkRefused
+	switch {
+	case accepted == len(rows):
+		message = offboarding.BulkSuccess
+	case accepted > 0:
+		message = offboarding.BulkPartialSuccess
+	case !broken:
+		message = offboarding.BulkFailed
+	}
+	return message + " " + strings.Join(became, "; "), opened
+}
+
+// leaves takes a member's access by a list, and completes what has nothing to settle.
+func (m *model) leaves(c *modelCase) {
+	m.revoke(c, false)
+	m.deactivate(c)
+	nothing := len(m.owned(c.leaver)) == 0
+	switch {
+	case nothing && c.disposition != offboarding.DispositionRetain:
+		m.advance(c, offboarding.PhaseTransferring)
+		m.settle(c, time.Time{})
+	case nothing || c.disposition == offboarding.DispositionRetain && m.unowned(c) == 0:
+		m.settle(c, time.Time{})
+	}
+}
+
+// listed is what is wrong with a row of a list.
+func (m *model) listed(rows []start, i int) (broken codes) {
+	s := rows[i]
+	if m.members[s.leaver].deleted {
+		_, broken, _ = m.judge(s)
+		return broken
+	}
+	if slices.ContainsFunc(rows[:i], func(before start) bool { return before.leaver == s.leaver }) {
+		return codes{offboarding.CodeInvalidArgument}
+	}
+	if open := m.openCase(s.leaver); open != nil && len(m.authority(s.by, s.leaver)) == 0 {
+		broken.add(open.phase == offboarding.PhaseReactivated, offboarding.CodeTryAgain)
+		return broken
+	}
+	s = m.withoutManager(rows, s)
+	c, broken, _ := m.judge(s)
+	if s.newOwner != "" && m.leavesAtOnce(rows, s.newOwner) && c.disposition == offboarding.DispositionTransfer {
+		broken = append(broken, offboarding.CodeNewOwnerNotEligible)
+	}
+	return broken
+}
+
+func (m *model) leavesAtOnce(rows []start, member string) bool {
+	return slices.ContainsFunc(rows, func(s start) bool { return s.leaver == member && !s.effectiveAt.After(m.now) })
+}
+
+// withoutManager is a row whose documents were to go to a manager who leaves at once too.
+func (m *model) withoutManager(rows []start, s start) start {
+	if s.newOwner == offboarding.NewOwnerManager && m.leavesAtOnce(rows, m.members[s.leaver].manager) {
+		s.newOwner, s.disposition, s.archiveSchedules = "", offboarding.DispositionRetain, false
+	}
+	return s
 }
 
 // removable is rule W1: an active member of the workspace.

@@ -48,6 +48,7 @@ var actions = []action{
 	{"archive the member", 1, (*world).archiveMember, func(w *world) bool { return len(w.archivable()) > 0 }},
 	{"remind", 1, (*world).remind, inPhase(offboarding.PhaseGrace)},
 	{"escalate", 2, (*world).escalate, (*world).undecided},
+	{"list", 2, (*world).list, func(w *world) bool { return len(w.free()) > 0 && len(w.cases(func(*driver) bool { return true })) < 3 }},
 	{"hold", 1, (*world).hold, func(w *world) bool { return len(w.m.holds) < 2 }},
 	{"lift", 1, (*world).lift, func(w *world) bool { return len(w.m.holds) > 0 }},
 	{"anything", 1, (*world).anything, func(w *world) bool { return len(w.asked()) > 0 }},
@@ -223,6 +224,111 @@ func (w *world) providerAsks() {
 	s.leaver = mostly(w, "leaver", w.who(func(m *modelMember) bool { return m.active && m.managedBy != "" }), w.everybody())
 	s.by = mostly(w, "named", []string{""}, append(w.anybody(), ""))
 	w.admit(s)
+}
+
+// list offboards several at once, in batches of two, as a run does.
+func (w *world) list() {
+	admin, allOrNothing := w.admin(), rapid.IntRange(0, 3).Draw(w.T, "all or nothing") == 3
+	var rows []start
+	in := offboarding.BulkRequest{RequestedBy: w.ids[admin], AllOrNothing: allOrNothing}
+	for range rapid.IntRange(1, 3).Draw(w.T, "rows") {
+		s := start{leaver: mostly(w, "leaver", w.free(), w.anybody()), by: admin, grace: grace}
+		s.disposition = pick(w, "disposition", []offboarding.Disposition{"retain", "transfer", "archive", ""})
+		if s.disposition == offboarding.DispositionTransfer {
+			s.newOwner = w.newOwner(s.leaver)
+		}
+		s.archiveSchedules = rapid.IntRange(0, 9).Draw(w.T, "archive schedules") == 9
+		m := offboarding.BulkMember{MemberID: w.ids[s.leaver], BulkPlan: offboarding.BulkPlan{
+			Disposition: s.disposition, NewOwnerID: w.ref(s.newOwner), ArchiveSchedules: s.archiveSchedules, GracePeriod: s.grace.String(),
+		}}
+		if rapid.IntRange(0, 4).Draw(w.T, "ahead") == 4 {
+			s.effectiveAt = w.m.now.Add(48 * time.Hour)
+			m.EffectiveAt = s.effectiveAt.Format(time.RFC3339)
+		}
+		rows, in.Members = append(rows, s), append(in.Members, m)
+	}
+	bulkID, atOnce := newID(), rapid.Bool().Draw(w.T, "at once")
+	first := len(w.drivers)
+	run := func() string {
+		members, message, err := w.bulk(bulkID, in)
+		if err != nil {
+			return w.refusal(err)
+		}
+		for i, m := range members {
+			switch m.Outcome {
+			case offboarding.BulkMemberRefused:
+				message[i+1] = w.refusal(&offboarding.Refusal{Violations: m.Violations})
+			case offboarding.BulkMemberExisting:
+				message[i+1] = "existing " + w.nameOf(m.CaseID)
+			case offboarding.BulkMemberStarted, offboarding.BulkMemberScheduled:
+				first++
+				name := fmt.Sprintf("case%d", first)
+				w.ids[name] = m.CaseID
+				message[i+1] = string(m.Outcome) + " " + name
+			}
+		}
+		return message[0] + " " + strings.Join(message[1:], "; ")
+	}
+	var opened []*modelCase
+	w.doOnce("list", fmt.Sprintf("of %d by %s, all or nothing %v", len(rows), admin, allOrNothing), run, func() (answer string) {
+		answer, opened = w.m.list(rows, allOrNothing)
+		return answer
+	})
+	for _, c := range opened {
+		d := &driver{modelCase: c, waited: c.effectiveAt.After(w.m.now)}
+		w.drivers = append(w.drivers, d)
+		if !c.closed {
+			w.takeOver(d, atOnce)
+		}
+	}
+}
+
+// bulk does all steps of a list, and answers with its result and what became of each.
+func (w *world) bulk(bulkID string, r offboarding.BulkRequest) (members []offboarding.BulkMemberRow, message []string, err error) {
+	step := offboarding.BulkStep{BulkID: bulkID, At: w.m.now}
+	in := offboarding.BulkAdmitInput{BulkID: bulkID, WorkflowID: offboarding.BulkWorkflowID(bulkID), At: w.m.now, Request: r}
+	if _, err = w.store.AdmitBulk(w.Context(), in); err != nil {
+		return nil, nil, err
+	}
+	if _, err = w.store.JudgeBulk(w.Context(), step); err != nil {
+		return nil, nil, err
+	}
+	for after, more := 0, true; more; more = after > 0 {
+		if after, err = w.store.OffboardBatch(w.Context(), step, after); err != nil {
+			return nil, nil, err
+		}
+	}
+	if _, err = w.store.AdvanceBulk(w.Context(), step); err != nil {
+		return nil, nil, err
+	}
+	run, err := w.store.CompleteBulk(w.Context(), step)
+	if err != nil {
+		return nil, nil, err
+	}
+	page, err := w.store.BulkMembers(w.Context(), bulkID, offboarding.BulkFilter{Limit: 100})
+	result, _ := run.Counts.Result()
+	message = []string{result}
+	for _, m := range page.Items {
+		message = append(message, string(m.Outcome))
+	}
+	return page.Items, message, err
+}
+
+// takeOver is a workflow that goes on with a case of a list.
+func (w *world) takeOver(d *driver, atOnce bool) {
+	member := w.ids[d.leaver]
+	in := offboarding.AdmitInput{
+		CaseID: newID(), WorkflowID: offboarding.WorkflowID(member), At: w.m.now, AtOnce: atOnce,
+		Request: offboarding.Request{MemberID: member, RequestedBy: w.ids[d.by], CaseID: w.ids[d.name]},
+	}
+	w.doOnce("take over", d.name, said(w, w.store.Admit, in, func(a offboarding.Admission) string {
+		return fmt.Sprintf("%s, resumed %v", a.Phase, a.Resumed)
+	}), func() string {
+		if atOnce && d.phase == offboarding.PhaseDeactivated && d.disposition == offboarding.DispositionRetain && w.m.unowned(d.modelCase) > 0 {
+			w.m.settle(d.modelCase, d.deactivatedAt.Add(d.grace))
+		}
+		return fmt.Sprintf("%s, resumed true", d.phase)
+	})
 }
 
 func (w *world) admit(s start) {

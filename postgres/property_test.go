@@ -71,6 +71,7 @@ var reached = []string{
 	"authorize transfer: to", "transfer message: 1", "extend: extended", "reschedule: rescheduled", "cancel: canceled",
 	"authorize reactivation: allowed", "authorize reactivation: refused", "reactivate: reactivated", "restore: 1", "return: 1", "grant: 1",
 	"rehire: reopens", "provider asks: opened", "provider asks: refused: externally_managed", "provider reactivates: allowed",
+	"list: SUCCESS", "list: PARTIAL_SUCCESS", "list: REFUSED", "list: refused: not_authorized",
 	"remind: 1", "escalate: 1", "escalate: 0", "archive the member: archived", "settings: changed", "settings: refused: not_authorized", "removal: opened", "delete: deleted", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
 }
 
