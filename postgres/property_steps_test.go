@@ -36,6 +36,7 @@ var actions = []action{
 	{"delete", 1, (*world).remove, func(w *world) bool { return len(w.who(func(m *modelMember) bool { return !m.active })) > 0 }},
 	{"transfer", 3, (*world).transfer, inPhase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)},
 	{"extend", 2, (*world).extend, inPhase(offboarding.PhaseGrace)},
+	{"hold", 2, (*world).hold, func(w *world) bool { return len(w.m.holds) < 2 }},
 	{"settings", 1, (*world).settings, always},
 	{"sign in", 1, (*world).signIn, always},
 	{"check the sessions", 2, (*world).checkSessions, func(w *world) bool { return len(w.cases(sessionsWait)) > 0 }},
@@ -49,7 +50,6 @@ var actions = []action{
 	{"remind", 1, (*world).remind, inPhase(offboarding.PhaseGrace)},
 	{"escalate", 2, (*world).escalate, (*world).undecided},
 	{"list", 2, (*world).list, func(w *world) bool { return len(w.free()) > 0 && len(w.cases(func(*driver) bool { return true })) < 3 }},
-	{"hold", 1, (*world).hold, func(w *world) bool { return len(w.m.holds) < 2 }},
 	{"lift", 1, (*world).lift, func(w *world) bool { return len(w.m.holds) > 0 }},
 	{"anything", 1, (*world).anything, func(w *world) bool { return len(w.asked()) > 0 }},
 }
