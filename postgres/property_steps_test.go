@@ -666,6 +666,15 @@ func (w *world) someCase(phases ...offboarding.Phase) *driver {
 	return pick(w, "case", likely)
 }
 
+// anyCase is someCase, or one that has closed where messages go to cases in any phase.
+func (w *world) anyCase(phase offboarding.Phase) *driver {
+	closed := slices.DeleteFunc(slices.Clone(w.drivers), func(d *driver) bool { return !d.closed || w.m.members[d.leaver].deleted })
+	if w.rude && len(closed) > 0 && rapid.Bool().Draw(w.T, "closed") {
+		return pick(w, "closed case", closed)
+	}
+	return w.someCase(phase)
+}
+
 func (w *world) claim() {
 	d := w.someCase(offboarding.PhaseGrace, offboarding.PhaseReadOnly)
 	unowned := w.documentNames(func(doc *modelDocument) bool {
@@ -792,7 +801,7 @@ func (w *world) transferOn(d *driver) {
 func outcome(out offboarding.Outcome) string { return out.Outcome }
 
 func (w *world) extend() {
-	d, admin := w.someCase(offboarding.PhaseGrace), w.admin()
+	d, admin := w.anyCase(offboarding.PhaseGrace), w.admin()
 	until := w.m.now.Add(pick(w, "by", []time.Duration{30 * 24 * time.Hour, 60 * 24 * time.Hour, 90 * 24 * time.Hour, time.Hour, -time.Hour})).Truncate(time.Second)
 	in := offboarding.ExtendGraceInput{Step: w.message(d), Message: offboarding.ExtendGrace{AdminID: w.ids[admin], Until: until.Format(time.RFC3339)}}
 	w.do("extend", d.name+" by "+admin+" until "+until.Format("02 15:04"), said(w, w.store.ExtendGrace, in, outcome),
@@ -800,7 +809,7 @@ func (w *world) extend() {
 }
 
 func (w *world) reschedule() {
-	d := w.someCase(offboarding.PhaseScheduled)
+	d := w.anyCase(offboarding.PhaseScheduled)
 	admin, provider := w.someAdmin(d.leaver, d.removal)
 	at := w.m.now.Add(pick(w, "by", []time.Duration{24 * time.Hour, 72 * time.Hour, -time.Hour})).Truncate(time.Second)
 	in := offboarding.RescheduleInput{Step: w.message(d), Message: offboarding.Reschedule{
@@ -812,7 +821,7 @@ func (w *world) reschedule() {
 }
 
 func (w *world) cancel() {
-	d := w.someCase(offboarding.PhaseScheduled)
+	d := w.anyCase(offboarding.PhaseScheduled)
 	admin, provider := w.someAdmin(d.leaver, d.removal)
 	in := offboarding.CancelInput{Step: w.message(d), Message: offboarding.Cancel{AdminID: w.ids[admin], Provider: provider}}
 	w.do("cancel", d.name+" by "+provider+" "+admin, said(w, w.store.Cancel, in, outcome),
