@@ -2,7 +2,9 @@ package postgres_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +19,12 @@ type model struct {
 	now       time.Time
 	selfServe bool
 	seats     int // 0 for no limit
+
+	disposition offboarding.Disposition // unless a start says so
+	sessions    offboarding.SSOSessions // by SSO, of a leaver
+	provider    string                  // the organization's identity provider
+	provisioner string                  // who set it up, "" for nobody
+
 	members   map[string]*modelMember
 	documents map[string]*modelDocument
 	schedules []*modelSchedule
@@ -24,6 +32,8 @@ type model struct {
 	requests  []*modelRequest
 	cases     []*modelCase
 	holds     []*modelHold
+	notices   []string
+	leave     []string // owners whom a list that is being judged would let go
 	events    []string // since the last look
 }
 
@@ -34,11 +44,18 @@ type modelMember struct {
 	active   bool
 	manager  string
 	outside  bool // on a domain that is not the organization's
-	provider bool // managed by an identity provider
 	deleted  bool
-	live     int                       // credentials and sessions that work
+	archived bool                      // inactive for good (seed 000)
+	live     int                       // credentials and sessions that work, but for
+	sso      []modelSession            // those by SSO
 	team     offboarding.WorkspaceRole // in the one workspace
+
+	managedBy string     // the identity provider, "" for none
+	leftBy    *modelCase // that has made them inactive
 }
+
+// modelSession is a session by SSO, which ends by itself unless the time is zero.
+type modelSession struct{ made, ends time.Time }
 
 type modelDocument struct {
 	name, owner string
@@ -69,11 +86,14 @@ type modelHold struct{ name, on string }
 type modelRequest struct {
 	name, document, member string
 	of                     *modelCase
+	made                   time.Time
+	escalated              bool
 	status                 offboarding.RequestStatus
 }
 
 type modelCase struct {
 	name, leaver, by string
+	provider         string                    // that has asked for it, "" for a person
 	removal          bool                      // from the workspace only (rule W1)
 	team             offboarding.WorkspaceRole // of the leaver, until the removal
 	phase            offboarding.Phase
@@ -82,6 +102,8 @@ type modelCase struct {
 	archiveSchedules bool
 	effectiveAt      time.Time
 	grace            time.Duration
+	revokedAt        time.Time
+	awaits           bool // the end of sessions, once access is revoked
 	deactivatedAt    time.Time
 	graceEnds        time.Time
 	closed           bool
@@ -144,13 +166,37 @@ func (m *model) adminOn(name string, removal bool) bool {
 	return m.admin(name) || removal && m.members[name].active && m.members[name].team == offboarding.WorkspaceAdmin
 }
 
+// asker is who asks: a person, or for an identity provider that names nobody who set
+// it up; "" for nobody.
+func (m *model) asker(by, provider string) string {
+	switch {
+	case provider != "" && by == "":
+		return m.provisioner
+	case m.members[by].deleted:
+		return ""
+	}
+	return by
+}
+
+// asking judges who asks: a person's authority, or that of an identity provider over
+// those whom it manages (rule E5), and over the workspaces of its organization (rule W1).
+func (m *model) asking(by, provider, member string, removal bool) (broken codes) {
+	if provider == "" {
+		return m.authorityOn(by, member, removal)
+	}
+	broken.add(provider != m.provider || !removal && provider != m.members[member].managedBy, offboarding.CodeExternallyManaged)
+	broken.add(m.asker(by, provider) == "", offboarding.CodeNotAuthorized)
+	return broken
+}
+
 // eligibility is rules A3 and E2 to E5. A start counts out the owners whose time has come.
-func (m *model) eligibility(leaver string, start bool) (broken codes) {
+// What an identity provider asks for is not judged by E4 and E5.
+func (m *model) eligibility(leaver, provider string, start bool) (broken codes) {
 	l := m.members[leaver]
 	broken.add(!l.active, offboarding.CodeAlreadyInactive)
 	broken.add(l.active && l.role == offboarding.RoleOwner && m.otherOwners(leaver, start) == 0, offboarding.CodeLastOwner)
-	broken.add(l.outside, offboarding.CodeDomainNotAssociated)
-	broken.add(l.provider, offboarding.CodeExternallyManaged)
+	broken.add(l.outside && provider == "", offboarding.CodeDomainNotAssociated)
+	broken.add(l.managedBy != "" && provider == "", offboarding.CodeExternallyManaged)
 	return broken
 }
 
@@ -161,7 +207,7 @@ func (m *model) otherOwners(member string, start bool) int {
 		c := m.openCase(o.name)
 		leaving := c != nil && (c.phase == offboarding.PhaseRevoking ||
 			start && c.phase == offboarding.PhaseScheduled && !m.now.Before(c.effectiveAt))
-		if o.name != member && o.active && o.role == offboarding.RoleOwner && !leaving {
+		if o.name != member && !slices.Contains(m.leave, o.name) && o.active && o.role == offboarding.RoleOwner && !leaving {
 			n++
 		}
 	}
@@ -328,6 +374,75 @@ func (m *model) liftHold(h *modelHold, admin string) string {
 	return "lifted"
 }
 
+func (m *model) policy() offboarding.ClaimPolicy {
+	if m.selfServe {
+		return offboarding.PolicySelfServe
+	}
+	return offboarding.PolicyApproval
+}
+
+// settings are what may change, by their names.
+func (m *model) settings() map[string]string {
+	return map[string]string{
+		"claim_policy": string(m.policy()), "default_disposition": string(m.disposition), "sso_sessions": string(m.sessions),
+		"seat_limit": strconv.Itoa(m.seats), "provisioning_admin": m.provisioner,
+	}
+}
+
+// changeSettings is for an admin (rule A1); there are seats for all who are active (rule
+// R1), and whoever set up provisioning is an admin, and somebody where members are
+// provisioned (rule N2).
+func (m *model) changeSettings(admin string, changes map[string]string) string {
+	var broken codes
+	broken.add(!m.admin(admin), offboarding.CodeNotAuthorized)
+	changed := []string{}
+	for name, before := range m.settings() {
+		to, ok := changes[name]
+		if !ok || to == before {
+			continue
+		}
+		changed = append(changed, name)
+		switch name {
+		case "seat_limit":
+			n, _ := strconv.Atoi(to)
+			broken.add(n > 0 && n < m.activeMembers(), offboarding.CodeSeatLimitExceeded)
+		case "provisioning_admin":
+			broken.add(to == "" && offboarding.Provisions(m.provider), offboarding.CodeInvalidArgument)
+			broken.add(to != "" && !m.admin(to), offboarding.CodeInvalidArgument)
+		}
+	}
+	if len(broken) > 0 {
+		return broken.String()
+	}
+	for _, name := range changed {
+		m.event(offboarding.EventChangeSettings, admin, "")
+		switch to := changes[name]; name {
+		case "claim_policy":
+			m.selfServe = to == string(offboarding.PolicySelfServe)
+		case "default_disposition":
+			m.disposition = offboarding.Disposition(to)
+		case "sso_sessions":
+			m.sessions = offboarding.SSOSessions(to)
+		case "seat_limit":
+			m.seats, _ = strconv.Atoi(to)
+		case "provisioning_admin":
+			m.provisioner = to
+		}
+	}
+	slices.Sort(changed)
+	return fmt.Sprintf("changed %v", changed)
+}
+
+func (m *model) activeMembers() int {
+	n := 0
+	for _, who := range m.members {
+		if who.active {
+			n++
+		}
+	}
+	return n
+}
+
 // documentOr is the name where it is a document's, else "".
 func (m *model) documentOr(name string) string {
 	if _, ok := m.documents[name]; ok {
@@ -339,6 +454,7 @@ func (m *model) documentOr(name string) string {
 // start is a request for an offboarding.
 type start struct {
 	leaver, by       string
+	provider         string
 	removal          bool
 	disposition      offboarding.Disposition
 	newOwner         string // "manager" for the leaver's
@@ -350,55 +466,177 @@ type start struct {
 // admit judges a start: the open case of the member (rule E2), a new one, or all
 // that is broken.
 func (m *model) admit(s start) (answer string, opened *modelCase) {
-	authority := m.authorityOn(s.by, s.leaver, s.removal)
+	authority := m.asking(s.by, s.provider, s.leaver, s.removal)
 	if open := m.open(s.leaver, s.removal); open != nil && !m.members[s.leaver].deleted && len(authority) == 0 {
-		if open.reopened {
+		if open.phase == offboarding.PhaseReactivated { // back, and the documents are being settled
 			return "waits", nil
 		}
 		return "existing " + open.name, nil
 	}
+	c, broken, by := m.judge(s)
+	if len(broken) > 0 {
+		return broken.String(), nil
+	}
+	if c.disposition == offboarding.DispositionTransfer && !m.eligibleOwner(c.newOwner, s.leaver) { // of a provider: the leaver must lose access
+		m.otherOwner(c)
+	}
+	m.cases = append(m.cases, c)
+	m.event(offboarding.EventScheduleOffboarding, by, "")
+	return "opened " + c.name + " to " + string(c.disposition) + " " + c.newOwner, c
+}
+
+// judge is what a start would open, all that is wrong with it, and who asks.
+func (m *model) judge(s start) (c *modelCase, broken codes, by string) {
 	disposition, newOwner := s.disposition, s.newOwner
 	if disposition == "" {
-		disposition = offboarding.DispositionRetain // the organization's
+		disposition = m.disposition
 		if newOwner != "" {
 			disposition = offboarding.DispositionTransfer
 		}
 	}
-	var broken codes
 	broken.add(newOwner != "" && disposition != offboarding.DispositionTransfer, offboarding.CodeInvalidArgument)
 	broken.add(s.archiveSchedules && disposition != offboarding.DispositionTransfer, offboarding.CodeInvalidArgument) // rule D3
 	if m.members[s.leaver].deleted {                                                                                  // nobody (rule X1)
-		return append(broken, m.nobody(s.by)...).String(), nil
+		return nil, append(broken, m.nobody(s.by, s.provider)...), ""
 	}
-	broken = append(broken, authority...)
+	by = m.asker(s.by, s.provider)
+	broken = append(broken, m.asking(s.by, s.provider, s.leaver, s.removal)...)
 	if s.removal {
 		broken = append(broken, m.removable(s.leaver)...)
 	} else {
-		broken = append(broken, m.eligibility(s.leaver, true)...)
+		broken = append(broken, m.eligibility(s.leaver, s.provider, true)...)
 	}
 	if disposition == offboarding.DispositionTransfer { // rules N1 and N2
 		switch newOwner {
 		case "":
-			newOwner = s.by
+			if newOwner = s.by; s.provider != "" {
+				newOwner = m.provisioner
+			}
 		case offboarding.NewOwnerManager:
 			newOwner = m.members[s.leaver].manager
 		}
-		broken.add(!m.eligibleOwner(newOwner, s.leaver), offboarding.CodeNewOwnerNotEligible)
+		broken.add(!m.eligibleOwner(newOwner, s.leaver) && s.provider == "", offboarding.CodeNewOwnerNotEligible)
 	}
-	if len(broken) > 0 {
-		return broken.String(), nil
-	}
-	c := &modelCase{
-		name: fmt.Sprintf("case%d", len(m.cases)+1), leaver: s.leaver, by: s.by, removal: s.removal, phase: offboarding.PhaseScheduled,
+	c = &modelCase{
+		name: fmt.Sprintf("case%d", len(m.cases)+1), leaver: s.leaver, by: by, provider: s.provider, removal: s.removal, phase: offboarding.PhaseScheduled,
 		disposition: disposition, newOwner: newOwner, archiveSchedules: s.archiveSchedules,
 		effectiveAt: s.effectiveAt, grace: s.grace, gave: map[string]bool{},
 	}
 	if c.effectiveAt.IsZero() {
 		c.effectiveAt = m.now
 	}
-	m.cases = append(m.cases, c)
-	m.event(offboarding.EventScheduleOffboarding, s.by, "")
-	return "opened " + c.name + " to " + string(disposition) + " " + newOwner, c
+	return c, broken, by
+}
+
+// list is rule B1: each member is judged alone, as by a start, but that nobody who leaves
+// at once by the same list is given anything, whatever becomes of them; all or nothing is
+// judged before anybody leaves.
+func (m *model) list(rows []start, allOrNothing bool) (answer string, opened []*modelCase) {
+	by := rows[0].by
+	if !m.admin(by) {
+		return codes{offboarding.CodeNotAuthorized}.String(), nil
+	}
+	m.event(offboarding.EventStartBulk, by, "")
+	refused := make([]string, len(rows))
+	if allOrNothing {
+		for i, s := range rows {
+			if broken := m.listed(rows, i); len(broken) > 0 {
+				refused[i] = broken.String()
+			} else if l := m.members[s.leaver]; l.role == offboarding.RoleOwner && !s.effectiveAt.After(m.now) && m.openCase(s.leaver) == nil {
+				m.leave = append(m.leave, s.leaver)
+			}
+		}
+		m.leave = nil
+	}
+	stop := slices.ContainsFunc(refused, func(r string) bool { return r != "" })
+	var became []string
+	accepted, broken := 0, false
+	for i, s := range rows {
+		became = append(became, refused[i])
+		switch {
+		case refused[i] != "":
+			broken = true
+			continue
+		case stop:
+			became[i] = "not_started"
+			continue
+		}
+		if codes := m.listed(rows, i); len(codes) > 0 {
+			became[i], broken = codes.String(), true
+			continue
+		}
+		accepted++
+		if open := m.openCase(s.leaver); open != nil {
+			became[i] = "existing " + open.name
+			continue
+		}
+		_, c := m.admit(m.withoutManager(rows, s))
+		opened = append(opened, c)
+		became[i] = "scheduled " + c.name
+		if !c.effectiveAt.After(m.now) && (m.sessions == offboarding.SSORevoke || !slices.ContainsFunc(m.members[s.leaver].sso, m.lasts)) {
+			m.leaves(c)
+			became[i] = "started " + c.name
+		}
+	}
+	m.event(offboarding.EventCompleteBulk, by, "")
+	message := offboarding.BulkRefused
+	switch {
+	case accepted == len(rows):
+		message = offboarding.BulkSuccess
+	case accepted > 0:
+		message = offboarding.BulkPartialSuccess
+	case !broken:
+		message = offboarding.BulkFailed
+	}
+	return message + " " + strings.Join(became, "; "), opened
+}
+
+// leaves takes a member's access by a list, and completes what has nothing to settle.
+func (m *model) leaves(c *modelCase) {
+	m.revoke(c, false)
+	m.deactivate(c)
+	nothing := len(m.owned(c.leaver)) == 0
+	switch {
+	case nothing && c.disposition != offboarding.DispositionRetain:
+		m.advance(c, offboarding.PhaseTransferring)
+		m.settle(c, time.Time{})
+	case nothing || c.disposition == offboarding.DispositionRetain && m.unowned(c) == 0:
+		m.settle(c, time.Time{})
+	}
+}
+
+// listed is what is wrong with a row of a list.
+func (m *model) listed(rows []start, i int) (broken codes) {
+	s := rows[i]
+	if m.members[s.leaver].deleted {
+		_, broken, _ = m.judge(s)
+		return broken
+	}
+	if slices.ContainsFunc(rows[:i], func(before start) bool { return before.leaver == s.leaver }) {
+		return codes{offboarding.CodeInvalidArgument}
+	}
+	if open := m.openCase(s.leaver); open != nil && len(m.authority(s.by, s.leaver)) == 0 {
+		broken.add(open.phase == offboarding.PhaseReactivated, offboarding.CodeTryAgain)
+		return broken
+	}
+	s = m.withoutManager(rows, s)
+	c, broken, _ := m.judge(s)
+	if s.newOwner != "" && m.leavesAtOnce(rows, s.newOwner) && c.disposition == offboarding.DispositionTransfer {
+		broken = append(broken, offboarding.CodeNewOwnerNotEligible)
+	}
+	return broken
+}
+
+func (m *model) leavesAtOnce(rows []start, member string) bool {
+	return slices.ContainsFunc(rows, func(s start) bool { return s.leaver == member && !s.effectiveAt.After(m.now) })
+}
+
+// withoutManager is a row whose documents were to go to a manager who leaves at once too.
+func (m *model) withoutManager(rows []start, s start) start {
+	if s.newOwner == offboarding.NewOwnerManager && m.leavesAtOnce(rows, m.members[s.leaver].manager) {
+		s.newOwner, s.disposition, s.archiveSchedules = "", offboarding.DispositionRetain, false
+	}
+	return s
 }
 
 // removable is rule W1: an active member of the workspace.
@@ -409,15 +647,15 @@ func (m *model) removable(member string) (broken codes) {
 }
 
 // nobody is what is wrong with a request about a member who is none, besides its form.
-func (m *model) nobody(by string) (broken codes) {
-	broken.add(!m.admin(by), offboarding.CodeNotAuthorized)
+func (m *model) nobody(by, provider string) (broken codes) {
+	broken.add(provider == "" && !m.admin(by), offboarding.CodeNotAuthorized)
 	return append(broken, offboarding.CodeMemberNotFound)
 }
 
 // revoke is step 3, after a second look where the case has waited.
 func (m *model) revoke(c *modelCase, secondLook bool) string {
 	if secondLook {
-		broken := m.eligibility(c.leaver, false)
+		broken := m.eligibility(c.leaver, c.provider, false)
 		if c.removal {
 			broken = m.removable(c.leaver)
 		}
@@ -428,34 +666,80 @@ func (m *model) revoke(c *modelCase, secondLook bool) string {
 			m.fallBack(c)
 		}
 	}
-	c.phase = offboarding.PhaseRevoking
+	c.phase, c.revokedAt = offboarding.PhaseRevoking, m.now
 	m.event(offboarding.EventAdvanceOffboarding, c.by, "")
-	revoked := 0
-	if !c.removal { // the account stays as it is
-		revoked = m.revokeAll(c)
+	if c.removal { // the account stays as it is
+		return fmt.Sprintf("revoked 0, to %s %s", c.disposition, c.newOwner)
 	}
-	return fmt.Sprintf("revoked %d, to %s %s", revoked, c.disposition, c.newOwner)
+	if m.sessions == offboarding.SSOWait {
+		revoked := m.revokeBut(c, func(s modelSession) bool { return m.lasts(s) })
+		if ends := m.sessionsEnd(c); !ends.IsZero() {
+			c.awaits = true
+			return fmt.Sprintf("waits until %s, revoked %d, to %s %s", ends.UTC().Format(time.DateTime), revoked, c.disposition, c.newOwner)
+		}
+		return fmt.Sprintf("revoked %d, to %s %s", revoked, c.disposition, c.newOwner)
+	}
+	return fmt.Sprintf("revoked %d, to %s %s", m.revokeAll(c), c.disposition, c.newOwner)
+}
+
+// lasts reports whether a session has not ended by itself.
+func (m *model) lasts(s modelSession) bool { return s.ends.IsZero() || s.ends.After(m.now) }
+
+// sessionsEnd is when the last of the sessions ends that are let be, a day later at the
+// latest (rule S1); zero where there are none.
+func (m *model) sessionsEnd(c *modelCase) (ends time.Time) {
+	for _, s := range m.members[c.leaver].sso {
+		end := c.revokedAt.Add(24 * time.Hour)
+		if !s.ends.IsZero() && s.ends.Before(end) {
+			end = s.ends
+		}
+		if end.After(ends) {
+			ends = end
+		}
+	}
+	return ends
+}
+
+// checkSessions revokes what was made after the revocation, and what has ended (rule S1).
+func (m *model) checkSessions(c *modelCase) string {
+	if c.phase != offboarding.PhaseRevoking {
+		return codes{offboarding.CodeWrongPhase}.String()
+	}
+	revoked := m.revokeBut(c, func(s modelSession) bool { return !s.made.After(c.revokedAt) && m.lasts(s) })
+	return fmt.Sprintf("%d waiting, %d revoked", len(m.members[c.leaver].sso), revoked)
 }
 
 func (m *model) revokeAll(c *modelCase) int {
+	return m.revokeBut(c, func(modelSession) bool { return false })
+}
+
+// revokeBut revokes the credentials and sessions of the leaver, but for those that are
+// let be.
+func (m *model) revokeBut(c *modelCase, letBe func(modelSession) bool) int {
 	l := m.members[c.leaver]
-	n := l.live
+	n := l.live + len(l.sso)
+	l.live, l.sso = 0, slices.DeleteFunc(l.sso, func(s modelSession) bool { return !letBe(s) })
+	n -= len(l.sso)
 	for range n {
 		m.event("Revoke", c.by, "")
 	}
-	l.live = 0
 	return n
 }
 
-// fallBack gives the documents to the manager, or retains them.
+// fallBack is otherOwner of a case that has been opened.
 func (m *model) fallBack(c *modelCase) {
+	m.otherOwner(c)
+	m.event(offboarding.EventChangeNewOwner, c.by, "")
+}
+
+// otherOwner gives the documents to the manager, or retains them.
+func (m *model) otherOwner(c *modelCase) {
 	manager := m.members[c.leaver].manager
 	if m.eligibleOwner(manager, c.leaver) && manager != c.newOwner {
 		c.newOwner = manager
 	} else {
 		c.newOwner, c.disposition, c.archiveSchedules = "", offboarding.DispositionRetain, false
 	}
-	m.event(offboarding.EventChangeNewOwner, c.by, "")
 }
 
 // deactivate is step 4. The database keeps the last owner (rule A3) whatever was
@@ -475,11 +759,42 @@ func (m *model) deactivate(c *modelCase) string {
 		return codes{offboarding.CodeLastOwner}.String()
 	}
 	m.revokeAll(c)
-	l.active = false
+	l.active, l.leftBy = false, c
 	m.settleRequests(offboarding.RequestWithdrawn, c.by, func(r *modelRequest) bool { return r.member == c.leaver })
 	c.phase, c.deactivatedAt = offboarding.PhaseDeactivated, m.now
 	m.event(offboarding.EventDeactivateMember, c.by, "")
-	return fmt.Sprintf("deactivated, %d documents, %d unowned", len(m.owned(c.leaver)), m.unowned(c))
+	return fmt.Sprintf("deactivated, %d documents, %d unowned", len(m.owned(c.leaver)), m.unowned(c)) + archiveText(m.archiveAt(c))
+}
+
+// archiveAt is when the leaver becomes archived, whom Entra manages and who is still as
+// the case has left them (seed 000).
+func (m *model) archiveAt(c *modelCase) *time.Time {
+	who := m.members[c.leaver]
+	if who.active || who.deleted || who.archived || who.leftBy != c || who.managedBy != offboarding.IdentityProviderEntra {
+		return nil
+	}
+	at := c.deactivatedAt.Add(30 * 24 * time.Hour)
+	return &at
+}
+
+func archiveText(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return ", archived " + at.UTC().Format(time.DateTime)
+}
+
+func (m *model) archiveMember(c *modelCase) string {
+	at := m.archiveAt(c)
+	switch {
+	case at == nil:
+		return "not archived"
+	case m.now.Before(*at):
+		return codes{offboarding.CodeWrongPhase}.String()
+	}
+	m.members[c.leaver].archived = true
+	m.event(offboarding.EventArchiveMember, c.by, "")
+	return "archived"
 }
 
 // removeFrom takes the leaver out of the workspace, and nothing else (rule W1).
@@ -638,10 +953,63 @@ func (m *model) claim(c *modelCase, document, member, request string) string {
 		return codes{offboarding.CodeAlreadyRequested}.String()
 	}
 	m.requests = append(m.requests, &modelRequest{
-		name: request, document: document, member: member, of: c, status: offboarding.RequestPending,
+		name: request, document: document, member: member, of: c, made: m.now, status: offboarding.RequestPending,
 	})
 	m.event(offboarding.EventRequestDocOwnership, member, document)
 	return "requested"
+}
+
+// remind is rule M1: the manager is told of all that waits, and who may edit some of it,
+// of that.
+func (m *model) remind(c *modelCase) string {
+	waiting := m.documentsWhere(func(d *modelDocument) bool { return m.concerns(c, d) && d.access != offboarding.AccessArchived })
+	notices := 0
+	for _, who := range m.members {
+		reason, n := "manager", len(waiting)
+		if m.members[c.leaver].manager != who.name {
+			reason, n = "editor", len(slices.DeleteFunc(slices.Clone(waiting), func(d *modelDocument) bool {
+				return m.grant(d.name, who.name) != offboarding.GrantEdit
+			}))
+		}
+		if who.active && who.name != c.leaver && n > 0 {
+			m.notices = append(m.notices, fmt.Sprintf("RemindGraceEnding to %s as %s in %s of %d documents ", who.name, reason, c.name, n))
+			notices++
+		}
+	}
+	m.event(offboarding.EventRemindGraceEnding, c.by, "")
+	return fmt.Sprintf("%d told of %d", notices, len(waiting))
+}
+
+// escalate is rule M2, for two requests at a time, the oldest first.
+func (m *model) escalate(c *modelCase) string {
+	if c.phase != offboarding.PhaseGrace && c.phase != offboarding.PhaseReadOnly {
+		return codes{offboarding.CodeWrongPhase}.String()
+	}
+	owners := slices.DeleteFunc(slices.Collect(maps.Values(m.members)), func(who *modelMember) bool {
+		return !who.active || who.role != offboarding.RoleOwner
+	})
+	requests := 0
+	for _, r := range m.undecided(c) {
+		if requests == 2 || r.made.Add(48*time.Hour).After(m.now) {
+			break
+		}
+		r.escalated = true
+		requests++
+		m.event(offboarding.EventEscalateRequest, c.by, r.document)
+		for _, who := range owners {
+			m.notices = append(m.notices, fmt.Sprintf("EscalateRequest to %s as owner in %s of 1 documents %s", who.name, c.name, r.name))
+		}
+	}
+	next := "none"
+	if left := m.undecided(c); len(left) > 0 {
+		next = left[0].made.Add(48 * time.Hour).UTC().Format(time.DateTime)
+	}
+	return fmt.Sprintf("%d, %d told, next %s", requests, requests*len(owners), next)
+}
+
+// undecided are the requests of a case that may go to the owners, the oldest first.
+func (m *model) undecided(c *modelCase) []*modelRequest {
+	return m.pending(func(r *modelRequest) bool { return r.of == c && !r.escalated })
 }
 
 // decide is rule C3.
@@ -707,73 +1075,70 @@ func (m *model) extend(c *modelCase, admin string, until time.Time) string {
 	return "extended"
 }
 
-// waiting judges what only a case that waits for its effective time allows.
-func (m *model) waiting(c *modelCase, admin string) codes {
-	broken := m.authorityOn(admin, c.leaver, c.removal)
+// waiting judges what only a case that waits for its effective time allows; what an
+// identity provider has asked for is the provider's to move (rule E5).
+func (m *model) waiting(c *modelCase, admin, provider string) codes {
+	broken := m.asking(admin, provider, c.leaver, c.removal)
+	broken.add(c.provider != "" && provider == "", offboarding.CodeExternallyManaged)
 	broken.add(len(broken) == 0 && c.phase != offboarding.PhaseScheduled, offboarding.CodeWrongPhase)
 	return broken
 }
 
-func (m *model) reschedule(c *modelCase, admin string, at time.Time) string {
-	if broken := m.waiting(c, admin); len(broken) > 0 {
+func (m *model) reschedule(c *modelCase, admin, provider string, at time.Time) string {
+	if broken := m.waiting(c, admin, provider); len(broken) > 0 {
 		return broken.String()
 	}
 	c.effectiveAt = at
-	m.event(offboarding.EventRescheduleOffboarding, admin, "")
+	m.event(offboarding.EventRescheduleOffboarding, m.asker(admin, provider), "")
 	return "rescheduled"
 }
 
-func (m *model) cancel(c *modelCase, admin string) string {
-	if broken := m.waiting(c, admin); len(broken) > 0 {
+func (m *model) cancel(c *modelCase, admin, provider string) string {
+	if broken := m.waiting(c, admin, provider); len(broken) > 0 {
 		return broken.String()
 	}
 	c.phase, c.closed = offboarding.PhaseCanceled, true
-	m.event(offboarding.EventCancelOffboarding, admin, "")
+	m.event(offboarding.EventCancelOffboarding, m.asker(admin, provider), "")
 	return "canceled"
 }
 
 // judgeReactivation is rules A1, A2, A4, E4, E5 and R1.
-func (m *model) judgeReactivation(c *modelCase, admin string) codes {
-	if !c.inactive() || c.phase.Closed() {
+func (m *model) judgeReactivation(c *modelCase, admin, provider string) codes {
+	if !(c.inactive() && !c.phase.Closed() || c.phase == offboarding.PhaseRevoking && c.awaits) {
 		return codes{offboarding.CodeWrongPhase}
 	}
 	if c.removal {
-		broken := m.authorityOn(admin, c.leaver, true)
+		broken := m.asking(admin, provider, c.leaver, true)
 		broken.add(!m.members[c.leaver].active, offboarding.CodeAlreadyInactive)
 		return broken
 	}
-	return m.judgeReturn(c.leaver, admin)
+	return m.judgeReturn(c.leaver, admin, provider)
 }
 
-func (m *model) judgeReturn(member, admin string) codes {
-	active := 0
-	for _, who := range m.members {
-		if who.active {
-			active++
-		}
-	}
+func (m *model) judgeReturn(member, admin, provider string) codes {
 	who := m.members[member]
-	broken := m.authority(admin, member)
-	broken.add(m.seats > 0 && active >= m.seats && !who.active, offboarding.CodeSeatLimitExceeded)
-	broken.add(who.outside && !who.deleted, offboarding.CodeDomainNotAssociated)
-	broken.add(who.provider, offboarding.CodeExternallyManaged)
+	broken := m.asking(admin, provider, member, false)
+	broken.add(m.seats > 0 && m.activeMembers() >= m.seats && !who.active, offboarding.CodeSeatLimitExceeded)
+	broken.add(who.outside && !who.deleted && provider == "", offboarding.CodeDomainNotAssociated)
+	broken.add(who.managedBy != "" && provider == "", offboarding.CodeExternallyManaged)
 	broken.add(who.deleted, offboarding.CodeMemberNotFound)
 	return broken
 }
 
 // remove deletes a member who is not active (rule X1): what they own and what is said
 // of them stays, and their open case goes on.
-func (m *model) remove(member, admin string) string {
+func (m *model) remove(member, admin, provider string) string {
 	who := m.members[member]
 	if who.deleted {
-		return m.nobody(admin).String()
+		return m.nobody(admin, provider).String()
 	}
-	broken := m.authority(admin, member)
+	broken := m.asking(admin, provider, member, false)
 	broken.add(m.onHold(member), offboarding.CodeLegalHold)
 	if len(broken) > 0 {
 		return broken.String()
 	}
-	who.deleted, who.provider, who.manager = true, false, ""
+	admin = m.asker(admin, provider)
+	who.deleted, who.managedBy, who.manager = true, "", ""
 	for _, other := range m.members {
 		if other.manager == member {
 			other.manager = ""
@@ -785,23 +1150,24 @@ func (m *model) remove(member, admin string) string {
 
 // rehire is a reactivation that need not know the case: it goes to the open one, or
 // opens the one again that made the member inactive.
-func (m *model) rehire(member, admin string) (string, *modelCase) {
+func (m *model) rehire(member, admin, provider string) (string, *modelCase) {
 	if m.members[member].deleted {
-		return m.nobody(admin).String(), nil
+		return m.nobody(admin, "").String(), nil
 	}
-	if open := m.openCase(member); open != nil && open.phase != offboarding.PhaseScheduled {
-		if broken := m.authority(admin, member); len(broken) > 0 {
-			return broken.String(), nil
+	open, asking := m.openCase(member), m.asking(admin, provider, member, false)
+	if open != nil && open.phase != offboarding.PhaseScheduled {
+		if len(asking) > 0 {
+			return asking.String(), nil
 		}
 		return "to the open " + open.name, nil
 	}
-	broken := m.judgeReturn(member, admin)
+	broken := m.judgeReturn(member, admin, provider)
 	broken.add(m.members[member].active, offboarding.CodeAlreadyActive)
 	if len(broken) > 0 {
 		return broken.String(), nil
 	}
-	m.members[member].active = true
-	m.event(offboarding.EventReactivateMember, admin, "")
+	m.comeBack(member)
+	m.event(offboarding.EventReactivateMember, m.asker(admin, provider), "")
 	for _, c := range slices.Backward(m.cases) {
 		if c.leaver == member && !c.removal && c.phase == offboarding.PhaseCompleted {
 			c.phase, c.closed, c.reopened = offboarding.PhaseReactivated, false, true
@@ -811,17 +1177,26 @@ func (m *model) rehire(member, admin string) (string, *modelCase) {
 	return "active", nil
 }
 
-func (m *model) reactivate(c *modelCase, admin string) string {
-	if broken := m.judgeReactivation(c, admin); len(broken) > 0 {
+func (m *model) comeBack(member string) {
+	who := m.members[member]
+	who.active, who.archived, who.leftBy = true, false, nil
+}
+
+func (m *model) reactivate(c *modelCase, admin, provider string) string {
+	if broken := m.judgeReactivation(c, admin, provider); len(broken) > 0 {
 		return broken.String()
 	}
 	m.settleRequests(offboarding.RequestWithdrawn, admin, func(r *modelRequest) bool { return r.of == c })
+	stayed := c.phase == offboarding.PhaseRevoking
 	c.phase = offboarding.PhaseReactivated
-	if c.removal {
+	switch {
+	case c.removal:
 		m.members[c.leaver].team = c.team
 		m.event(offboarding.EventReturnToWorkspace, admin, "")
-	} else {
-		m.members[c.leaver].active = true
+	case stayed: // only sessions were waited for
+		m.event(offboarding.EventAdvanceOffboarding, admin, "")
+	default:
+		m.comeBack(c.leaver)
 		m.event(offboarding.EventReactivateMember, admin, "")
 	}
 	return "reactivated"

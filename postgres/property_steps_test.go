@@ -2,8 +2,12 @@ package postgres_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"pgregory.net/rapid"
@@ -32,14 +36,20 @@ var actions = []action{
 	{"delete", 1, (*world).remove, func(w *world) bool { return len(w.who(func(m *modelMember) bool { return !m.active })) > 0 }},
 	{"transfer", 3, (*world).transfer, inPhase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)},
 	{"extend", 2, (*world).extend, inPhase(offboarding.PhaseGrace)},
+	{"hold", 2, (*world).hold, func(w *world) bool { return len(w.m.holds) < 2 }},
 	{"settings", 1, (*world).settings, always},
 	{"sign in", 1, (*world).signIn, always},
+	{"check the sessions", 2, (*world).checkSessions, func(w *world) bool { return len(w.cases(sessionsWait)) > 0 }},
 	{"hire", 1, (*world).hire, (*world).seatFree},
 	{"repeat", 1, (*world).repeat, func(w *world) bool { return len(w.repeatable()) > 0 }},
 	{"look again", 1, (*world).lookAgain, func(w *world) bool { return len(w.cases(w.parked)) > 0 }},
 	{"reschedule", 1, (*world).reschedule, inPhase(offboarding.PhaseScheduled)},
 	{"cancel", 1, (*world).cancel, inPhase(offboarding.PhaseScheduled)},
-	{"hold", 1, (*world).hold, func(w *world) bool { return len(w.m.holds) < 2 }},
+	{"provider asks", 2, (*world).providerAsks, (*world).provisions},
+	{"archive the member", 1, (*world).archiveMember, func(w *world) bool { return len(w.archivable()) > 0 }},
+	{"remind", 1, (*world).remind, inPhase(offboarding.PhaseGrace)},
+	{"escalate", 2, (*world).escalate, (*world).undecided},
+	{"list", 2, (*world).list, func(w *world) bool { return len(w.free()) > 0 && len(w.cases(func(*driver) bool { return true })) < 3 }},
 	{"lift", 1, (*world).lift, func(w *world) bool { return len(w.m.holds) > 0 }},
 	{"anything", 1, (*world).anything, func(w *world) bool { return len(w.asked()) > 0 }},
 }
@@ -187,6 +197,140 @@ func (w *world) leaveWorkspace() {
 	w.admit(start{leaver: mostly(w, "leaver", members, w.anybody()), by: w.adminOn(true), removal: true})
 }
 
+// provides is the identity provider on whose behalf something is asked, "" for none.
+func (w *world) provides(member string) string {
+	provider := w.m.members[member].managedBy
+	if provider == "" {
+		provider = offboarding.IdentityProviderEntra
+	}
+	return mostly(w, "provider", []string{w.m.members[member].managedBy}, []string{"", provider})
+}
+
+// someAdmin is who asks, and on whose behalf; a provider names nobody, mostly.
+func (w *world) someAdmin(member string, removal bool) (admin, provider string) {
+	if provider = w.provides(member); provider != "" {
+		return mostly(w, "named", []string{""}, append(w.anybody(), "")), provider
+	}
+	return w.adminOn(removal), ""
+}
+
+func (w *world) provisions() bool { return offboarding.Provisions(w.m.provider) }
+
+// providerAsks is a start on behalf of an identity provider, of those whom it manages,
+// mostly, or of their place in the workspace.
+func (w *world) providerAsks() {
+	s := start{removal: rapid.IntRange(0, 3).Draw(w.T, "removal") == 3}
+	s.provider = mostly(w, "provider", []string{w.m.provider}, offboarding.Provisioners)
+	s.leaver = mostly(w, "leaver", w.who(func(m *modelMember) bool { return m.active && m.managedBy != "" }), w.everybody())
+	s.by = mostly(w, "named", []string{""}, append(w.anybody(), ""))
+	w.admit(s)
+}
+
+// list offboards several at once, in batches of two, as a run does.
+func (w *world) list() {
+	admin, allOrNothing := w.admin(), rapid.IntRange(0, 3).Draw(w.T, "all or nothing") == 3
+	var rows []start
+	in := offboarding.BulkRequest{RequestedBy: w.ids[admin], AllOrNothing: allOrNothing}
+	for range rapid.IntRange(1, 3).Draw(w.T, "rows") {
+		s := start{leaver: mostly(w, "leaver", w.free(), w.anybody()), by: admin, grace: grace}
+		s.disposition = pick(w, "disposition", []offboarding.Disposition{"retain", "transfer", "archive", ""})
+		if s.disposition == offboarding.DispositionTransfer {
+			s.newOwner = w.newOwner(s.leaver)
+		}
+		s.archiveSchedules = rapid.IntRange(0, 9).Draw(w.T, "archive schedules") == 9
+		m := offboarding.BulkMember{MemberID: w.ids[s.leaver], BulkPlan: offboarding.BulkPlan{
+			Disposition: s.disposition, NewOwnerID: w.ref(s.newOwner), ArchiveSchedules: s.archiveSchedules, GracePeriod: s.grace.String(),
+		}}
+		if rapid.IntRange(0, 4).Draw(w.T, "ahead") == 4 {
+			s.effectiveAt = w.m.now.Add(48 * time.Hour)
+			m.EffectiveAt = s.effectiveAt.Format(time.RFC3339)
+		}
+		rows, in.Members = append(rows, s), append(in.Members, m)
+	}
+	bulkID, atOnce := newID(), rapid.Bool().Draw(w.T, "at once")
+	first := len(w.drivers)
+	run := func() string {
+		members, message, err := w.bulk(bulkID, in)
+		if err != nil {
+			return w.refusal(err)
+		}
+		for i, m := range members {
+			switch m.Outcome {
+			case offboarding.BulkMemberRefused:
+				message[i+1] = w.refusal(&offboarding.Refusal{Violations: m.Violations})
+			case offboarding.BulkMemberExisting:
+				message[i+1] = "existing " + w.nameOf(m.CaseID)
+			case offboarding.BulkMemberStarted, offboarding.BulkMemberScheduled:
+				first++
+				name := fmt.Sprintf("case%d", first)
+				w.ids[name] = m.CaseID
+				message[i+1] = string(m.Outcome) + " " + name
+			}
+		}
+		return message[0] + " " + strings.Join(message[1:], "; ")
+	}
+	var opened []*modelCase
+	w.doOnce("list", fmt.Sprintf("of %d by %s, all or nothing %v", len(rows), admin, allOrNothing), run, func() (answer string) {
+		answer, opened = w.m.list(rows, allOrNothing)
+		return answer
+	})
+	for _, c := range opened {
+		d := &driver{modelCase: c, waited: c.effectiveAt.After(w.m.now)}
+		w.drivers = append(w.drivers, d)
+		if !c.closed {
+			w.takeOver(d, atOnce)
+		}
+	}
+}
+
+// bulk does all steps of a list, and answers with its result and what became of each.
+func (w *world) bulk(bulkID string, r offboarding.BulkRequest) (members []offboarding.BulkMemberRow, message []string, err error) {
+	step := offboarding.BulkStep{BulkID: bulkID, At: w.m.now}
+	in := offboarding.BulkAdmitInput{BulkID: bulkID, WorkflowID: offboarding.BulkWorkflowID(bulkID), At: w.m.now, Request: r}
+	if _, err = w.store.AdmitBulk(w.Context(), in); err != nil {
+		return nil, nil, err
+	}
+	if _, err = w.store.JudgeBulk(w.Context(), step); err != nil {
+		return nil, nil, err
+	}
+	for after, more := 0, true; more; more = after > 0 {
+		if after, err = w.store.OffboardBatch(w.Context(), step, after); err != nil {
+			return nil, nil, err
+		}
+	}
+	if _, err = w.store.AdvanceBulk(w.Context(), step); err != nil {
+		return nil, nil, err
+	}
+	run, err := w.store.CompleteBulk(w.Context(), step)
+	if err != nil {
+		return nil, nil, err
+	}
+	page, err := w.store.BulkMembers(w.Context(), bulkID, offboarding.BulkFilter{Limit: 100})
+	result, _ := run.Counts.Result()
+	message = []string{result}
+	for _, m := range page.Items {
+		message = append(message, string(m.Outcome))
+	}
+	return page.Items, message, err
+}
+
+// takeOver is a workflow that goes on with a case of a list.
+func (w *world) takeOver(d *driver, atOnce bool) {
+	member := w.ids[d.leaver]
+	in := offboarding.AdmitInput{
+		CaseID: newID(), WorkflowID: offboarding.WorkflowID(member), At: w.m.now, AtOnce: atOnce,
+		Request: offboarding.Request{MemberID: member, RequestedBy: w.ids[d.by], CaseID: w.ids[d.name]},
+	}
+	w.doOnce("take over", d.name, said(w, w.store.Admit, in, func(a offboarding.Admission) string {
+		return fmt.Sprintf("%s, resumed %v", a.Phase, a.Resumed)
+	}), func() string {
+		if atOnce && d.phase == offboarding.PhaseDeactivated && d.disposition == offboarding.DispositionRetain && w.m.unowned(d.modelCase) > 0 {
+			w.m.settle(d.modelCase, d.deactivatedAt.Add(d.grace))
+		}
+		return fmt.Sprintf("%s, resumed true", d.phase)
+	})
+}
+
 func (w *world) admit(s start) {
 	s.disposition = pick(w, "disposition", []offboarding.Disposition{"retain", "retain", "transfer", "archive", ""})
 	if s.disposition == offboarding.DispositionTransfer || rapid.IntRange(0, 9).Draw(w.T, "with a new owner") == 9 {
@@ -198,12 +342,15 @@ func (w *world) admit(s start) {
 	}
 	s.grace = pick(w, "grace", []time.Duration{grace, 24 * time.Hour, 0})
 	r := offboarding.Request{
-		MemberID: w.ids[s.leaver], RequestedBy: w.ids[s.by], Disposition: s.disposition, NewOwnerID: w.ref(s.newOwner),
+		MemberID: w.ids[s.leaver], RequestedBy: w.ids[s.by], Provider: s.provider, Disposition: s.disposition, NewOwnerID: w.ref(s.newOwner),
 		ArchiveSchedules: s.archiveSchedules, GracePeriod: s.grace.String(),
 	}
 	kind := "admit"
 	if s.removal {
 		kind, r.WorkspaceID = "removal", w.workspace
+	}
+	if s.provider != "" {
+		kind = "provider asks"
 	}
 	if !s.effectiveAt.IsZero() {
 		r.EffectiveAt = s.effectiveAt.Format(time.RFC3339)
@@ -222,15 +369,18 @@ func (w *world) admit(s start) {
 		if a.Existing {
 			return "existing " + nameOf(a.CaseID)
 		}
-		return fmt.Sprintf("opened case%d to %s %s", len(w.drivers)+1, a.Plan.Disposition, nameOf(a.Plan.NewOwnerID))
+		return fmt.Sprintf("opened case%d to %s %s", len(w.drivers)+1, a.Plan.Disposition, nameOf(a.Plan.NewOwnerID)) + archiveText(a.ArchiveAt)
 	})
-	what := fmt.Sprintf("%s by %s, %s %s, schedules archived %v, at %s", s.leaver, s.by, s.disposition, s.newOwner, s.archiveSchedules, r.EffectiveAt)
+	what := fmt.Sprintf("%s by %s %s, %s %s, schedules archived %v, at %s",
+		s.leaver, s.provider, s.by, s.disposition, s.newOwner, s.archiveSchedules, r.EffectiveAt)
 	w.do(kind, what, run, func() (answer string) {
 		if answer, opened = w.m.admit(s); opened != nil {
 			w.ids[opened.name] = id
-			if in.AtOnce && !s.removal && !opened.effectiveAt.After(w.m.now) && w.m.members[s.leaver].role != offboarding.RoleOwner {
+			if in.AtOnce && !s.removal && !opened.effectiveAt.After(w.m.now) && w.m.members[s.leaver].role != offboarding.RoleOwner &&
+				w.m.sessions == offboarding.SSORevoke {
 				w.m.revoke(opened, false)
 				w.m.deactivate(opened)
+				answer += archiveText(w.m.archiveAt(opened))
 				if opened.disposition == offboarding.DispositionRetain && w.m.unowned(opened) > 0 {
 					w.m.settle(opened, opened.deactivatedAt.Add(opened.grace))
 				}
@@ -249,6 +399,8 @@ func (d *driver) deadline() (time.Time, bool) {
 	switch d.phase {
 	case offboarding.PhaseScheduled:
 		return d.effectiveAt, true
+	case offboarding.PhaseRevoking:
+		return d.sessionsEnd, sessionsWait(d)
 	case offboarding.PhaseGrace:
 		return d.graceEnds, true
 	}
@@ -308,11 +460,16 @@ func (w *world) goOnWith(d *driver) {
 	case c.phase == offboarding.PhaseScheduled:
 		in := offboarding.RevokeInput{Step: w.step(d, "revoke"), SecondLook: d.waited}
 		w.orFail(d, w.do("revoke", c.name, said(w, w.store.Revoke, in, func(r offboarding.Revoked) string {
-			return fmt.Sprintf("revoked %d, to %s %s", r.Credentials+r.Sessions, r.Plan.Disposition, w.nameOf(r.Plan.NewOwnerID))
+			waits := ""
+			if r.SessionsEndAt != nil {
+				d.sessionsEnd = *r.SessionsEndAt
+				waits = "waits until " + d.sessionsEnd.UTC().Format(time.DateTime) + ", "
+			}
+			return waits + fmt.Sprintf("revoked %d, to %s %s", r.Credentials+r.Sessions, r.Plan.Disposition, w.nameOf(r.Plan.NewOwnerID))
 		}), func() string { return w.m.revoke(c, d.waited) }))
 	case c.phase == offboarding.PhaseRevoking:
 		w.orFail(d, w.do("deactivate", c.name, said(w, w.store.Deactivate, w.step(d, "deactivate"), func(out offboarding.Deactivated) string {
-			return fmt.Sprintf("deactivated, %d documents, %d unowned", out.Documents, out.Unowned)
+			return fmt.Sprintf("deactivated, %d documents, %d unowned", out.Documents, out.Unowned) + archiveText(out.ArchiveAt)
 		}), func() string { return w.m.deactivate(c) }))
 	case c.phase == offboarding.PhaseDeactivated && c.disposition != offboarding.DispositionRetain:
 		w.advance(d, offboarding.PhaseTransferring)
@@ -329,6 +486,33 @@ func (w *world) goOnWith(d *driver) {
 		}
 	default:
 		w.settle(d, time.Time{})
+	}
+}
+
+// sessionsWait reports whether the deactivation waits for sessions by SSO (rule S1).
+func sessionsWait(d *driver) bool {
+	return d.phase == offboarding.PhaseRevoking && !d.sessionsEnd.IsZero()
+}
+
+// checkSessions looks at the sessions that a deactivation waits for, which come nearer to
+// their end, or end, now and then.
+func (w *world) checkSessions() {
+	d := pick(w, "case", w.cases(sessionsWait))
+	w.m.now = w.m.now.Add(pick(w, "later", []time.Duration{0, time.Minute, time.Hour}))
+	if rapid.IntRange(0, 2).Draw(w.T, "end") == 2 {
+		w.tell("the sessions of %s end", d.leaver)
+		w.o.Exec(`UPDATE sessions SET expires_at = $2 WHERE member_id = $1 AND sso AND status = 'active'`, w.ids[d.leaver], w.m.now)
+		for i := range w.m.members[d.leaver].sso {
+			w.m.members[d.leaver].sso[i].ends = w.m.now
+		}
+	}
+	d.n++
+	in := w.step(d, fmt.Sprintf("sessions/%d", d.n))
+	answer := w.do("check the sessions", d.name, said(w, w.store.CheckSessions, in, func(out offboarding.SessionsChecked) string {
+		return fmt.Sprintf("%d waiting, %d revoked", out.Waiting, out.Credentials+out.Sessions)
+	}), func() string { return w.m.checkSessions(d.modelCase) })
+	if strings.HasPrefix(answer, "0 waiting") {
+		d.sessionsEnd = time.Time{} // the account is next
 	}
 }
 
@@ -485,6 +669,15 @@ func (w *world) someCase(phases ...offboarding.Phase) *driver {
 	return pick(w, "case", likely)
 }
 
+// anyCase is someCase, or one that has closed where messages go to cases in any phase.
+func (w *world) anyCase(phase offboarding.Phase) *driver {
+	closed := slices.DeleteFunc(slices.Clone(w.drivers), func(d *driver) bool { return !d.closed || w.m.members[d.leaver].deleted })
+	if w.rude && len(closed) > 0 && rapid.Bool().Draw(w.T, "closed") {
+		return pick(w, "closed case", closed)
+	}
+	return w.someCase(phase)
+}
+
 func (w *world) claim() {
 	d := w.someCase(offboarding.PhaseGrace, offboarding.PhaseReadOnly)
 	unowned := w.documentNames(func(doc *modelDocument) bool {
@@ -541,6 +734,36 @@ func (w *world) decide() {
 		}), func() string { return w.m.decide(d.modelCase, r, admin, approve, newOwner) })
 }
 
+func (w *world) remind() {
+	d := w.someCase(offboarding.PhaseGrace)
+	d.n++
+	in := offboarding.ReminderInput{Step: w.step(d, fmt.Sprintf("remind/%d", d.n)), Lead: 24 * time.Hour, GraceEndsAt: d.graceEnds}
+	w.do("remind", d.name, said(w, w.store.Remind, in, func(out offboarding.Reminded) string {
+		return fmt.Sprintf("%d told of %d", out.Notices, out.Unowned)
+	}), func() string { return w.m.remind(d.modelCase) })
+}
+
+// escalate takes requests to the owners, mostly when their time has come.
+func (w *world) escalate() {
+	d := pick(w, "case", w.cases(func(d *driver) bool {
+		return d.reactivation == nil && len(w.m.pending(func(r *modelRequest) bool { return r.of == d.modelCase })) > 0
+	}))
+	if left := w.m.undecided(d.modelCase); len(left) > 0 && rapid.IntRange(0, 3).Draw(w.T, "early") < 3 {
+		if due := left[0].made.Add(48 * time.Hour); due.After(w.m.now) {
+			w.m.now = due
+		}
+	}
+	d.n++
+	in := w.step(d, fmt.Sprintf("escalate/%d", d.n))
+	w.do("escalate", d.name, said(w, w.store.Escalate, in, func(out offboarding.Escalated) string {
+		next := "none"
+		if out.NextAt != nil {
+			next = out.NextAt.UTC().Format(time.DateTime)
+		}
+		return fmt.Sprintf("%d, %d told, next %s", out.Requests, out.Notices, next)
+	}), func() string { return w.m.escalate(d.modelCase) })
+}
+
 // transfer authorizes a transfer; its batches follow as the case goes on.
 func (w *world) transfer() {
 	d := w.someCase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)
@@ -581,7 +804,7 @@ func (w *world) transferOn(d *driver) {
 func outcome(out offboarding.Outcome) string { return out.Outcome }
 
 func (w *world) extend() {
-	d, admin := w.someCase(offboarding.PhaseGrace), w.admin()
+	d, admin := w.anyCase(offboarding.PhaseGrace), w.admin()
 	until := w.m.now.Add(pick(w, "by", []time.Duration{30 * 24 * time.Hour, 60 * 24 * time.Hour, 90 * 24 * time.Hour, time.Hour, -time.Hour})).Truncate(time.Second)
 	in := offboarding.ExtendGraceInput{Step: w.message(d), Message: offboarding.ExtendGrace{AdminID: w.ids[admin], Until: until.Format(time.RFC3339)}}
 	w.do("extend", d.name+" by "+admin+" until "+until.Format("02 15:04"), said(w, w.store.ExtendGrace, in, outcome),
@@ -589,35 +812,49 @@ func (w *world) extend() {
 }
 
 func (w *world) reschedule() {
-	d, admin := w.someCase(offboarding.PhaseScheduled), w.admin()
+	d := w.anyCase(offboarding.PhaseScheduled)
+	admin, provider := w.someAdmin(d.leaver, d.removal)
 	at := w.m.now.Add(pick(w, "by", []time.Duration{24 * time.Hour, 72 * time.Hour, -time.Hour})).Truncate(time.Second)
-	in := offboarding.RescheduleInput{Step: w.message(d), Message: offboarding.Reschedule{AdminID: w.ids[admin], EffectiveAt: at.Format(time.RFC3339)}}
-	answer := w.do("reschedule", d.name+" by "+admin+" to "+at.Format("02 15:04"), said(w, w.store.Reschedule, in, outcome),
-		func() string { return w.m.reschedule(d.modelCase, admin, at) })
+	in := offboarding.RescheduleInput{Step: w.message(d), Message: offboarding.Reschedule{
+		AdminID: w.ids[admin], Provider: provider, EffectiveAt: at.Format(time.RFC3339),
+	}}
+	answer := w.do("reschedule", d.name+" by "+provider+" "+admin+" to "+at.Format("02 15:04"), said(w, w.store.Reschedule, in, outcome),
+		func() string { return w.m.reschedule(d.modelCase, admin, provider, at) })
 	d.waited = d.waited || !wasRefused(answer) && at.After(w.m.now)
 }
 
 func (w *world) cancel() {
-	d, admin := w.someCase(offboarding.PhaseScheduled), w.admin()
-	in := offboarding.CancelInput{Step: w.message(d), Message: offboarding.Cancel{AdminID: w.ids[admin]}}
-	w.do("cancel", d.name+" by "+admin, said(w, w.store.Cancel, in, outcome), func() string { return w.m.cancel(d.modelCase, admin) })
+	d := w.anyCase(offboarding.PhaseScheduled)
+	admin, provider := w.someAdmin(d.leaver, d.removal)
+	in := offboarding.CancelInput{Step: w.message(d), Message: offboarding.Cancel{AdminID: w.ids[admin], Provider: provider}}
+	w.do("cancel", d.name+" by "+provider+" "+admin, said(w, w.store.Cancel, in, outcome),
+		func() string { return w.m.cancel(d.modelCase, admin, provider) })
 }
 
 // reactivate asks for a reactivation; it is carried out as the case goes on.
 func (w *world) reactivate() {
-	d, admin := w.someCase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring), w.admin()
+	d := w.someCase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)
+	admin, provider := w.someAdmin(d.leaver, d.removal)
 	for len(d.transfers) > 0 || d.cursor != "" { // it waits for what is under way
 		w.goOnWith(d)
 	}
 	step := w.message(d)
-	r := &underWay{id: step.Name, admin: admin, returnDocuments: rapid.Bool().Draw(w.T, "return"), stage: "restore"}
-	in := offboarding.ReactivateInput{Step: step, Message: offboarding.Reactivate{AdminID: w.ids[admin], ReturnDocuments: r.returnDocuments}}
-	answer := w.do("authorize reactivation", fmt.Sprintf("%s by %s, return %v", d.name, admin, r.returnDocuments),
+	r := &underWay{
+		id: step.Name, admin: w.m.asker(admin, provider), provider: provider, returnDocuments: rapid.Bool().Draw(w.T, "return"), stage: "restore",
+	}
+	in := offboarding.ReactivateInput{Step: step, Message: offboarding.Reactivate{
+		AdminID: w.ids[admin], Provider: provider, ReturnDocuments: r.returnDocuments,
+	}}
+	kind := "authorize reactivation"
+	if provider != "" {
+		kind = "provider reactivates"
+	}
+	answer := w.do(kind, fmt.Sprintf("%s by %s %s, return %v", d.name, provider, admin, r.returnDocuments),
 		said(w, w.store.AuthorizeReactivation, in, func(id string) string { return "allowed to " + w.nameOf(id) }), func() string {
-			if broken := w.m.judgeReactivation(d.modelCase, admin); len(broken) > 0 {
+			if broken := w.m.judgeReactivation(d.modelCase, admin, provider); len(broken) > 0 {
 				return broken.String()
 			}
-			return "allowed to " + admin
+			return "allowed to " + r.admin
 		})
 	if !wasRefused(answer) {
 		d.reactivation = r
@@ -637,11 +874,14 @@ func (w *world) rehire() {
 		return open == nil || open.phase != offboarding.PhaseReactivated
 	})
 	member := mostly(w, "member", w.gone(), settled)
-	admin := pick(w, "admin", append(admins, w.gone()...))
-	if w.m.members[member].active && len(w.m.authority(admin, member)) > 0 {
-		admin = admins[0] // of one who has come back before, nobody else is told
+	admin, provider := pick(w, "admin", append(admins, w.gone()...)), ""
+	if !w.m.members[member].deleted && w.m.members[member].managedBy != "" {
+		admin, provider = w.someAdmin(member, false)
 	}
-	if w.m.members[member].active && len(w.m.authority(admin, member)) > 0 {
+	if w.m.members[member].active && len(w.m.asking(admin, provider, member, false)) > 0 {
+		admin, provider = admins[0], "" // of one who has come back before, nobody else is told
+	}
+	if w.m.members[member].active && len(w.m.asking(admin, provider, member, false)) > 0 {
 		return
 	}
 	returnDocuments := rapid.Bool().Draw(w.T, "return")
@@ -649,10 +889,12 @@ func (w *world) rehire() {
 	in := offboarding.BeginReactivationInput{
 		Step: offboarding.Step{CaseID: id, Name: "begin", At: w.m.now}, ID: "reactivation/" + id, MemberID: w.ids[member],
 		WorkflowID: offboarding.ReactivationWorkflowID(w.ids[member]), Messages: "update/reactivation/" + id,
-		Request: offboarding.ReactivationRequest{MemberID: w.ids[member], RequestedBy: w.ids[admin], ReturnDocuments: returnDocuments},
+		Request: offboarding.ReactivationRequest{
+			MemberID: w.ids[member], RequestedBy: w.ids[admin], Provider: provider, ReturnDocuments: returnDocuments,
+		},
 	}
 	var reopened *modelCase
-	w.do("rehire", fmt.Sprintf("%s by %s, return %v", member, admin, returnDocuments),
+	w.do("rehire", fmt.Sprintf("%s by %s %s, return %v", member, provider, admin, returnDocuments),
 		said(w, w.store.BeginReactivation, in, func(b offboarding.ReactivationBegun) string {
 			switch {
 			case b.OpenCase != "":
@@ -662,12 +904,12 @@ func (w *world) rehire() {
 			}
 			return "active"
 		}), func() (answer string) {
-			answer, reopened = w.m.rehire(member, admin)
+			answer, reopened = w.m.rehire(member, admin, provider)
 			return answer
 		})
 	for _, d := range w.drivers {
 		if d.modelCase == reopened {
-			d.reactivation = &underWay{id: in.ID, admin: admin, returnDocuments: returnDocuments, stage: "restore"}
+			d.reactivation = &underWay{id: in.ID, admin: w.m.asker(admin, provider), provider: provider, returnDocuments: returnDocuments, stage: "restore"}
 		}
 	}
 }
@@ -675,13 +917,14 @@ func (w *world) rehire() {
 // remove deletes somebody who is not active, mostly.
 func (w *world) remove() {
 	left := w.who(func(m *modelMember) bool { return !m.active && !m.deleted })
-	member, admin := mostly(w, "member", left, w.who(func(m *modelMember) bool { return !m.active })), w.admin()
+	member := mostly(w, "member", left, w.who(func(m *modelMember) bool { return !m.active }))
+	admin, provider := w.someAdmin(member, false)
 	id := newID()
 	in := offboarding.BeginDeletionInput{
 		Step:    offboarding.Step{CaseID: id, Name: "begin", At: w.m.now},
-		Request: offboarding.DeletionRequest{MemberID: w.ids[member], RequestedBy: w.ids[admin]},
+		Request: offboarding.DeletionRequest{MemberID: w.ids[member], RequestedBy: w.ids[admin], Provider: provider},
 	}
-	w.do("delete", member+" by "+admin, func() string {
+	w.do("delete", member+" by "+provider+" "+admin, func() string {
 		if _, err := w.store.BeginDeletion(w.Context(), in); err != nil {
 			return w.refusal(err)
 		}
@@ -692,7 +935,7 @@ func (w *world) remove() {
 			return w.refusal(err)
 		}
 		return fmt.Sprintf("deleted, %d documents stay", out.Documents)
-	}, func() string { return w.m.remove(member, admin) })
+	}, func() string { return w.m.remove(member, admin, provider) })
 }
 
 func (w *world) reactivateOn(d *driver) {
@@ -712,9 +955,9 @@ func (w *world) reactivateOn(d *driver) {
 		}
 	case "member":
 		in := offboarding.ReactivateInput{Step: w.step(d, r.id+"/member"), ID: r.id, Message: offboarding.Reactivate{
-			AdminID: w.ids[r.admin], ReturnDocuments: r.returnDocuments,
+			AdminID: w.ids[r.admin], Provider: r.provider, ReturnDocuments: r.returnDocuments,
 		}}
-		answer := w.do("reactivate", c.leaver, said(w, w.store.ReactivateMember, in, outcome), func() string { return w.m.reactivate(c, r.admin) })
+		answer := w.do("reactivate", c.leaver, said(w, w.store.ReactivateMember, in, outcome), func() string { return w.m.reactivate(c, r.admin, r.provider) })
 		switch {
 		case wasRefused(answer): // as the workflow: what was unlocked is locked again
 			d.reactivation, d.locked = nil, false
@@ -754,6 +997,32 @@ func (w *world) reactivateOn(d *driver) {
 		})
 		d.reactivation = nil
 	}
+}
+
+// archivable are the cases that have left somebody inactive whom Entra manages, closed
+// ones too.
+func (w *world) archivable() []*driver {
+	var found []*driver
+	for _, d := range w.drivers {
+		who := w.m.members[d.leaver]
+		if d.inactive() && !d.removal && !who.deleted && who.managedBy == offboarding.IdentityProviderEntra {
+			found = append(found, d)
+		}
+	}
+	return found
+}
+
+// archiveMember archives a leaver, now and then before the time has come.
+func (w *world) archiveMember() {
+	d := pick(w, "case", w.archivable())
+	if at := w.m.archiveAt(d.modelCase); at != nil && at.After(w.m.now) && rapid.IntRange(0, 3).Draw(w.T, "early") < 3 {
+		w.m.now = *at
+	}
+	d.n++
+	in := w.step(d, fmt.Sprintf("archive-member/%d", d.n))
+	w.do("archive the member", d.leaver+" of "+d.name, said(w, w.store.ArchiveMember, in, func(archived bool) string {
+		return map[bool]string{true: "archived", false: "not archived"}[archived]
+	}), func() string { return w.m.archiveMember(d.modelCase) })
 }
 
 // lookAgain counts afresh what a case that waits still waits for.
@@ -821,17 +1090,43 @@ func (w *world) lift() {
 
 // settings changes what the organization allows.
 func (w *world) settings() {
-	active := len(w.who(func(m *modelMember) bool { return m.active }))
-	w.m.selfServe = rapid.Bool().Draw(w.T, "self serve")
-	w.m.seats = pick(w, "seats", []int{0, active, active + 1})
-	policy := map[bool]offboarding.ClaimPolicy{true: offboarding.PolicySelfServe, false: offboarding.PolicyApproval}[w.m.selfServe]
-	w.o.Exec(`UPDATE organizations SET claim_policy = $1, seat_limit = $2`, policy, w.m.seats)
-	w.tell("settings: %s, %d seats", policy, w.m.seats)
+	active, all := w.m.activeMembers(), w.m.settings()
+	changes := map[string]string{}
+	for range rapid.IntRange(1, 2).Draw(w.T, "settings") {
+		switch name := pick(w, "setting", slices.Sorted(maps.Keys(all))); name {
+		case "claim_policy":
+			changes[name] = string(pick(w, "policy", []offboarding.ClaimPolicy{offboarding.PolicySelfServe, offboarding.PolicyApproval}))
+		case "default_disposition":
+			changes[name] = string(pick(w, "default", []offboarding.Disposition{"retain", "transfer", "archive"}))
+		case "sso_sessions":
+			changes[name] = string(pick(w, "sessions", []offboarding.SSOSessions{offboarding.SSOWait, offboarding.SSORevoke}))
+		case "seat_limit":
+			changes[name] = strconv.Itoa(pick(w, "seats", []int{0, active, active + 1, active - 1}))
+		case "provisioning_admin":
+			changes[name] = mostly(w, "provisioning", w.who(func(m *modelMember) bool { return w.m.admin(m.name) }), append(w.anybody(), ""))
+		}
+	}
+	admin := w.admin()
+	in := offboarding.SettingsChange{OrganizationID: w.o.ID, AdminID: w.ids[admin], Changes: maps.Clone(changes), At: w.m.now}
+	if name, ok := changes["provisioning_admin"]; ok {
+		in.Changes["provisioning_admin"] = w.ids[name]
+	}
+	w.doOnce("settings", fmt.Sprintf("%v by %s", changes, admin), func() string {
+		_, changed, err := w.store.ChangeSettings(w.Context(), in)
+		if err != nil {
+			return w.refusal(err)
+		}
+		names := []string{}
+		for _, c := range changed {
+			names = append(names, c.Name)
+		}
+		slices.Sort(names)
+		return fmt.Sprintf("changed %v", names)
+	}, func() string { return w.m.changeSettings(admin, changes) })
 }
 
 func (w *world) seatFree() bool {
-	active := len(w.who(func(m *modelMember) bool { return m.active }))
-	return len(w.m.members) < 12 && (w.m.seats == 0 || active < w.m.seats)
+	return len(w.m.members) < 13 && (w.m.seats == 0 || w.m.activeMembers() < w.m.seats)
 }
 
 // hire takes a seat.
@@ -842,12 +1137,29 @@ func (w *world) hire() {
 	w.matches()
 }
 
-// signIn makes a credential and a session of somebody active.
+// signIn makes a credential and two sessions of somebody active, one by SSO.
 func (w *world) signIn() {
-	name := pick(w, "member", w.who(func(m *modelMember) bool { return m.active }))
-	w.tell("sign in %s", name)
+	signed := w.cases(sessionsWait) // who goes on working
+	name := mostly(w, "member", w.free(), w.who(func(m *modelMember) bool { return m.active }))
+	if len(signed) > 0 && rapid.Bool().Draw(w.T, "who leaves") {
+		name = signed[0].leaver
+	}
+	lasts := pick(w, "lasts", []time.Duration{0, 10 * time.Minute, 2 * time.Hour, 30 * time.Hour})
+	w.tell("sign in %s for %s", name, lasts)
 	w.o.Credential(w.ids[name])
 	w.o.Session(w.ids[name])
 	w.m.members[name].live += 2
+	w.signInBySSO(name, lasts)
 	w.matches()
+}
+
+// signInBySSO makes a session that lasts so long, 0 for ever.
+func (w *world) signInBySSO(name string, lasts time.Duration) {
+	s := modelSession{made: w.m.now}
+	if lasts > 0 {
+		s.ends = s.made.Add(lasts)
+	}
+	w.o.Exec(`INSERT INTO sessions (id, organization_id, member_id, sso, status, created_at, expires_at) VALUES ($1, $2, $3, true, 'active', $4, $5)`,
+		newID(), w.o.ID, w.ids[name], s.made, sql.NullTime{Time: s.ends, Valid: !s.ends.IsZero()})
+	w.m.members[name].sso = append(w.m.members[name].sso, s)
 }

@@ -64,12 +64,15 @@ func setUnlessGiven(t *testing.T, name, value string) bool {
 
 // reached is what must have happened, or the sequences were too tame.
 var reached = []string{
+	"revoke: waits", "check the sessions: 0", "check the sessions: 1",
 	"admit: opened", "admit: existing", "admit: refused", "revoke: revoked", "deactivate: deactivated",
 	"transfer: 1", "archive: 1", "lock: 1", "settle: grace", "settle: completed", "end the grace: read_only", "end the grace: locked",
 	"claim: claimed", "claim: requested", "claim: refused", "decide: approved", "decide: rejected", "decide: refused",
 	"authorize transfer: to", "transfer message: 1", "extend: extended", "reschedule: rescheduled", "cancel: canceled",
 	"authorize reactivation: allowed", "authorize reactivation: refused", "reactivate: reactivated", "restore: 1", "return: 1", "grant: 1",
-	"rehire: reopens", "removal: opened", "delete: deleted", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
+	"rehire: reopens", "provider asks: opened", "provider asks: refused: externally_managed", "provider reactivates: allowed",
+	"list: SUCCESS", "list: PARTIAL_SUCCESS", "list: REFUSED", "list: refused: not_authorized",
+	"remind: 1", "escalate: 1", "escalate: 0", "archive the member: archived", "settings: changed", "settings: refused: not_authorized", "removal: opened", "delete: deleted", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
 }
 
 // tally counts what the steps came to.
@@ -136,7 +139,8 @@ type pastStep struct {
 // driver goes on with a case as its workflow does, a step or a batch at a time.
 type driver struct {
 	*modelCase
-	n            int // names the next step
+	n            int       // names the next step
+	sessionsEnd  time.Time // until when the deactivation waits, zero for not
 	waited       bool
 	disposed     bool
 	unarchived   bool
@@ -154,16 +158,19 @@ type messageSweep struct {
 
 type underWay struct {
 	id, admin       string
+	provider        string // on whose behalf
 	returnDocuments bool
 	stage           string // restore, member, return, grant, close
 }
 
 // emptied deletes all rows, guards aside: many times as fast as a TRUNCATE of small
-// tables. What others refer to goes in a later round.
+// tables. What others refer to goes in a later round, but for an organization and the
+// admin of its own who set up provisioning.
 const emptied = `DO $$ DECLARE t regclass; left_over boolean := true; BEGIN
 	FOR t IN SELECT DISTINCT tgrelid::regclass FROM pg_trigger WHERE NOT tgisinternal AND tgtype & 8 > 0 LOOP
 		EXECUTE format('ALTER TABLE %s DISABLE TRIGGER USER', t);
 	END LOOP;
+	UPDATE organizations SET provisioning_admin_id = NULL;
 	WHILE left_over LOOP
 		left_over := false;
 		FOR t IN SELECT format('%I', tablename)::regclass FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE 'goose%' LOOP
@@ -188,7 +195,7 @@ func newWorld(t *testing.T, rt *rapid.T, db *sqlx.DB, ta tally) *world {
 	w := &world{
 		T: rt, o: fixture.New(t, db), store: postgres.New(db).WithBatchSize(2), ids: map[string]string{}, tally: ta,
 		m: &model{
-			now: fixture.Start.Add(time.Hour), selfServe: true, members: map[string]*modelMember{},
+			now: fixture.Start.Add(time.Hour), selfServe: true, disposition: offboarding.DispositionRetain, members: map[string]*modelMember{},
 			documents: map[string]*modelDocument{}, grants: map[string]offboarding.GrantLevel{},
 		},
 	}
@@ -201,12 +208,20 @@ func newWorld(t *testing.T, rt *rapid.T, db *sqlx.DB, ta tally) *world {
 	w.member("ed", "", offboarding.RoleContributor, offboarding.AccountEditor, "ann")
 	w.member("vi", "", offboarding.RoleReader, offboarding.AccountViewer, "")
 	w.member("out", "", offboarding.RoleContributor, offboarding.AccountEditor, "")
-	w.m.members["out"].outside, w.m.members["out"].provider = true, true
-	w.o.Exec(`UPDATE members SET email = 'out@elsewhere.example', managed_by = 'okta' WHERE id = $1`, w.ids["out"])
+	w.member("eve", "", offboarding.RoleContributor, offboarding.AccountMaker, "cat")
+	w.m.members["out"].outside = true
+	w.o.Exec(`UPDATE members SET email = 'out@elsewhere.example' WHERE id = $1`, w.ids["out"])
+	w.m.sessions = pick(w, "sessions", []offboarding.SSOSessions{offboarding.SSORevoke, offboarding.SSORevoke, offboarding.SSOWait})
+	w.o.Exec(`UPDATE organizations SET sso_sessions = $1`, w.m.sessions)
+	w.tell("sessions: %s", w.m.sessions)
+	for _, name := range []string{"ann", "ben", "ed"} {
+		w.signInBySSO(name, 0)
+	}
+	w.provisioned(pick(w, "identity provider", []string{"entra", "entra", "okta", "none"}))
 
 	w.workspace = w.o.Workspace()
 	for member, role := range map[string]offboarding.WorkspaceRole{
-		"ann": "member", "ben": "member", "cat": "admin", "admin": "member", "owner": "member", "ed": "member",
+		"ann": "member", "ben": "member", "cat": "admin", "admin": "member", "owner": "member", "ed": "member", "eve": "member",
 	} {
 		w.o.Join(w.workspace, w.ids[member], role)
 		w.m.members[member].team = role
@@ -230,6 +245,8 @@ func newWorld(t *testing.T, rt *rapid.T, db *sqlx.DB, ta tally) *world {
 		{"cat", team, "Team", 1, false},
 		{"cat", "", "", 1, false},
 		{"owner", team, "Team", 1, true},
+		{"eve", "", "", 1, true},
+		{"eve", team, "Team", 0, false},
 	} {
 		name := fmt.Sprintf("d%02d", i+1)
 		w.ids[name] = w.o.Document(w.ids[d.owner], d.folder)
@@ -245,7 +262,7 @@ func newWorld(t *testing.T, rt *rapid.T, db *sqlx.DB, ta tally) *world {
 			w.m.schedules = append(w.m.schedules, &modelSchedule{name: schedule, document: name, status: "active"})
 		}
 		for member, level := range map[string]offboarding.GrantLevel{
-			"ann": "edit", "ben": "edit", "cat": []offboarding.GrantLevel{"edit", "view"}[i%2], "ed": "edit", "vi": "view", "boss": "view",
+			"ann": "edit", "ben": "edit", "cat": []offboarding.GrantLevel{"edit", "view"}[i%2], "ed": "edit", "vi": "view", "boss": "view", "eve": "view",
 		} {
 			if member == d.owner {
 				continue // an owner needs none
@@ -274,6 +291,21 @@ func (w *world) member(name, id string, role offboarding.Role, account offboardi
 	w.ids[name] = id
 	w.m.members[name] = &modelMember{name: name, role: role, account: account, active: true, manager: manager}
 	w.o.Exec(`UPDATE members SET display_name = $2, manager_id = nullif($3, '')::uuid WHERE id = $1`, id, name, w.ids[manager])
+}
+
+// provisioned gives the organization an identity provider; of those who are managed,
+// one is managed by it.
+func (w *world) provisioned(provider string) {
+	w.m.provider = provider
+	w.m.members["out"].managedBy, w.m.members["eve"].managedBy = offboarding.IdentityProviderEntra, offboarding.IdentityProviderOkta
+	if offboarding.Provisions(provider) {
+		w.m.provisioner, w.m.members["eve"].managedBy = "admin", provider
+		w.o.Provisioned(provider)
+	}
+	for _, name := range []string{"out", "eve"} {
+		w.o.Exec(`UPDATE members SET managed_by = $2 WHERE id = $1`, w.ids[name], w.m.members[name].managedBy)
+	}
+	w.tell("identity provider: %s", provider)
 }
 
 // tell keeps the story of the sequence.
@@ -426,6 +458,7 @@ const asItIs = `WITH RECURSIVE path AS (
 		UNION ALL SELECT f.id, f.owner_id, p.path || '/' || f.name FROM folders f JOIN path p ON f.parent_id = p.id)
 	SELECT format('member %s %s, %s live', id, status, (SELECT count(*) FROM credentials c WHERE c.member_id = m.id AND c.status = 'active')
 		+ (SELECT count(*) FROM sessions s WHERE s.member_id = m.id AND s.status = 'active')) FROM members m
+	UNION ALL SELECT format('settings %s, %s, %s seats, provisioned by %s', claim_policy, default_disposition, seat_limit, provisioning_admin_id) || ', sessions ' || sso_sessions FROM organizations
 	UNION ALL SELECT format('in the workspace %s %s', member_id, role) FROM workspace_members
 	UNION ALL SELECT format('document %s of %s, %s by %s, in %s, moved by %s to %s', d.id, d.owner_id, access, access_case_id,
 		CASE WHEN p.id IS NULL THEN 'theirs ' WHEN p.owner_id IS NULL THEN 'shared ' || path WHEN p.owner_id = d.owner_id THEN 'theirs ' || path
@@ -433,7 +466,8 @@ const asItIs = `WITH RECURSIVE path AS (
 	UNION ALL SELECT format('schedule %s %s by %s', id, status, coalesce(archived_by_case_id, paused_by_case_id)) FROM schedules
 	UNION ALL SELECT format('hold %s on %s', id, coalesce(member_id, document_id)) FROM legal_holds WHERE lifted_at IS NULL
 	UNION ALL SELECT format('grant %s %s %s', document_id, member_id, level) FROM grants
-	UNION ALL SELECT format('request %s of %s by %s in %s %s', id, document_id, member_id, case_id, status) FROM ownership_requests
+	UNION ALL SELECT format('notice %s to %s as %s in %s of %s documents %s', kind, recipient_id, reason, case_id, documents, request_id) FROM notices
+	UNION ALL SELECT format('request %s of %s by %s in %s %s, escalated %s', id, document_id, member_id, case_id, status, escalated_at IS NOT NULL) FROM ownership_requests
 	UNION ALL SELECT format('case %s of %s, %s, to %s %s, %s', id, member_id, phase, disposition, new_owner_id,
 		CASE WHEN closed_at IS NULL THEN 'open' ELSE 'closed' END) FROM cases`
 
@@ -446,12 +480,16 @@ func (w *world) lines() []string {
 	m := w.m
 	lines := []string{"folders made without an event: 0"}
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	add("settings %s, %s, %d seats, provisioned by %s, sessions %s", m.policy(), m.disposition, m.seats, m.provisioner, m.sessions)
 	for _, who := range m.members {
 		status := map[bool]string{true: "active", false: "inactive"}[who.active]
-		if who.deleted {
+		switch {
+		case who.deleted:
 			status = "deleted"
+		case who.archived:
+			status = "archived"
 		}
-		add("member %s %s, %d live", who.name, status, who.live)
+		add("member %s %s, %d live", who.name, status, who.live+len(who.sso))
 	}
 	nameOf := func(c *modelCase) string {
 		if c == nil {
@@ -478,7 +516,10 @@ func (w *world) lines() []string {
 		add("grant %s %s", key, level)
 	}
 	for _, r := range m.requests {
-		add("request %s of %s by %s in %s %s", r.name, r.document, r.member, r.of.name, r.status)
+		add("request %s of %s by %s in %s %s, escalated %s", r.name, r.document, r.member, r.of.name, r.status, fmt.Sprint(r.escalated)[:1])
+	}
+	for _, n := range m.notices {
+		add("notice %s", n)
 	}
 	for _, c := range m.cases {
 		add("case %s of %s, %s, to %s %s, %s", c.name, c.leaver, c.phase, c.disposition, c.newOwner,
