@@ -1104,7 +1104,8 @@ func (m *model) cancel(c *modelCase, admin, provider string) string {
 
 // judgeReactivation is rules A1, A2, A4, E4, E5 and R1.
 func (m *model) judgeReactivation(c *modelCase, admin, provider string) codes {
-	if !(c.inactive() && !c.phase.Closed() || c.phase == offboarding.PhaseRevoking && c.awaits) {
+	awaits := c.phase == offboarding.PhaseRevoking && c.awaits
+	if !awaits && (!c.inactive() || c.phase.Closed()) {
 		return codes{offboarding.CodeWrongPhase}
 	}
 	if c.removal {

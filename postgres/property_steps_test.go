@@ -2,7 +2,6 @@ package postgres_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"maps"
 	"slices"
@@ -1156,10 +1155,12 @@ func (w *world) signIn() {
 // signInBySSO makes a session that lasts so long, 0 for ever.
 func (w *world) signInBySSO(name string, lasts time.Duration) {
 	s := modelSession{made: w.m.now}
+	var ends *time.Time
 	if lasts > 0 {
 		s.ends = s.made.Add(lasts)
+		ends = &s.ends
 	}
 	w.o.Exec(`INSERT INTO sessions (id, organization_id, member_id, sso, status, created_at, expires_at) VALUES ($1, $2, $3, true, 'active', $4, $5)`,
-		newID(), w.o.ID, w.ids[name], s.made, sql.NullTime{Time: s.ends, Valid: !s.ends.IsZero()})
+		newID(), w.o.ID, w.ids[name], s.made, ends)
 	w.m.members[name].sso = append(w.m.members[name].sso, s)
 }
