@@ -1133,10 +1133,20 @@ func (m *model) remove(member, admin, provider string) string {
 	if who.deleted {
 		return m.nobody(admin, provider).String()
 	}
+	open := m.openCase(member)
 	broken := m.asking(admin, provider, member, false)
+	if who.active && open == nil { // offboarded first
+		_, broken, _ = m.judge(start{leaver: member, by: admin, provider: provider})
+	}
+	broken.add(open != nil && open.phase == offboarding.PhaseScheduled, offboarding.CodeWrongPhase)
 	broken.add(m.onHold(member), offboarding.CodeLegalHold)
-	if len(broken) > 0 {
+	switch {
+	case len(broken) > 0:
 		return broken.String()
+	case who.active && open == nil:
+		return "offboards first"
+	case who.active:
+		return "waits"
 	}
 	admin = m.asker(admin, provider)
 	who.deleted, who.managedBy, who.manager = true, "", ""
@@ -1178,6 +1188,18 @@ func (m *model) rehire(member, admin, provider string) (string, *modelCase) {
 	return "active", nil
 }
 
+// judgeMany is rule R2.
+func (m *model) judgeMany(members []string) string {
+	var broken codes
+	broken.add(m.provider != offboarding.IdentityProviderNone, offboarding.CodeIDPAuthentication)
+	distinct := slices.Compact(slices.Sorted(slices.Values(members)))
+	broken.add(len(distinct) < len(members), offboarding.CodeInvalidArgument)
+	if len(broken) > 0 {
+		return broken.String()
+	}
+	return "judged"
+}
+
 func (m *model) comeBack(member string) {
 	who := m.members[member]
 	who.active, who.archived, who.leftBy = true, false, nil
@@ -1201,6 +1223,15 @@ func (m *model) reactivate(c *modelCase, admin, provider string) string {
 		m.event(offboarding.EventReactivateMember, admin, "")
 	}
 	return "reactivated"
+}
+
+// passOn is what the platform does with a document of its owner, outside any case.
+func (m *model) passOn(d *modelDocument, to string) string {
+	m.event(offboarding.EventTransferDocs, d.owner, d.name)
+	if d.owner = to; !d.place.shared {
+		d.place.path = ""
+	}
+	return "passed on"
 }
 
 // returnBatch gives back what the case moved, unless it was passed on.

@@ -31,14 +31,16 @@ var actions = []action{
 	{"decide", 6, (*world).decide, (*world).undecided},
 	{"reactivate", 2, (*world).reactivate, inPhase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)},
 	{"rehire", 2, (*world).rehire, func(w *world) bool { return len(w.gone()) > 0 }},
+	{"rehire many", 1, (*world).rehireMany, func(w *world) bool { return len(w.gone()) > 0 }},
 	{"leave the workspace", 2, (*world).leaveWorkspace, func(w *world) bool { return len(w.cases(func(d *driver) bool { return d.removal })) < 2 }},
-	{"delete", 1, (*world).remove, func(w *world) bool { return len(w.who(func(m *modelMember) bool { return !m.active })) > 0 }},
+	{"delete", 1, (*world).remove, always},
 	{"transfer", 3, (*world).transfer, inPhase(offboarding.PhaseGrace, offboarding.PhaseReadOnly, offboarding.PhaseTransferring)},
 	{"extend", 2, (*world).extend, inPhase(offboarding.PhaseGrace)},
 	{"hold", 2, (*world).hold, func(w *world) bool { return len(w.m.holds) < 2 }},
 	{"settings", 1, (*world).settings, always},
+	{"pass on", 2, (*world).passOn, func(w *world) bool { return len(w.moved()) > 0 }},
 	{"sign in", 1, (*world).signIn, always},
-	{"check the sessions", 2, (*world).checkSessions, func(w *world) bool { return len(w.cases(sessionsWait)) > 0 }},
+	{"check the sessions", 4, (*world).checkSessions, func(w *world) bool { return len(w.cases(sessionsWait)) > 0 }},
 	{"hire", 1, (*world).hire, (*world).seatFree},
 	{"repeat", 1, (*world).repeat, func(w *world) bool { return len(w.repeatable()) > 0 }},
 	{"look again", 1, (*world).lookAgain, func(w *world) bool { return len(w.cases(w.parked)) > 0 }},
@@ -185,7 +187,11 @@ func (w *world) free() []string {
 }
 
 func (w *world) start() {
-	w.admit(start{leaver: mostly(w, "leaver", w.free(), w.anybody()), by: w.admin()})
+	leaver := mostly(w, "leaver", w.free(), w.anybody())
+	if leaving := w.cases(func(d *driver) bool { return !d.removal }); len(leaving) > 0 && rapid.IntRange(0, 5).Draw(w.T, "again") == 5 {
+		leaver = leaving[0].leaver
+	}
+	w.admit(start{leaver: leaver, by: w.admin()})
 }
 
 // leaveWorkspace asks for a removal from the workspace.
@@ -747,7 +753,7 @@ func (w *world) escalate() {
 	d := pick(w, "case", w.cases(func(d *driver) bool {
 		return d.reactivation == nil && len(w.m.pending(func(r *modelRequest) bool { return r.of == d.modelCase })) > 0
 	}))
-	if left := w.m.undecided(d.modelCase); len(left) > 0 && rapid.IntRange(0, 3).Draw(w.T, "early") < 3 {
+	if left := w.m.undecided(d.modelCase); len(left) > 0 && rapid.Bool().Draw(w.T, "due") {
 		if due := left[0].made.Add(48 * time.Hour); due.After(w.m.now) {
 			w.m.now = due
 		}
@@ -883,17 +889,44 @@ func (w *world) rehire() {
 	if w.m.members[member].active && len(w.m.asking(admin, provider, member, false)) > 0 {
 		return
 	}
-	returnDocuments := rapid.Bool().Draw(w.T, "return")
+	w.beginReactivation("rehire", member, offboarding.ReactivationRequest{MemberID: w.ids[member]}, admin, provider)
+}
+
+// rehireMany asks for the reactivation of several, and for each where all are allowed
+// together.
+func (w *world) rehireMany() {
+	var members []string
+	for range rapid.IntRange(1, 3).Draw(w.T, "members") {
+		members = append(members, mostly(w, "member", w.gone(), w.who(func(m *modelMember) bool {
+			return m.deleted || !m.active && w.m.openCase(m.name) == nil
+		})))
+	}
+	admin := w.admin()
+	in := offboarding.BeginReactivationInput{
+		Step:    offboarding.Step{CaseID: newID(), Name: "check", At: w.m.now},
+		Request: offboarding.ReactivationRequest{MemberIDs: w.refs(members), RequestedBy: w.ids[admin]},
+	}
+	answer := w.do("rehire many", fmt.Sprintf("%v by %s", members, admin), w.only("judged", func(ctx context.Context) error {
+		return w.store.CheckReactivation(ctx, in)
+	}), func() string { return w.m.judgeMany(members) })
+	if wasRefused(answer) {
+		return
+	}
+	for _, member := range members {
+		w.beginReactivation("rehire one of many", member, offboarding.ReactivationRequest{}, admin, "")
+	}
+}
+
+func (w *world) beginReactivation(kind, member string, r offboarding.ReactivationRequest, admin, provider string) {
+	r.RequestedBy, r.Provider, r.ReturnDocuments = w.ids[admin], provider, rapid.Bool().Draw(w.T, "return")
 	id := newID()
 	in := offboarding.BeginReactivationInput{
 		Step: offboarding.Step{CaseID: id, Name: "begin", At: w.m.now}, ID: "reactivation/" + id, MemberID: w.ids[member],
 		WorkflowID: offboarding.ReactivationWorkflowID(w.ids[member]), Messages: "update/reactivation/" + id,
-		Request: offboarding.ReactivationRequest{
-			MemberID: w.ids[member], RequestedBy: w.ids[admin], Provider: provider, ReturnDocuments: returnDocuments,
-		},
+		Request: r,
 	}
 	var reopened *modelCase
-	w.do("rehire", fmt.Sprintf("%s by %s %s, return %v", member, provider, admin, returnDocuments),
+	w.do(kind, fmt.Sprintf("%s by %s %s, return %v", member, provider, admin, r.ReturnDocuments),
 		said(w, w.store.BeginReactivation, in, func(b offboarding.ReactivationBegun) string {
 			switch {
 			case b.OpenCase != "":
@@ -908,15 +941,18 @@ func (w *world) rehire() {
 		})
 	for _, d := range w.drivers {
 		if d.modelCase == reopened {
-			d.reactivation = &underWay{id: in.ID, admin: w.m.asker(admin, provider), provider: provider, returnDocuments: returnDocuments, stage: "restore"}
+			d.reactivation = &underWay{id: in.ID, admin: w.m.asker(admin, provider), provider: provider, returnDocuments: r.ReturnDocuments, stage: "restore"}
 		}
 	}
 }
 
-// remove deletes somebody who is not active, mostly.
+// remove deletes somebody who is not active, mostly; who is, is offboarded first.
 func (w *world) remove() {
 	left := w.who(func(m *modelMember) bool { return !m.active && !m.deleted })
-	member := mostly(w, "member", left, w.who(func(m *modelMember) bool { return !m.active }))
+	for _, d := range w.cases(func(d *driver) bool { return !d.removal && w.m.members[d.leaver].active }) {
+		left = append(left, d.leaver) // on their way out, or back
+	}
+	member := mostly(w, "member", left, w.anybody())
 	admin, provider := w.someAdmin(member, false)
 	id := newID()
 	in := offboarding.BeginDeletionInput{
@@ -924,8 +960,14 @@ func (w *world) remove() {
 		Request: offboarding.DeletionRequest{MemberID: w.ids[member], RequestedBy: w.ids[admin], Provider: provider},
 	}
 	w.do("delete", member+" by "+provider+" "+admin, func() string {
-		if _, err := w.store.BeginDeletion(w.Context(), in); err != nil {
+		begun, err := w.store.BeginDeletion(w.Context(), in)
+		switch {
+		case err != nil:
 			return w.refusal(err)
+		case begun.Offboard:
+			return "offboards first"
+		case begun.Wait:
+			return "waits"
 		}
 		erase := in
 		erase.Name = "erase"
@@ -1049,6 +1091,29 @@ func (w *world) repeat() {
 	w.tell("again: %s", p.what)
 	w.tally["repeat: of the past"]++
 	w.matches()
+}
+
+// moved are documents that a case has given to somebody who is there and has them.
+func (w *world) moved() []*modelDocument {
+	return w.m.documentsWhere(func(d *modelDocument) bool {
+		return d.movedBy != nil && d.owner == d.movedTo && w.m.members[d.owner].active && !w.m.held(d) && !w.m.members[d.movedBy.leaver].deleted
+	})
+}
+
+// passOn lets an owner give away what a case gave them: as the platform does, which
+// writes an event of its own.
+func (w *world) passOn() {
+	d := pick(w, "document", w.moved())
+	to := pick(w, "to", w.who(func(m *modelMember) bool { return w.m.eligibleOwner(m.name, d.owner) && m.name != d.movedBy.leaver }))
+	from := w.ids[d.owner]
+	w.doOnce("pass on", d.name+" to "+to, func() string {
+		w.o.Exec(`UPDATE documents d SET owner_id = $2, folder_id = (SELECT id FROM folders f WHERE f.id = d.folder_id AND f.owner_id IS NULL) WHERE id = $1`,
+			w.ids[d.name], w.ids[to])
+		w.o.Exec(`INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, document_id, subject_kind, subject_id, before, after, at)
+			VALUES ($1, 'TransferDocs', $2::uuid, '', $2, $3::uuid, 'document', $3, jsonb_build_object('owner_id', $2::uuid), jsonb_build_object('owner_id', $4::uuid), $5)`,
+			w.o.ID, from, w.ids[d.name], w.ids[to], w.m.now)
+		return "passed on"
+	}, func() string { return w.m.passOn(d, to) })
 }
 
 // hold puts a legal hold on what is unowned, mostly, or on a member.

@@ -69,10 +69,11 @@ var reached = []string{
 	"transfer: 1", "archive: 1", "lock: 1", "settle: grace", "settle: completed", "end the grace: read_only", "end the grace: locked",
 	"claim: claimed", "claim: requested", "claim: refused", "decide: approved", "decide: rejected", "decide: refused",
 	"authorize transfer: to", "transfer message: 1", "extend: extended", "reschedule: rescheduled", "cancel: canceled",
-	"authorize reactivation: allowed", "authorize reactivation: refused", "reactivate: reactivated", "restore: 1", "return: 1", "grant: 1",
+	"authorize reactivation: allowed", "authorize reactivation: refused", "reactivate: reactivated", "restore: 1", "return: 1", "pass on: passed", "grant: 1",
 	"rehire: reopens", "provider asks: opened", "provider asks: refused: externally_managed", "provider reactivates: allowed",
 	"list: SUCCESS", "list: PARTIAL_SUCCESS", "list: REFUSED", "list: refused: not_authorized",
-	"remind: 1", "escalate: 1", "escalate: 0", "archive the member: archived", "settings: changed", "settings: refused: not_authorized", "removal: opened", "delete: deleted", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
+	"remind: 1", "escalate: 1", "escalate: 0", "archive the member: archived", "settings: changed", "settings: refused: not_authorized", "removal: opened", "delete: deleted", "delete: offboards", "delete: waits", "delete: refused: wrong_phase",
+	"rehire many: judged", "rehire many: refused: idp_authentication", "hold: placed", "lift: lifted", "claim: refused: legal_hold",
 }
 
 // tally counts what the steps came to.
