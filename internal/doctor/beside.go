@@ -90,6 +90,13 @@ func (d *doctor) judgeBulk(ctx context.Context, e client.Execution) (suspect, bo
 		return d.startedOver(f, e)(ctx)
 	}
 	run, err := d.Store.FindBulkRun(ctx, offboarding.BulkID(e.WorkflowID))
+	if offboarding.CodeOf(err) == offboarding.CodeCaseNotFound && e.Running && !d.noWorker { // it may be on its way
+		var status offboarding.BulkStatus
+		if answered, err := d.ask(ctx, e, &status); err != nil || answered && status.Phase == "" && status.Trouble == nil {
+			return s, false, err
+		}
+		run, err = d.Store.FindBulkRun(ctx, offboarding.BulkID(e.WorkflowID))
+	}
 	if offboarding.CodeOf(err) == offboarding.CodeCaseNotFound {
 		s.Detail = "unknown"
 		return s, true, nil

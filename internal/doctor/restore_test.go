@@ -104,7 +104,7 @@ func TestADatabaseThatIsOlderThanTemporal(t *testing.T) {
 	for _, gone := range append(late[:], c.Leaver, further, ended) {
 		require.Equal(t, "inactive", c.Text(`SELECT status FROM members WHERE id = $1`, gone))
 	}
-	require.Equal(t, "deleted", c.Text(`SELECT status FROM members WHERE id = $1`, erased))
+	c.eventually(func() bool { return c.Text(`SELECT status FROM members WHERE id = $1`, erased) == "deleted" }, "the deletion is done again")
 	require.Equal(t, colleague+" editable", c.DocumentState(claimed), "the claim is told again")
 	require.Equal(t, "completed", c.Text(`SELECT phase FROM cases WHERE member_id = $1`, ended), "and so is the transfer")
 	require.Equal(t, c.Leaver+" editable", c.DocumentState(waits))

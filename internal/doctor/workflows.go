@@ -128,6 +128,7 @@ func (d *doctor) judgeRunning(ctx context.Context, workflowID string) (suspect, 
 	}
 	open, there := known[status.CaseID]
 	switch {
+	case !there && status.Phase == "" && status.Trouble == nil: // it is about to find or open its case
 	case !there && status.Trouble != nil: // it is on its way, and says what keeps it
 		s.Drift, s.Detail = offboarding.DriftStuck, fmt.Sprintf("%s: %s", status.Trouble.Step, status.Trouble.LastError)
 	case !there:
