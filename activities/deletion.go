@@ -12,7 +12,8 @@ func (a *Activities) BeginDeletion(ctx context.Context, in offboarding.BeginDele
 }
 
 // OffboardFirst starts the case of a member who is to be deleted and waits until
-// the member is inactive; a start that the rules refuse is refused here too.
+// the member is inactive; a start that the rules refuse is refused here too. Who is
+// inactive by then has left by the case of an attempt whose answer was lost, or by another.
 func (a *Activities) OffboardFirst(ctx context.Context, in offboarding.OffboardFirstInput) error {
 	err := a.store.StillToDelete(ctx, in.CaseID, in.MemberID)
 	if err != nil {
@@ -20,8 +21,11 @@ func (a *Activities) OffboardFirst(ctx context.Context, in offboarding.OffboardF
 		return err
 	}
 	_, err = a.cases.OffboardCase(ctx, in.UpdateID, in.Request)
-	if offboarding.CodeOf(err) == offboarding.CodeTryAgain {
+	switch offboarding.CodeOf(err) {
+	case offboarding.CodeTryAgain:
 		return errUndecided
+	case offboarding.CodeAlreadyInactive:
+		return nil
 	}
 	_, err = answer(struct{}{}, err)
 	return err

@@ -1,12 +1,15 @@
 package workflows_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/proto"
@@ -140,4 +143,40 @@ func TestDeletionOfAnActiveMemberOnAServer(t *testing.T) {
 			require.NotContains(t, strings.ToLower(string(raw)), "zzmarker")
 		}
 	}
+}
+
+// losing loses the first update that comes with a start: the case has started, and ends
+// before anybody asks it again.
+type losing struct {
+	client.Client
+
+	lost    bool
+	request offboarding.Request
+}
+
+func (l *losing) UpdateWithStartWorkflow(ctx context.Context, options client.UpdateWithStartWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+	if l.lost {
+		return l.Client.UpdateWithStartWorkflow(ctx, options)
+	}
+	l.lost = true
+	started, err := cases.New(l.Client).Start(ctx, l.request)
+	if err == nil {
+		err = l.GetWorkflow(ctx, started.WorkflowID, started.RunID).Get(ctx, nil)
+	}
+	return nil, errors.Join(errors.New("the update is lost"), err)
+}
+
+// The case may have ended before anybody has heard that it has begun.
+func TestDeletionThatHearsOfTheCaseTooLate(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	r := offboarding.DeletionRequest{MemberID: s.Leaver, RequestedBy: s.Admin, NewOwnerID: s.Manager}
+	deaf := &losing{Client: s.client, request: r.Offboarding()}
+	s.workAsking(deaf, nil, nil)
+	s.Document(s.Leaver, "")
+	result, err := cases.New(s.client).Delete(t.Context(), r)
+	require.NoError(t, err)
+	require.True(t, deaf.lost)
+	require.Equal(t, offboarding.OutcomeDeleted, result.Outcome)
+	require.Equal(t, "deleted", s.Text(`SELECT status FROM members WHERE id = $1`, s.Leaver))
 }
