@@ -20,6 +20,7 @@ import (
 
 	"handover/internal/pgserver"
 	"handover/internal/temporalserver"
+	"handover/internal/testlog"
 )
 
 // postgresRole is a PostgreSQL on a directory, with a process that starts it.
@@ -61,14 +62,15 @@ func (r *temporalRole) run() error {
 type machine struct {
 	role  role
 	child *child
-	said  string // where it can be reached
-	kill  func() // what is more to be killed with it
+	log   testlog.Buffer // of all its lives
+	said  string         // where it can be reached
+	kill  func()         // what is more to be killed with it
 }
 
 // start starts the process and waits until it says that it is ready.
 func (m *machine) start() error {
 	ready := make(chan string, 1)
-	c, err := launch(m.role, func(line string) {
+	c, err := launch(m.role, &m.log, func(line string) {
 		if said, ok := strings.CutPrefix(line, "ready"); ok {
 			ready <- strings.TrimSpace(said)
 		}
@@ -81,7 +83,7 @@ func (m *machine) start() error {
 	case m.said = <-ready:
 		return nil
 	case <-c.done:
-		return fmt.Errorf("it ends: %s", c.err.String())
+		return fmt.Errorf("it ends: %s", m.log.String())
 	case <-time.After(patience):
 		return errors.New("it does not get ready")
 	}
@@ -181,6 +183,14 @@ func (w *world) restart(m *machine) error {
 		m.child.kill()
 		time.Sleep(lookEvery)
 	}
+}
+
+// logs are the workers'.
+func (w *world) logs() (logs []*testlog.Buffer) {
+	for _, m := range w.workers {
+		logs = append(logs, &m.log)
+	}
+	return logs
 }
 
 // fault is something that is done to the system, and undone before the next.

@@ -67,13 +67,13 @@ func untilEnd() { _, _ = io.Copy(io.Discard, os.Stdin) }
 type child struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
-	err  testlog.Buffer
 	done chan struct{} // closed when it has ended
 }
 
 // launch starts a child, which ends at the latest with its standard input, and so with
-// this process; line is called with each line that it says.
-func launch(r role, line func(string)) (*child, error) {
+// this process; line is called with each line that it says, and what it complains of is added
+// to the log.
+func launch(r role, log *testlog.Buffer, line func(string)) (*child, error) {
 	setting, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func launch(r role, line func(string)) (*child, error) {
 	if r.Worker != nil {
 		c.cmd.Env = append(c.cmd.Env, clockKey+"="+strconv.Itoa(r.Worker.Apart))
 	}
-	c.cmd.Stderr = &c.err
+	c.cmd.Stderr = log
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}

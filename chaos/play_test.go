@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	enums "go.temporal.io/api/enums/v1"
 
 	cases "handover/client"
 	"handover/internal/fixture"
@@ -35,6 +34,7 @@ type play struct {
 
 func newPlay(t *testing.T, s *slot) *play {
 	t.Helper()
+	t.Cleanup(func() { why(t, s.client, s.namespace, &s.log) })
 	return &play{
 		Organization: fixture.New(t, s.db), t: t, slot: s, cases: s.role.client(s.client), store: postgres.New(s.db), labels: map[string]string{},
 	}
@@ -123,21 +123,8 @@ func (p *play) closes(id string) {
 	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
 	if err := p.slot.client.GetWorkflow(ctx, id, "").Get(ctx, nil); err != nil {
-		require.FailNow(p.t, id+" does not end", "%v\n%s", err, p.history(id))
+		require.FailNow(p.t, id+" does not end", "%v\n%s", err, history(p.t.Context(), p.slot.client, id))
 	}
-}
-
-// history is what a workflow has come to, for a test that gives up.
-func (p *play) history(id string) string {
-	var out strings.Builder
-	for events := p.slot.client.GetWorkflowHistory(p.t.Context(), id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
-		event, err := events.Next()
-		if err != nil {
-			return err.Error()
-		}
-		fmt.Fprintln(&out, event.GetEventTime().AsTime().Format(time.StampMilli), event)
-	}
-	return out.String()
 }
 
 // once names the next message, the same in every run of the scenario.

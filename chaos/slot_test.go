@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/interceptor"
@@ -21,11 +23,12 @@ import (
 
 	"handover/internal/temporalserver"
 	"handover/internal/testdb"
+	"handover/internal/testlog"
 )
 
 // patience bounds every wait; nothing sleeps in the hope that something has happened.
 const (
-	patience  = 2 * time.Minute
+	patience  = 5 * time.Minute
 	lookEvery = 25 * time.Millisecond
 )
 
@@ -45,6 +48,44 @@ func waitFor(t testing.TB, what string, condition func() error) {
 	}
 }
 
+// why says, where a test has failed, what workers have complained of, and what the workflows
+// that have not ended have come to.
+func why(t *testing.T, c client.Client, namespace string, logs ...*testlog.Buffer) {
+	t.Helper()
+	if !t.Failed() {
+		return
+	}
+	for _, log := range logs {
+		lines := strings.Split(log.String(), "\n")
+		t.Log(strings.Join(lines[max(0, len(lines)-50):], "\n"))
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
+	defer cancel()
+	running, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Namespace: namespace, Query: `ExecutionStatus = "Running"`, PageSize: 5,
+	})
+	if err != nil {
+		t.Log(err)
+		return
+	}
+	for _, w := range running.GetExecutions() {
+		t.Logf("%s\n%s", w.GetExecution().GetWorkflowId(), history(ctx, c, w.GetExecution().GetWorkflowId()))
+	}
+}
+
+// history is what a workflow has come to, for a test that gives up.
+func history(ctx context.Context, c client.Client, id string) string {
+	var out strings.Builder
+	for events := c.GetWorkflowHistory(ctx, id, "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+		event, err := events.Next()
+		if err != nil {
+			return err.Error()
+		}
+		fmt.Fprintln(&out, event.GetEventTime().AsTime().Format(time.StampMilli), event)
+	}
+	return out.String()
+}
+
 // slot is a database and a namespace with a worker as a process of its own, which is
 // started again when it has died. It runs one scenario after the other.
 type slot struct {
@@ -52,6 +93,7 @@ type slot struct {
 	role      workerRole
 	client    client.Client
 	namespace string
+	log       testlog.Buffer // of all its workers
 
 	mu     sync.Mutex
 	child  *child
@@ -111,7 +153,7 @@ func (s *slot) begin() error {
 		r.Dies = s.plan[0]
 	}
 	var err error
-	s.child, err = launch(role{Worker: &r}, s.heard)
+	s.child, err = launch(role{Worker: &r}, &s.log, s.heard)
 	return err
 }
 
@@ -128,7 +170,7 @@ func (s *slot) supervise() {
 			s.died++
 			s.broken = s.begin()
 		default:
-			s.broken = fmt.Errorf("the worker has ended: %v\n%s", s.child.cmd.ProcessState, s.child.err.String())
+			s.broken = fmt.Errorf("the worker has ended: %v\n%s", s.child.cmd.ProcessState, s.log.String())
 		}
 		end := s.ending || s.broken != nil
 		s.mu.Unlock()

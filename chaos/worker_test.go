@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -65,6 +66,7 @@ var webhookKey = []byte("a key for tests, of 32 bytes at least")
 // run works until its input ends. Each line of it is the next point to die at.
 func (r *workerRole) run(in io.Reader, out io.Writer) error {
 	quiet := slog.New(slog.DiscardHandler)
+	complaints := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})) // for a test that gives up
 	var saying sync.Mutex
 	say := func(line string) {
 		saying.Lock()
@@ -81,7 +83,7 @@ func (r *workerRole) run(in io.Reader, out io.Writer) error {
 		return err
 	}
 	c, err := client.DialContext(context.Background(), client.Options{
-		HostPort: r.Temporal, Namespace: r.Namespace, Logger: sdklog.NewStructuredLogger(quiet), Interceptors: []interceptor.ClientInterceptor{&hurry{}},
+		HostPort: r.Temporal, Namespace: r.Namespace, Logger: sdklog.NewStructuredLogger(complaints), Interceptors: []interceptor.ClientInterceptor{&hurry{}},
 	})
 	if err != nil {
 		return err
@@ -116,8 +118,10 @@ func (r *workerRole) run(in io.Reader, out io.Writer) error {
 }
 
 // missedAfter is how soon a worker that has died is missed: in production it takes ten
-// seconds and more, for which these tests would have to wait.
-const missedAfter = time.Second
+// seconds and more, for which these tests would have to wait. It leaves a worker that is
+// alive on a busy machine the time for its task: with one second, tasks with a dozen
+// messages ran out of it again and again.
+const missedAfter = 5 * time.Second
 
 // hurry makes everybody miss a dead worker soon. It changes no sequence of steps.
 type hurry struct {
