@@ -43,8 +43,7 @@ var sections = []section{
 	{"capacity", "Capacity: what a whole case costs, and what many leavers a day ask for", (*bench).capacity},
 	{"sweeps", "Many documents of one leaver", (*bench).sweeps},
 	{"bulk", "Many leavers at once: until the last has no access", (*bench).bulk},
-	{"waiting", "Cases that wait in grace", (*bench).waiting},
-	{"graces", "Graces that end together", (*bench).graces},
+	{"waiting", "Cases that wait in grace, and graces that end together", (*bench).waiting},
 	{"lists", "Lists and pages", (*bench).lists},
 }
 

@@ -16,9 +16,9 @@ import (
 // cases: from a start until the leaver's access is revoked, and how many cases a
 // second are parked in grace, beside a textbook workflow.
 func (b *bench) cases(ctx context.Context) (err error) {
-	rounds, one, fewer, many := 7, 20, 5, 150
+	rounds, one, fewer, many := 7, 20, 3, 500
 	if b.quick {
-		rounds, one, fewer, many = 3, 12, 3, 75
+		rounds, one, fewer, many = 3, 12, 3, 150
 	}
 	store, dsn, closeStore, err := b.database(ctx, "cases")
 	if err != nil {

@@ -10,47 +10,25 @@ import (
 	"handover/offboarding"
 )
 
-// How many graces end, and who claims meanwhile.
+// Colleagues who stay, and claim documents of cases whose grace does not end.
 const (
-	endingCases, endingQuick = 10_000, 500
-	stayingCases             = 8_000 // whose documents are claimed
-	claimants                = 50    // colleagues who stay
-	claimsPerSecond          = 20
+	claimants       = 50
+	claimsPerSecond = 20
 )
 
 // shortestGrace is twice the time in which cases act whose graces end together.
 const shortestGrace = 10 * time.Minute
 
-// graces lets graces end together, and claims documents of other cases meanwhile.
-func (b *bench) graces(ctx context.Context) error {
-	ending, staying := endingCases, stayingCases
-	if b.quick {
-		ending, staying = endingQuick, stayingCases/10
+// parkEnding parks cases whose graces end together, when all are parked, which slows down at
+// times, and the worker has been watched. They are long enough for cases to act as long after
+// them as after a week's.
+func (p *parked) parkEnding(ctx context.Context, ending int, wait time.Duration) error {
+	first := time.Duration(10+1.5*float64(ending)/p.rate)*time.Second + wait
+	if !p.quick {
+		first = max(first, shortestGrace)
 	}
-	return b.parking(ctx, "graces", ending+staying, func(p *parked) error {
-		if err := p.letClaim(ctx); err != nil {
-			return err
-		}
-		if err := p.park(ctx, staying, func(int) time.Duration { return 0 }); err != nil {
-			return err
-		}
-		if err := p.claimAlone(ctx); err != nil {
-			return err
-		}
-		// The end of the first grace: when all are parked, which slows down at times. It is
-		// long enough for cases to act as long after it as after a week's.
-		first := time.Duration(5+1.5*float64(ending)/p.rate) * time.Second
-		if !b.quick {
-			first = max(first, shortestGrace)
-		}
-		within := endWithin(b.quick)
-		if err := p.park(ctx, ending, func(i int) time.Duration {
-			return first + within*time.Duration(i)/time.Duration(ending)
-		}); err != nil {
-			return err
-		}
-		return p.end(ctx, ending)
-	})
+	within := endWithin(p.quick)
+	return p.park(ctx, ending, func(i int) time.Duration { return first + within*time.Duration(i)/time.Duration(ending) })
 }
 
 // endWithin is the time in which the graces end.

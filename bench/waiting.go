@@ -17,9 +17,11 @@ import (
 	"handover/postgres"
 )
 
-// How many cases wait, and how long the worker is watched while nothing happens.
+// How many cases wait, and of how many the grace ends; and how long the worker is watched
+// while nothing happens.
 const (
 	parkedCases, parkedQuick = 50_000, 2_500
+	endingCases, endingQuick = 10_000, 500
 	idleFor, idleQuick       = 20 * time.Second, 5 * time.Second
 )
 
@@ -39,25 +41,38 @@ type parked struct {
 	alone  []float64 // seconds of claims while nothing else happened
 }
 
-// waiting parks cases in grace and looks what that costs while nothing happens.
+// waiting parks cases in grace and looks what that costs while nothing happens. Then the
+// graces of some end together, and documents of the others are claimed meanwhile.
 func (b *bench) waiting(ctx context.Context) error {
-	total, wait := parkedCases, idleFor
+	total, ending, wait := parkedCases, endingCases, idleFor
 	if b.quick {
-		total, wait = parkedQuick, idleQuick
+		total, ending, wait = parkedQuick, endingQuick, idleQuick
 	}
-	return b.parking(ctx, "waiting", total, func(p *parked) error {
-		if err := p.park(ctx, total, func(int) time.Duration { return 0 }); err != nil {
+	return b.parking(ctx, total, func(p *parked) error {
+		if err := p.letClaim(ctx); err != nil {
+			return err
+		}
+		if err := p.park(ctx, total-ending, func(int) time.Duration { return 0 }); err != nil {
 			return err
 		}
 		b.row("cases parked in grace", number(p.rate)+" a second", "", "", "cases of lists, taken over by their workflows; nothing else runs")
-		return p.watch(ctx, wait)
+		if err := p.claimAlone(ctx); err != nil {
+			return err
+		}
+		if err := p.parkEnding(ctx, ending, wait); err != nil {
+			return err
+		}
+		if err := p.watch(ctx, wait); err != nil {
+			return err
+		}
+		return p.end(ctx, ending)
 	})
 }
 
 // parking makes a database with so many members who may leave, and a worker of its own, for
 // what is done with them; then the invariants are checked.
-func (b *bench) parking(ctx context.Context, name string, members int, do func(*parked) error) (err error) {
-	store, dsn, closeStore, err := b.database(ctx, name)
+func (b *bench) parking(ctx context.Context, members int, do func(*parked) error) (err error) {
+	store, dsn, closeStore, err := b.database(ctx, "waiting")
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,8 @@ var graceAtOnce = `WITH owns AS MATERIALIZED (` + countAll + `),
 	audited AS (
 		INSERT INTO audit_events (organization_id, event, actor_id, origin, member_id, case_id, subject_kind, subject_id, before, after, at)
 		SELECT organization_id, 'AdvanceOffboarding', requested_by, origin, member_id, id, 'case', id, '{"phase": "deactivated"}', $4, $5 FROM begun)
-	SELECT documents, unowned, EXISTS (SELECT FROM begun) AS begun FROM owns`
+	SELECT documents, unowned, EXISTS (SELECT FROM begun) AS begun,
+		EXISTS (SELECT FROM ownership_requests WHERE case_id = $3 AND status = 'pending') AS asked FROM owns`
 
 var countAll, _ = scoped("", countDocuments, nil)
 
@@ -111,6 +112,7 @@ func (s *Store) goOn(ctx context.Context, a *offboarding.Admission, at time.Time
 	var owns struct {
 		owned
 		Begun bool
+		Asked bool // requests wait for a decision
 	}
 	switch {
 	case a.Existing || a.DeactivatedAt == nil:
@@ -121,8 +123,8 @@ func (s *Store) goOn(ctx context.Context, a *offboarding.Admission, at time.Time
 			return
 		}
 		if owns.Begun {
-			// A case that goes on in another history counts afresh what it has been asked meanwhile.
-			a.Phase, a.GraceEndsAt, a.GraceBegun = offboarding.PhaseGrace, &ends, !a.Resumed && !a.Again
+			// A case that goes on in another history counts afresh what it has been asked before.
+			a.Phase, a.GraceEndsAt, a.GraceBegun = offboarding.PhaseGrace, &ends, !owns.Asked && !a.Again
 			a.GraceSpread = offboarding.GraceSpread(a.CaseID, a.Plan.GracePeriod)
 		}
 	case !a.Resumed:

@@ -88,22 +88,29 @@ func TestTheSpreadOfAGraceOutlivesALostAnswer(t *testing.T) {
 	require.Equal(t, a.GraceSpread, settled.GraceSpread, "the case does not know that its grace has begun")
 }
 
-// A case that is taken over before its grace has begun counts what it was asked until then.
+// A case that is taken over before its grace has begun counts what it was asked until then,
+// and has nothing to count where nobody has asked.
 func TestACaseTakenOverBeginsItsGrace(t *testing.T) {
 	t.Parallel()
-	l := newLeaving(t)
-	l.Document(l.member, "")
-	l.deactivated(l.request())
-	in := l.atOnce(l.request())
-	in.CaseID = newID()
-	a, err := l.store.Admit(t.Context(), in)
-	require.NoError(t, err)
-	require.True(t, a.Resumed)
-	require.False(t, a.GraceBegun, "the workflow would take it for a case of its own")
-	require.Equal(t, offboarding.PhaseGrace, a.Phase)
-	require.Equal(t, 1, a.Unowned)
-	require.Equal(t, offboarding.GraceSpread(a.CaseID, a.Plan.GracePeriod), a.GraceSpread)
-	invariantsHold(t, l.store)
+	for _, asked := range []bool{false, true} {
+		l := newLeaving(t)
+		document := l.Document(l.member, "")
+		l.deactivated(l.request())
+		if asked {
+			l.Exec(`INSERT INTO ownership_requests (id, organization_id, case_id, document_id, member_id, note, status, created_at)
+				VALUES ($1, $2, $3, $4, $5, '', 'pending', $6)`, newID(), l.ID, l.id, document, l.Manager, l.at)
+		}
+		in := l.atOnce(l.request())
+		in.CaseID = newID()
+		a, err := l.store.Admit(t.Context(), in)
+		require.NoError(t, err)
+		require.True(t, a.Resumed)
+		require.Equal(t, !asked, a.GraceBegun, "the workflow would know of no request")
+		require.Equal(t, offboarding.PhaseGrace, a.Phase)
+		require.Equal(t, 1, a.Unowned)
+		require.Equal(t, offboarding.GraceSpread(a.CaseID, a.Plan.GracePeriod), a.GraceSpread)
+		invariantsHold(t, l.store)
+	}
 }
 
 // What is to be waited for, or cannot be done, goes step by step.

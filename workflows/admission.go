@@ -44,7 +44,10 @@ func (c *offboardingCase) admit(ctx workflow.Context) error {
 		}
 	}
 	if a.GraceBegun { // neither have they this one
-		c.RemindedUntil, c.Disposed, c.Recount = in.At, true, false
+		if !a.Resumed { // a reminder may be due by now
+			c.RemindedUntil = in.At
+		}
+		c.Disposed, c.Recount = true, false
 		c.done("grace")
 	}
 	return nil
