@@ -22,7 +22,7 @@ type bulkSizes struct {
 // bulk: from the start of a list until the last leaver on it has no access. Each way has
 // leavers of its own in each round, all of one organization.
 func (b *bench) bulk(ctx context.Context) (err error) {
-	n := bulkSizes{rounds: 3, leavers: offboarding.MaxBulkMembers, single: 2000}
+	n := bulkSizes{rounds: 5, leavers: offboarding.MaxBulkMembers, single: 2000}
 	if b.quick {
 		n = bulkSizes{rounds: 3, leavers: 2000, single: 500}
 	}
