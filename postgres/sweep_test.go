@@ -66,7 +66,7 @@ func TestASweepResumes(t *testing.T) {
 				_, err := do(canceled, in, total.Cursor)
 				require.ErrorIs(t, err, context.Canceled)
 				require.Empty(t, offboarding.CodeOf(err))
-				_, err = l.DB.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+				_, err = l.DB.Exec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()`)
 				require.NoError(t, err)
 
 				s := l.oneBatch(do, in, total.Cursor)
