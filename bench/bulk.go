@@ -24,7 +24,7 @@ type bulkSizes struct {
 func (b *bench) bulk(ctx context.Context) (err error) {
 	n := bulkSizes{rounds: 5, leavers: offboarding.MaxBulkMembers, single: 2000}
 	if b.quick {
-		n = bulkSizes{rounds: 3, leavers: 2000, single: 500}
+		n = bulkSizes{rounds: 3, leavers: 1000, single: 200}
 	}
 	store, dsn, closeStore, err := b.database(ctx, "bulk")
 	if err != nil {

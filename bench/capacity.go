@@ -87,7 +87,7 @@ func (b *bench) capacity(ctx context.Context) error {
 func (b *bench) wholeCases(ctx context.Context) (p price, err error) {
 	n := 300
 	if b.quick {
-		n = 200
+		n = 60
 	}
 	const warm = 40 // caches, prepared statements, pools
 	store, dsn, closeStore, err := b.database(ctx, "capacity")

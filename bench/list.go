@@ -18,7 +18,7 @@ import (
 func (b *bench) lists(ctx context.Context) (err error) {
 	members, rounds := 100_000, 6
 	if b.quick {
-		members, rounds = 20_000, 4
+		members, rounds = 6_000, 2
 	}
 	var desks [2]*desk // few, many
 	defer func() {

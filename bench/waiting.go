@@ -20,8 +20,8 @@ import (
 // How many cases wait, and of how many the grace ends; and how long the worker is watched
 // while nothing happens.
 const (
-	parkedCases, parkedQuick = 50_000, 2_500
-	endingCases, endingQuick = 10_000, 500
+	parkedCases, parkedQuick = 50_000, 1_000
+	endingCases, endingQuick = 10_000, 200
 	idleFor, idleQuick       = 20 * time.Second, 5 * time.Second
 )
 
