@@ -19,11 +19,11 @@ const (
 // shortestGrace is twice the time in which cases act whose graces end together.
 const shortestGrace = 10 * time.Minute
 
-// parkEnding parks cases whose graces end together, when all are parked, which slows down at
-// times, and the worker has been watched. They are long enough for cases to act as long after
-// them as after a week's.
-func (p *parked) parkEnding(ctx context.Context, ending int, wait time.Duration) error {
-	first := time.Duration(10+1.5*float64(ending)/p.rate)*time.Second + wait
+// parkEnding parks cases whose graces end together, when the rest is parked too, which slows
+// down at times, and the worker has been watched. They are long enough for cases to act as long
+// after them as after a week's.
+func (p *parked) parkEnding(ctx context.Context, ending, rest int, wait time.Duration) error {
+	first := time.Duration(10+1.4*float64(ending+rest)/p.rate())*time.Second + wait
 	if !p.quick {
 		first = max(first, shortestGrace)
 	}
