@@ -18,7 +18,7 @@ import (
 func (b *bench) cases(ctx context.Context) (err error) {
 	rounds, one, fewer, many := 7, 20, 3, 500
 	if b.quick {
-		rounds, one, fewer, many = 3, 8, 2, 100
+		rounds, one, fewer, many = 3, 5, 1, 150
 	}
 	store, dsn, closeStore, err := b.database(ctx, "cases")
 	if err != nil {

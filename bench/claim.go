@@ -27,7 +27,7 @@ type claimSizes struct {
 func (b *bench) claims(ctx context.Context) (err error) {
 	n := claimSizes{makers: 1000, wanters: 5, rounds: 5, waves: 10, updated: 20}
 	if b.quick {
-		n = claimSizes{makers: 1000, wanters: 5, rounds: 3, waves: 3, updated: 5}
+		n = claimSizes{makers: 1000, wanters: 5, rounds: 2, waves: 3, updated: 5}
 	}
 	store, dsn, closeStore, err := b.database(ctx, "claims")
 	if err != nil {

@@ -23,7 +23,7 @@ const shortestGrace = 10 * time.Minute
 // down at times, and the worker has been watched. They are long enough for cases to act as long
 // after them as after a week's.
 func (p *parked) parkEnding(ctx context.Context, ending, rest int, wait time.Duration) error {
-	first := time.Duration(10+1.4*float64(ending+rest)/p.rate())*time.Second + wait
+	first := time.Duration(5+1.4*float64(ending+rest)/p.rate())*time.Second + wait
 	if !p.quick {
 		first = max(first, shortestGrace)
 	}
@@ -85,11 +85,17 @@ func (p *parked) claims(ctx context.Context, span time.Duration) ([]float64, err
 	return took, g.Wait()
 }
 
+// wish finds the claims that can be made, of cases whose grace does not end now.
+func (p *parked) wish(ctx context.Context) error {
+	p.wishes = nil
+	return p.store.DB().SelectContext(ctx, &p.wishes, `SELECT c.workflow_id, d.id AS document_id, g.member_id FROM cases c
+		JOIN documents d ON d.owner_id = c.member_id JOIN grants g ON g.document_id = d.id
+		WHERE c.grace_ends_at > now() + interval '1 day' ORDER BY c.id`)
+}
+
 // claimAlone makes claims while nothing else happens.
 func (p *parked) claimAlone(ctx context.Context) (err error) {
-	err = p.store.DB().SelectContext(ctx, &p.wishes, `SELECT c.workflow_id, d.id AS document_id, g.member_id FROM cases c
-		JOIN documents d ON d.owner_id = c.member_id JOIN grants g ON g.document_id = d.id ORDER BY c.id`)
-	if err == nil {
+	if err = p.wish(ctx); err == nil {
 		p.alone, err = p.claims(ctx, endWithin(p.quick)/6)
 	}
 	return err
@@ -103,6 +109,9 @@ func (p *parked) end(ctx context.Context, ending int) error {
 		Last  time.Time `db:"last"`
 	}
 	err := p.store.DB().GetContext(ctx, &ends, `SELECT min(grace_ends_at) AS first, max(grace_ends_at) AS last FROM cases WHERE grace_ends_at < now() + interval '1 day'`)
+	if err == nil {
+		err = p.wish(ctx)
+	}
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (s importSize) rows() int { return s.members + 2*s.documents + s.folders }
 func (b *bench) imports(ctx context.Context) (err error) {
 	s, rounds := importSize{members: 30_000, documents: 90_000, folders: 300}, 3
 	if b.quick {
-		s, rounds = importSize{members: 3_000, documents: 9_000, folders: 50}, 3
+		s, rounds = importSize{members: 3_000, documents: 9_000, folders: 50}, 2
 	}
 	dir, err := os.MkdirTemp("", "handover-bench-import-")
 	if err != nil {

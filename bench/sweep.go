@@ -26,7 +26,7 @@ type sweepSizes struct {
 func (b *bench) sweeps(ctx context.Context) (err error) {
 	n := sweepSizes{documents: 100_000, many: 1_000_000, rounds: 2}
 	if b.quick {
-		n = sweepSizes{documents: 8_000, many: 20_000, rounds: 2}
+		n = sweepSizes{documents: 4_000, many: 10_000, rounds: 2}
 	}
 	s := &sweeping{bench: b}
 	var closeStore func() error

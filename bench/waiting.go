@@ -20,8 +20,8 @@ import (
 // How many cases wait, and of how many the grace ends; and how long the worker is watched
 // while nothing happens.
 const (
-	parkedCases, parkedQuick = 50_000, 1_000
-	endingCases, endingQuick = 10_000, 200
+	parkedCases, parkedQuick = 50_000, 700
+	endingCases, endingQuick = 10_000, 150
 	idleFor, idleQuick       = 20 * time.Second, 5 * time.Second
 )
 
