@@ -43,48 +43,18 @@ type parked struct {
 
 // waiting parks cases in grace and looks what that costs while nothing happens. Then the
 // graces of some end together, and documents of the others are claimed meanwhile.
-func (b *bench) waiting(ctx context.Context) error {
+func (b *bench) waiting(ctx context.Context) (err error) {
 	total, ending, wait := parkedCases, endingCases, idleFor
 	if b.quick {
 		total, ending, wait = parkedQuick, endingQuick, idleQuick
 	}
-	return b.parking(ctx, total, func(p *parked) error {
-		if err := p.letClaim(ctx); err != nil {
-			return err
-		}
-		staying := func(int) time.Duration { return 0 }
-		first := (total - ending) / 5 // by them is known how long the others take
-		if err := p.park(ctx, first, staying); err != nil {
-			return err
-		}
-		if err := p.claimAlone(ctx); err != nil {
-			return err
-		}
-		rest := total - ending - first
-		if err := p.parkEnding(ctx, ending, rest, wait); err != nil {
-			return err
-		}
-		if err := p.park(ctx, rest, staying); err != nil {
-			return err
-		}
-		b.row("cases parked in grace", number(p.rate())+" a second", "", "", "cases of lists, taken over by their workflows; nothing else runs")
-		if err := p.watch(ctx, wait); err != nil {
-			return err
-		}
-		return p.end(ctx, ending)
-	})
-}
-
-// parking makes a database with so many members who may leave, and a worker of its own, for
-// what is done with them; then the invariants are checked.
-func (b *bench) parking(ctx context.Context, members int, do func(*parked) error) (err error) {
 	store, dsn, closeStore, err := b.database(ctx, "waiting")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
 	p := &parked{bench: b, store: store}
-	if p.org, err = fill(ctx, store.DB(), size{members: members + claimants, documents: 2, accesses: 1}); err != nil {
+	if p.org, err = fill(ctx, store.DB(), size{members: total + claimants, documents: 2, accesses: 1}); err != nil {
 		return err
 	}
 	c, err := b.temporal.Client(ctx, client.Options{Logger: quiet})
@@ -104,10 +74,40 @@ func (b *bench) parking(ctx context.Context, members int, do func(*parked) error
 	if p.empty, err = resident(worker); err != nil {
 		return err
 	}
-	if err := do(p); err != nil {
+	if err := p.parkAll(ctx, total, ending, wait); err != nil {
+		return err
+	}
+	if err := p.watch(ctx, wait); err != nil {
+		return err
+	}
+	if err := p.end(ctx, ending); err != nil {
 		return err
 	}
 	return b.invariants(ctx, store)
+}
+
+// parkAll parks all cases, and makes claims while nothing else happens.
+func (p *parked) parkAll(ctx context.Context, total, ending int, wait time.Duration) error {
+	if err := p.letClaim(ctx); err != nil {
+		return err
+	}
+	staying := func(int) time.Duration { return 0 }
+	first := (total - ending) / 5 // by them is known how long the others take
+	if err := p.park(ctx, first, staying); err != nil {
+		return err
+	}
+	if err := p.claimAlone(ctx); err != nil {
+		return err
+	}
+	rest := total - ending - first
+	if err := p.parkEnding(ctx, ending, rest, wait); err != nil {
+		return err
+	}
+	if err := p.park(ctx, rest, staying); err != nil {
+		return err
+	}
+	p.row("cases parked in grace", number(p.rate())+" a second", "", "", "cases of lists, taken over by their workflows; nothing else runs")
+	return nil
 }
 
 // park has the next members offboarded by lists and waits until their cases are in
