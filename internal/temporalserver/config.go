@@ -1,6 +1,7 @@
 package temporalserver
 
 import (
+	"maps"
 	"path/filepath"
 	"time"
 
@@ -73,7 +74,7 @@ func serverOptions(cfg *config.Config, p ports, opts Options) ([]temporal.Server
 		temporal.WithLogger(logger),
 		temporal.WithAuthorizer(authorizer),
 		temporal.WithClaimMapper(func(*config.Config) authorization.ClaimMapper { return claimMapper }),
-		temporal.WithDynamicConfigClient(settings()),
+		temporal.WithDynamicConfigClient(settings(opts)),
 		// Fixed hosts in place of gossip: after a crash, gossip would first try to
 		// reach the addresses of the process that is gone.
 		temporal.WithStaticHosts(map[primitives.ServiceName]static.Hosts{
@@ -86,26 +87,32 @@ func serverOptions(cfg *config.Config, p ports, opts Options) ([]temporal.Server
 }
 
 // settings are the dynamic configuration.
-func settings() dynamicconfig.StaticClient {
-	return dynamicconfig.StaticClient{
-		// One execution can be moved through its days; see FastForward.
-		dynamicconfig.WorkflowTimeSkippingEnabled.Key():           true,
-		dynamicconfig.WorkflowTimeSkippingMaxSkipPerSession.Key(): 100_000,
+func settings(opts Options) dynamicconfig.StaticClient {
+	c := dynamicconfig.StaticClient{
 		// Updates carry the answers of claims, requests and decisions.
 		dynamicconfig.FrontendEnableUpdateWorkflowExecution.Key():              true,
 		dynamicconfig.FrontendEnableUpdateWorkflowExecutionAsyncAccepted.Key(): true,
 		// The default of 20 a second makes every hop on the one shard last 50 ms.
-		dynamicconfig.TransferProcessorMaxPollRPS.Key():   2000,
-		dynamicconfig.TimerProcessorMaxPollRPS.Key():      2000,
-		dynamicconfig.VisibilityProcessorMaxPollRPS.Key(): 2000,
-		// How far ahead timers are read, for nodes whose clocks differ, and so how late a
-		// short one fires: the default of a second is also what each timer takes that a
-		// fast-forward comes to.
-		dynamicconfig.TimerProcessorMaxTimeShift.Key(): 50 * time.Millisecond,
+		dynamicconfig.TransferProcessorMaxPollRPS.Key(): 2000,
 		// Several partitions and few pollers starve some executions.
 		dynamicconfig.MatchingNumTaskqueueReadPartitions.Key():  1,
 		dynamicconfig.MatchingNumTaskqueueWritePartitions.Key(): 1,
-		// A search attribute works as soon as it is there.
-		dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): true,
 	}
+	if opts.Postgres == "" {
+		maps.Copy(c, skipping)
+	}
+	return c
+}
+
+// skipping lets one execution be moved through its days; see FastForward. It costs the
+// server a quarter of its rate.
+var skipping = dynamicconfig.StaticClient{
+	dynamicconfig.WorkflowTimeSkippingEnabled.Key():           true,
+	dynamicconfig.WorkflowTimeSkippingMaxSkipPerSession.Key(): 100_000,
+	dynamicconfig.TimerProcessorMaxPollRPS.Key():              2000,
+	dynamicconfig.VisibilityProcessorMaxPollRPS.Key():         2000,
+	// How far ahead timers are read, for nodes whose clocks differ, and so how late a
+	// short one fires: the default of a second is also what each timer takes that a
+	// fast-forward comes to.
+	dynamicconfig.TimerProcessorMaxTimeShift.Key(): 50 * time.Millisecond,
 }

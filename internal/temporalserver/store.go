@@ -53,7 +53,7 @@ func setUpStore(cfg *config.Config, store *config.SQL, opts Options) error {
 	if err != nil {
 		return err
 	}
-	ns, err := sqlite.NewNamespaceConfig(cfg.ClusterMetadata.CurrentClusterName, opts.Namespace, false, opts.SearchAttributes)
+	ns, err := sqlite.NewNamespaceConfig(cfg.ClusterMetadata.CurrentClusterName, opts.Namespace, false, nil)
 	if err != nil {
 		return fmt.Errorf("namespace %s: %w", opts.Namespace, err)
 	}

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/server/common/config"
 	"go.temporal.io/server/temporal"
@@ -44,13 +43,11 @@ type Options struct {
 	// Retention of closed executions, for a namespace that is registered now.
 	// Default DefaultRetention.
 	Retention time.Duration
-	// SearchAttributes of a namespace that is registered now.
-	SearchAttributes map[string]enumspb.IndexedValueType
 	// LogLevel of temporal.log: debug, info, warn, error. Default warn.
 	LogLevel string
 
 	// Postgres is the URL of a PostgreSQL server to use in place of the SQLite file,
-	// with no Temporal on it yet. SearchAttributes are of no use with it.
+	// with no Temporal on it yet. Days cannot be skipped there.
 	Postgres string
 }
 
