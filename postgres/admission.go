@@ -32,8 +32,10 @@ func (s *Store) Admit(ctx context.Context, in offboarding.AdmitInput) (offboardi
 	var out offboarding.Admission
 	in.At = in.At.Truncate(time.Microsecond) // what the database keeps, so that a later run answers the same
 	if in.AtOnce && !in.Before {
-		if a, left := s.leaveAtOnce(ctx, in); left {
-			s.goOn(ctx, &a, in.At)
+		if a, left, counted := s.leaveAtOnce(ctx, in); left {
+			if !counted {
+				s.goOn(ctx, &a, in.At)
+			}
 			return a, nil
 		}
 	}
