@@ -74,6 +74,30 @@ func TestAtOnceIsStepByStep(t *testing.T) {
 	}
 }
 
+// However much a leaver owns, their grace begins at once: with their access where there is
+// little to count, and right after it where there is more.
+func TestAGraceBeginsAtOnceHoweverMuchIsOwned(t *testing.T) {
+	t.Parallel()
+	for documents, archived := range map[int]int{0: 0, 1: 1, 2: 1, 1000: 999, 1001: 0, 1200: 1} {
+		l := newLeaving(t)
+		l.Documents(l.member, documents)
+		l.Exec(`UPDATE documents SET access = 'archived' WHERE id IN (SELECT id FROM documents WHERE owner_id = $1 LIMIT $2)`, l.member, archived)
+		a, err := l.store.Admit(t.Context(), l.atOnce(l.request()))
+		require.NoError(t, err)
+		require.Equal(t, documents, a.Documents)
+		require.Equal(t, documents-archived, a.Unowned)
+		require.Equal(t, documents > archived, a.GraceBegun)
+		phase := offboarding.PhaseDeactivated
+		if a.GraceBegun {
+			phase = offboarding.PhaseGrace
+			require.Equal(t, a.DeactivatedAt.Add(a.Plan.GracePeriod), *a.GraceEndsAt)
+		}
+		require.Equal(t, phase, a.Phase)
+		require.Equal(t, string(phase), l.Text(`SELECT phase FROM cases WHERE id = $1`, l.id))
+		invariantsHold(t, l.store)
+	}
+}
+
 // How long after the end of its grace a case acts is the same whichever answer tells it.
 func TestTheSpreadOfAGraceOutlivesALostAnswer(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,13 @@ const fewFound = 1000
 // for no index may be used: there a list of many is taken one by one, too.
 const fewBehindWall = 10_000
 
+// nearlyAll says whether a text finds four of five among an organization's first members and
+// its last. Then it finds many, and the index of words is left alone: it gathers all whom a
+// word finds before it gives the first of them.
+const nearlyAll = `SELECT count(*) FILTER (WHERE ` + searchable + ` @@ to_tsquery('simple', $2)) > 40 FROM (
+	(SELECT * FROM members WHERE organization_id = $1 ORDER BY id LIMIT 25) UNION ALL
+	(SELECT * FROM members WHERE organization_id = $1 ORDER BY id DESC LIMIT 25)) m`
+
 // asAsked plans a statement for what it looks for: a plan for any text takes what nearly
 // everybody has for rare, and one for any number of members walks all the list for few.
 const asAsked = `set_config('plan_cache_mode', 'force_custom_plan', true)`
@@ -42,6 +49,7 @@ func (s *Store) search(ctx context.Context, c *conditions, text, of string, orga
 	all.within("m.organization_id", organizations)
 	all.add(searchable+" @@ to_tsquery('simple', ?)", query)
 	var found []string
+	var many bool
 	few := fewFound
 	if s.walled {
 		few = fewBehindWall
@@ -50,13 +58,18 @@ func (s *Store) search(ctx context.Context, c *conditions, text, of string, orga
 		if err := t.set(searching...); err != nil {
 			return err
 		}
+		if len(organizations) == 1 && isID(organizations[0]) {
+			if err := t.get(&many, nearlyAll, organizations[0], query); err != nil || many {
+				return err
+			}
+		}
 		if s.walled {
 			return t.list(&found, `SELECT members_found($1::uuid[], $2, $3)`, uuidArray(organizations), query, few+1)
 		}
 		return t.list(&found, "SELECT m.id FROM members m"+all.clause()+" LIMIT "+strconv.Itoa(few+1), all.args...)
 	})
 	c.before = searching // an index of words gathers what it finds, along the order would be far
-	if len(found) <= few {
+	if !many && len(found) <= few {
 		c.add(of, uuidArray(found))
 		return err
 	}

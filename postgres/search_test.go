@@ -153,6 +153,18 @@ func TestSearchReadsWhatItFinds(t *testing.T) {
 			require.LessOrEqual(t, after["cases"]-before["cases"], 2000, "cases of %q", text)
 		}
 	}
+	words := func() (n int) {
+		t.Helper()
+		read()
+		require.NoError(t, db.Get(&n, `SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'members_search_idx'`))
+		return n
+	}
+	for text, gathered := range map[string]bool{"acme": false, "ada": true} {
+		before := words()
+		_, err := store.Members(t.Context(), offboarding.MemberFilter{Search: text, Reach: reach, AnyStatus: true, Limit: 50})
+		require.NoError(t, err)
+		require.Equal(t, gathered, words() > before, "what everybody is called is not gathered: %q", text)
+	}
 	for _, f := range []offboarding.CaseFilter{
 		{Phase: offboarding.PhaseCompleted}, {Phase: offboarding.PhaseGrace}, {Phase: offboarding.PhaseFailed}, {OpenOnly: true}, {Troubled: true}, {Overdue: true}, {Waiting: true},
 	} {
