@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -69,7 +70,9 @@ func (s *Store) search(ctx context.Context, c *conditions, text, of string, orga
 		return t.list(&found, "SELECT m.id FROM members m"+all.clause()+" LIMIT "+strconv.Itoa(few+1), all.args...)
 	})
 	c.before = searching // an index of words gathers what it finds, along the order would be far
-	if !many && len(found) <= few {
+	if many {
+		c.before = append(slices.Clone(searching), alongIndex) // the next is never far
+	} else if len(found) <= few {
 		c.add(of, uuidArray(found))
 		return err
 	}
