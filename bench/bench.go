@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -62,7 +63,10 @@ type bench struct {
 var errBroken = errors.New("an invariant is broken")
 
 // The server has what a small production server has; what makes it durable is PostgreSQL's default.
-var settings = []string{"shared_buffers=2GB", "max_wal_size=8GB", "checkpoint_timeout=30min", "effective_cache_size=8GB"}
+var settings = []string{"shared_buffers=2GB", "max_wal_size=8GB", "min_wal_size=" + strconv.Itoa(keptLog>>20) + "MB", "checkpoint_timeout=30min", "effective_cache_size=8GB"}
+
+// keptLog is how many bytes of its write-ahead log the server keeps files for.
+const keptLog = 6 << 30
 
 func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	b := &bench{options: o, progress: progress, results: map[string]any{}}

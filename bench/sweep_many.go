@@ -67,6 +67,9 @@ func (s *sweeping) transferWithClaims(ctx context.Context, caseID, leaver, heir 
 	if err != nil {
 		return 0, nil, err
 	}
+	if err := s.warmClaims(ctx, caseID, documents[:warmingClaims]); err != nil {
+		return 0, nil, err
+	}
 	swept := make(chan struct{})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -75,7 +78,7 @@ func (s *sweeping) transferWithClaims(ctx context.Context, caseID, leaver, heir 
 		return err
 	})
 	g.Go(func() (err error) {
-		claims, err = s.claimUntil(ctx, swept, caseID, documents)
+		claims, err = s.claimUntil(ctx, swept, caseID, documents[warmingClaims:])
 		return err
 	})
 	return seconds, claims, g.Wait()
@@ -168,16 +171,7 @@ func (s *sweeping) claimUntil(ctx context.Context, done <-chan struct{}, caseID 
 		case <-tick.C:
 		}
 		g.Go(func() error {
-			seconds, err := timed(func() error {
-				_, err := s.store.Claim(ctx, offboarding.ClaimInput{
-					Step:    offboarding.Step{CaseID: caseID, Name: "update/" + uuid.NewString(), At: time.Now().UTC().Truncate(time.Microsecond)},
-					Message: offboarding.ClaimRequest{DocumentID: d.DocumentID, MemberID: d.MemberID},
-				})
-				if offboarding.CodeOf(err) == offboarding.CodeAlreadyOwned {
-					return nil // the sweep was there before
-				}
-				return err
-			})
+			seconds, err := timed(func() error { return s.claim(ctx, caseID, d) })
 			mu.Lock()
 			defer mu.Unlock()
 			took = append(took, seconds)
@@ -185,6 +179,26 @@ func (s *sweeping) claimUntil(ctx context.Context, done <-chan struct{}, caseID 
 		})
 	}
 	return took, g.Wait()
+}
+
+func (s *sweeping) claim(ctx context.Context, caseID string, d claimed) error {
+	_, err := s.store.Claim(ctx, offboarding.ClaimInput{
+		Step:    offboarding.Step{CaseID: caseID, Name: "update/" + uuid.NewString(), At: time.Now().UTC().Truncate(time.Microsecond)},
+		Message: offboarding.ClaimRequest{DocumentID: d.DocumentID, MemberID: d.MemberID},
+	})
+	if offboarding.CodeOf(err) == offboarding.CodeAlreadyOwned {
+		return nil // the sweep was there before
+	}
+	return err
+}
+
+// warmingClaims let each connection prepare its statements and plan them for any values.
+const warmingClaims = 10 * poolSize
+
+// warmClaims makes claims that nobody measures.
+func (s *sweeping) warmClaims(ctx context.Context, caseID string, documents []claimed) error {
+	_, err := each(ctx, len(documents), poolSize, func(ctx context.Context, i int) error { return s.claim(ctx, caseID, documents[i]) })
+	return err
 }
 
 // memoryPeak is the most megabytes of memory that a process has had, by Linux's /proc.
