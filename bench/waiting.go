@@ -20,9 +20,9 @@ import (
 // How many cases wait, and of how many the grace ends; and how long the worker is watched
 // while nothing happens.
 const (
-	parkedCases, parkedQuick = 50_000, 700
-	endingCases, endingQuick = 10_000, 150
-	idleFor, idleQuick       = 20 * time.Second, 5 * time.Second
+	parkedCases, parkedQuick = 50_000, 350
+	endingCases, endingQuick = 10_000, 75
+	idleFor, idleQuick       = 20 * time.Second, 3 * time.Second
 )
 
 // parked are cases in grace, kept by a worker in a process of its own.

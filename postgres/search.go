@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/lib/pq"
 )
 
 // searchable is what members are found by; members_search_idx has the same expression.
@@ -20,12 +22,17 @@ const fewFound = 1000
 // for no index may be used: there a list of many is taken one by one, too.
 const fewBehindWall = 10_000
 
-// nearlyAll says whether a text finds four of five among an organization's first members and
-// its last. Then it finds many, and the index of words is left alone: it gathers all whom a
-// word finds before it gives the first of them.
-const nearlyAll = `SELECT count(*) FILTER (WHERE ` + searchable + ` @@ to_tsquery('simple', $2)) > 40 FROM (
-	(SELECT * FROM members WHERE organization_id = $1 ORDER BY id LIMIT 25) UNION ALL
-	(SELECT * FROM members WHERE organization_id = $1 ORDER BY id DESC LIMIT 25)) m`
+// nearlyAll are those words of a text that four of five have among an organization's first
+// members and its last. The index is not asked for them: it gathers all whom a word finds
+// before it gives the first of them.
+const nearlyAll = `SELECT w FROM (SELECT ` + searchable + ` AS words FROM (
+		(SELECT * FROM members WHERE organization_id = $1 ORDER BY id LIMIT 25) UNION ALL
+		(SELECT * FROM members WHERE organization_id = $1 ORDER BY id DESC LIMIT 25)) m) s, unnest($2::text[]) w
+	WHERE s.words @@ to_tsquery('simple', w) GROUP BY w HAVING count(*) > 40`
+
+// hasWords says whether a member has all words, written so that no index is asked for it, and
+// that the planner does not take it for rare.
+const hasWords = "CASE WHEN " + searchable + " @@ to_tsquery('simple', ?) THEN true ELSE false END"
 
 // asAsked plans a statement for what it looks for: a plan for any text takes what nearly
 // everybody has for rare, and one for any number of members walks all the list for few.
@@ -45,12 +52,8 @@ func (s *Store) search(ctx context.Context, c *conditions, text, of string, orga
 		c.text = append(c.text, "false")
 		return nil
 	}
-	query := "'" + strings.Join(words, "':* & '") + "':*"
-	all := &conditions{}
-	all.within("m.organization_id", organizations)
-	all.add(searchable+" @@ to_tsquery('simple', ?)", query)
-	var found []string
-	var many bool
+	var found, common []string
+	rare := words
 	few := fewFound
 	if s.walled {
 		few = fewBehindWall
@@ -60,29 +63,47 @@ func (s *Store) search(ctx context.Context, c *conditions, text, of string, orga
 			return err
 		}
 		if len(organizations) == 1 && isID(organizations[0]) {
-			if err := t.get(&many, nearlyAll, organizations[0], query); err != nil || many {
+			if err := t.list(&common, nearlyAll, organizations[0], pq.Array(words)); err != nil {
 				return err
 			}
+			rare = slices.DeleteFunc(slices.Clone(words), func(word string) bool { return slices.Contains(common, word) })
 		}
-		if s.walled {
-			return t.list(&found, `SELECT members_found($1::uuid[], $2, $3)`, uuidArray(organizations), query, few+1)
+		switch {
+		case len(rare) == 0:
+			return nil
+		case s.walled:
+			return t.list(&found, `SELECT members_found($1::uuid[], $2, $3)`, uuidArray(organizations), allOf(rare), few+1)
 		}
-		return t.list(&found, "SELECT m.id FROM members m"+all.clause()+" LIMIT "+strconv.Itoa(few+1), all.args...)
+		some := &conditions{}
+		some.within("m.organization_id", organizations)
+		some.add(searchable+" @@ to_tsquery('simple', ?)", allOf(rare))
+		return t.list(&found, "SELECT m.id FROM members m"+some.clause()+" LIMIT "+strconv.Itoa(few+1), some.args...)
 	})
 	c.before = searching // an index of words gathers what it finds, along the order would be far
-	if many {
-		c.before = append(slices.Clone(searching), alongIndex) // the next is never far
-	} else if len(found) <= few {
-		c.add(of, uuidArray(found))
+	if len(found) > few {
+		c.add(searchable+" @@ to_tsquery('simple', ?)", allOf(words))
 		return err
 	}
-	c.add(searchable+" @@ to_tsquery('simple', ?)", query)
+	if len(rare) > 0 {
+		c.add(of, uuidArray(found))
+	}
+	if len(rare) < len(words) {
+		c.add(hasWords, allOf(words))
+	}
 	return err
 }
 
-// searchWords are the words of a text, as the index has them but for their case.
+// allOf asks for members who have all words.
+func allOf(words []string) string { return strings.Join(words, " & ") }
+
+// searchWords are the words of a text as the index is asked for them: what begins so.
 func searchWords(text string) []string {
-	return strings.FieldsFunc(strings.ToValidUTF8(text, " "), func(r rune) bool {
+	words := strings.FieldsFunc(strings.ToValidUTF8(text, " "), func(r rune) bool {
 		return unicode.IsSpace(r) || r <= unicode.MaxASCII && !unicode.IsLetter(r) && !unicode.IsDigit(r)
 	})
+	for i, word := range words {
+		words[i] = "'" + word + "':*"
+	}
+	slices.Sort(words)
+	return slices.Compact(words)
 }
