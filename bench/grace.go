@@ -39,13 +39,12 @@ func endWithin(quick bool) time.Duration {
 	return time.Minute
 }
 
-// letClaim grants each claimant a share of the first documents of those whose cases
-// stay in grace.
+// letClaim grants each claimant a share of the documents.
 func (p *parked) letClaim(ctx context.Context) error {
 	_, err := p.store.DB().ExecContext(ctx, `INSERT INTO grants (organization_id, document_id, member_id, level)
 		SELECT d.organization_id, d.id, c.id, 'edit' FROM documents d JOIN members m ON m.id = d.owner_id
 		JOIN members c ON c.organization_id = d.organization_id AND c.external_id = 'm' || ($2::int - $3::int + 1 + substr(m.external_id, 2)::int % $3::int)
-		WHERE d.organization_id = $1 AND d.external_id LIKE '%-1' AND c.id <> m.id`, p.org.id, len(p.org.members), claimants)
+		WHERE d.organization_id = $1 AND c.id <> m.id`, p.org.id, len(p.org.members), claimants)
 	return err
 }
 
@@ -85,12 +84,13 @@ func (p *parked) claims(ctx context.Context, span time.Duration) ([]float64, err
 	return took, g.Wait()
 }
 
-// wish finds the claims that can be made, of cases whose grace does not end now.
+// wish finds the claims that can be made, of cases whose grace does not end now: one of
+// each case, then the others.
 func (p *parked) wish(ctx context.Context) error {
 	p.wishes = nil
 	return p.store.DB().SelectContext(ctx, &p.wishes, `SELECT c.workflow_id, d.id AS document_id, g.member_id FROM cases c
 		JOIN documents d ON d.owner_id = c.member_id JOIN grants g ON g.document_id = d.id
-		WHERE c.grace_ends_at > now() + interval '1 day' ORDER BY c.id`)
+		WHERE c.grace_ends_at > now() + interval '1 day' ORDER BY split_part(d.external_id, '-', 2)::int, c.id`)
 }
 
 // claimAlone makes claims while nothing else happens.

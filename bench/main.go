@@ -37,7 +37,7 @@ does not hold for a case that was measured makes the exit status 1.`,
 		names = append(names, s.name)
 	}
 	cmd.Flags().StringVar(&o.json, "json", "", "write the results to this `file`")
-	cmd.Flags().BoolVar(&o.quick, "quick", false, "small numbers, in four minutes")
+	cmd.Flags().BoolVar(&o.quick, "quick", false, "small numbers, in three minutes")
 	cmd.Flags().BoolVar(&o.markdown, "markdown", false, "print the table in Markdown")
 	cmd.Flags().StringSliceVar(&o.only, "only", nil, fmt.Sprintf("only these `sections`: %s", strings.Join(names, ", ")))
 	return cmd
