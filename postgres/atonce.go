@@ -9,7 +9,8 @@ import (
 )
 
 // countedAtOnce is how many documents a leaver may own for their grace to begin in the
-// statement that takes their access: to count them takes it less than a commit.
+// statement that takes their access: with their pages in memory, to count them takes less
+// than a commit.
 const countedAtOnce = 1000
 
 // leaveAtOnce opens a case and does its first steps in one statement: it revokes,
@@ -84,7 +85,7 @@ func (s *Store) leaveAtOnce(ctx context.Context, in offboarding.AdmitInput) (a o
 		if _, err := t.exec(lockMember, c.MemberID); err != nil {
 			return err
 		}
-		ends := in.At.Add(plan.GracePeriod)
+		ends := in.At.Add(c.plan().GracePeriod) // in seconds, as the case keeps it
 		var owns graceOf
 		found, err := t.find(&owns, leaveAtOnce, c.MemberID, in.At, c.OrganizationID, c.RequestedBy, c.Origin, c.ID, c.WorkflowID, r.Reason, c.Disposition,
 			c.NewOwnerID, c.ArchiveSchedules, c.GraceSeconds, c.EffectiveAt, c.Provider, c.FallbackReason, string(mustJSON(c.scheduled())),
@@ -148,7 +149,8 @@ const goOnWithin = 3 * time.Second
 
 // goOn begins the grace of a case whose leaver is inactive, where their documents are
 // retained, and counts what they own, however much it is: after access is gone, and in a
-// statement of its own. A list has opened the case, or they own more than countedAtOnce. What cannot be done now, the next step does.
+// statement of its own. A list has opened the case, or they own more than countedAtOnce.
+// What cannot be done now, the next step does.
 func (s *Store) goOn(ctx context.Context, a *offboarding.Admission, at time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, goOnWithin)
 	defer cancel()

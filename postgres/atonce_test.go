@@ -23,7 +23,7 @@ func TestAtOnceIsStepByStep(t *testing.T) {
 		l.SSOSession(l.member, time.Hour)
 		l.Document(l.member, "")
 		r := l.request()
-		r.NewOwnerID, r.Reason, r.GracePeriod = newOwner(l), "moves on", "3d"
+		r.NewOwnerID, r.Reason, r.GracePeriod = newOwner(l), "moves on", "72h0m0.9999999s"
 		r.ArchiveSchedules = r.NewOwnerID != ""
 		l.Exec(`UPDATE members SET managed_by = 'entra' WHERE id = $1`, l.member)
 		l.Exec(`UPDATE organizations SET identity_provider = 'entra', provisioning_admin_id = $1`, l.Admin)

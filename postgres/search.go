@@ -23,12 +23,14 @@ const fewFound = 1000
 const fewBehindWall = 10_000
 
 // nearlyAll are those words of a text that four of five have among an organization's first
-// members and its last. The index is not asked for them: it gathers all whom a word finds
-// before it gives the first of them.
-const nearlyAll = `SELECT w FROM (SELECT ` + searchable + ` AS words FROM (
-		(SELECT * FROM members WHERE organization_id = $1 ORDER BY id LIMIT 25) UNION ALL
-		(SELECT * FROM members WHERE organization_id = $1 ORDER BY id DESC LIMIT 25)) m) s, unnest($2::text[]) w
-	WHERE s.words @@ to_tsquery('simple', w) GROUP BY w HAVING count(*) > 40`
+// members, its last and some others. The index is not asked for them: it gathers all whom a
+// word finds before it gives the first of them.
+const nearlyAll = `SELECT w.word FROM (SELECT word, to_tsquery('simple', word) AS query FROM unnest($2::text[]) word OFFSET 0) w JOIN (
+		SELECT ` + searchable + ` AS words FROM (
+			(SELECT * FROM members WHERE organization_id = $1 ORDER BY id LIMIT 20) UNION ALL
+			(SELECT * FROM members WHERE organization_id = $1 ORDER BY id DESC LIMIT 20) UNION ALL
+			(SELECT * FROM members WHERE organization_id = $1 ORDER BY lower(email) LIMIT 20)) m OFFSET 0) s ON s.words @@ w.query
+	GROUP BY w.word HAVING count(*) > 48`
 
 // hasWords says whether a member has all words, written so that no index is asked for it, and
 // that the planner does not take it for rare.
@@ -52,7 +54,7 @@ func (s *Store) search(ctx context.Context, c *conditions, text, of string, orga
 		c.text = append(c.text, "false")
 		return nil
 	}
-	var found, common []string
+	var found []string
 	rare := words
 	few := fewFound
 	if s.walled {
@@ -63,10 +65,11 @@ func (s *Store) search(ctx context.Context, c *conditions, text, of string, orga
 			return err
 		}
 		if len(organizations) == 1 && isID(organizations[0]) {
+			var common []string
 			if err := t.list(&common, nearlyAll, organizations[0], pq.Array(words)); err != nil {
 				return err
 			}
-			rare = slices.DeleteFunc(slices.Clone(words), func(word string) bool { return slices.Contains(common, word) })
+			rare = without(words, common)
 		}
 		switch {
 		case len(rare) == 0:
@@ -96,10 +99,14 @@ func (s *Store) search(ctx context.Context, c *conditions, text, of string, orga
 // allOf asks for members who have all words.
 func allOf(words []string) string { return strings.Join(words, " & ") }
 
-// searchWords are the words of a text as the index is asked for them: what begins so.
+// searchWords are the words of a text as the index is asked for them: what begins so. What
+// has neither letter nor digit, as a dash, is none: the index may not have it either.
 func searchWords(text string) []string {
 	words := strings.FieldsFunc(strings.ToValidUTF8(text, " "), func(r rune) bool {
 		return unicode.IsSpace(r) || r <= unicode.MaxASCII && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
+	words = slices.DeleteFunc(words, func(word string) bool {
+		return !strings.ContainsFunc(word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 	})
 	for i, word := range words {
 		words[i] = "'" + word + "':*"

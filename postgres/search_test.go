@@ -45,6 +45,10 @@ func TestSearchMembers(t *testing.T) {
 		"'":                     {},
 		"%":                     {},
 		"–":                     {},
+		"– …":                   {},
+		"mem – …":               {1, 2, 3, 5},
+		"ada –":                 {3},
+		"acme – example":        {1, 2, 3, 4, 5},
 		"ada':* | 'grace":       {},
 		"ada & !grace":          {},
 		`\':`:                   {},
@@ -116,6 +120,9 @@ func TestSearchReadsWhatItFinds(t *testing.T) {
 		SELECT gen_random_uuid(), 'offboarding/' || m.id || n, $1, m.id, $2, '', '', 'completed', 'retain', false, 0, at, at, at, at
 		FROM members m, generate_series(1, 5) n, LATERAL (SELECT $3::timestamptz + n * interval '1 day' + random() * interval '1 hour' AS at) x
 		WHERE m.status = 'inactive'`, o.ID, o.Admin, fixture.Start)
+	// The first of them and the last are not like the others.
+	o.Exec(`UPDATE members SET display_name = 'Trial ' || display_name WHERE id IN (
+		(SELECT id FROM members WHERE organization_id = $1 ORDER BY id LIMIT 25) UNION (SELECT id FROM members WHERE organization_id = $1 ORDER BY id DESC LIMIT 25))`, o.ID)
 	o.Exec(`ANALYZE`)
 	read := func() map[string]int {
 		t.Helper()
@@ -134,7 +141,7 @@ func TestSearchReadsWhatItFinds(t *testing.T) {
 		return out
 	}
 	reach := []string{o.ID}
-	for text, found := range map[string]int{"": 50, "acme": 50, "ada": 50, "a": 50, "number1234": 11, "acme number1234": 11, "example acme": 50, "acme nobody": 0, "emp 17 grace": 3, "nobody": 0} {
+	for text, found := range map[string]int{"": 50, "acme": 50, "ada": 50, "a": 50, "number1234": 11, "acme number1234": 11, "example acme": 50, "acme nobody": 0, "emp 17 grace": 3, "nobody": 0, "acme –": 50, "acme – number1234": 11, "–": 0, "trial": 50} {
 		for range 8 { // the later ones with a plan made for any text, if there is one
 			before := read()
 			page, err := store.Members(t.Context(), offboarding.MemberFilter{Search: text, Reach: reach, AnyStatus: true, Limit: 50})
