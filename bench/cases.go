@@ -16,9 +16,9 @@ import (
 // cases: from a start until the leaver's access is revoked, and how many cases a
 // second are parked in grace, beside a textbook workflow.
 func (b *bench) cases(ctx context.Context) (err error) {
-	rounds, one, fewer, many, theirMany := 7, 20, 5, 1000, 250 // a round of many takes both about ten seconds
+	rounds, one, fewer, many := 7, 20, 5, 500
 	if b.quick {
-		rounds, one, fewer, many, theirMany = 3, 5, 1, 300, 100
+		rounds, one, fewer, many = 3, 5, 1, 200
 	}
 	store, dsn, closeStore, err := b.database(ctx, "cases")
 	if err != nil {
@@ -26,7 +26,7 @@ func (b *bench) cases(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
 	// Both come first once without being measured: connections and statements are made then.
-	org, err := fill(ctx, store.DB(), size{members: 4*50 + rounds*3*one + fewer*(many+theirMany), documents: 10, accesses: 1, grants: 1})
+	org, err := fill(ctx, store.DB(), size{members: 4*50 + rounds*3*one + fewer*2*many, documents: 10, accesses: 1, grants: 1})
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (b *bench) cases(ctx context.Context) (err error) {
 	}
 	b.row("start → answered, for who waits", number(answered)+" ms", "", "", "until revoked, inactive and parked")
 	b.result("answered_ms", answered)
-	rate, theirRate, err := alternate(fewer, r.rate(ctx, us, many), r.rate(ctx, them, theirMany))
+	rate, theirRate, err := alternate(fewer, r.rate(ctx, us, many), r.rate(ctx, them, many))
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ type sweepSizes struct {
 
 // sweeps: all documents of a leaver are made read-only, transferred, and archived.
 func (b *bench) sweeps(ctx context.Context) (err error) {
-	n := sweepSizes{documents: 100_000, many: 1_000_000, rounds: 2}
+	n := sweepSizes{documents: 100_000, many: 1_000_000, rounds: 3}
 	if b.quick {
 		n = sweepSizes{documents: 4_000, many: 10_000, rounds: 1}
 	}

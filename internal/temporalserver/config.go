@@ -105,7 +105,7 @@ func settings(opts Options) dynamicconfig.StaticClient {
 }
 
 // skipping lets one execution be moved through its days; see FastForward. It costs the
-// server a quarter of its rate.
+// server a fifth of its rate.
 var skipping = dynamicconfig.StaticClient{
 	dynamicconfig.WorkflowTimeSkippingEnabled.Key():           true,
 	dynamicconfig.WorkflowTimeSkippingMaxSkipPerSession.Key(): 100_000,
