@@ -16,17 +16,19 @@ import (
 // cases: from a start until the leaver's access is revoked, and how many cases a
 // second are parked in grace, beside a textbook workflow.
 func (b *bench) cases(ctx context.Context) (err error) {
-	rounds, one, fewer, many := 7, 20, 5, 500
+	rounds, one, fewer, many := 7, 20, 5, 400
 	if b.quick {
-		rounds, one, fewer, many = 3, 5, 1, 200
+		rounds, one, fewer, many = 3, 5, 1, 100
 	}
 	store, dsn, closeStore, err := b.database(ctx, "cases")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
+	r := &race{atOnce: 50}
 	// Both come first once without being measured: connections and statements are made then.
-	org, err := fill(ctx, store.DB(), size{members: 4*50 + rounds*3*one + fewer*2*many, documents: 10, accesses: 1, grants: 1})
+	members := 2*r.cases(r.atOnce) + rounds*3*one + 2*fewer*r.cases(many)
+	r.org, err = fill(ctx, store.DB(), size{members: members, documents: 10, accesses: 1, grants: 1})
 	if err != nil {
 		return err
 	}
@@ -35,14 +37,13 @@ func (b *bench) cases(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	r := &race{org: org, atOnce: 50}
 	ours := cases.New(w.Client())
 	us := lane{watch: w.watch, start: func(ctx context.Context, i int) error {
-		_, err := ours.Start(ctx, org.request(i))
+		_, err := ours.Start(ctx, r.org.request(i))
 		return err
 	}}
 	seen := newWatch()
-	t, err := startTwin(ctx, seen.options(b.engine()), store, org)
+	t, err := startTwin(ctx, seen.options(b.engine()), store, r.org)
 	if err != nil {
 		return err
 	}

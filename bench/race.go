@@ -69,34 +69,41 @@ func (r *race) revoked(ctx context.Context, l lane, n int) func(int) (float64, e
 	}
 }
 
-// rate starts n cases, so many at once, a next one when one is parked, and gives the
-// cases a second until the last is parked.
+// rate starts cases, so many at once, a next one when one is parked, and gives the cases a
+// second of n of them that are parked while so many are on their way: the clock begins when
+// as many are parked, and as many are left when it ends.
 func (r *race) rate(ctx context.Context, l lane, n int) func(int) (float64, error) {
 	return func(int) (float64, error) {
-		first := r.next
-		r.next += n
+		first, all := r.next, r.cases(n)
+		r.next += all
 		g, started := errgroup.WithContext(ctx)
-		began := time.Now()
-		for i := range n {
+		var began, ended time.Time
+		for i := range all + r.atOnce {
 			if i >= r.atOnce {
-				if _, err := await(started, l.watch.parked); err != nil {
+				at, err := await(started, l.watch.parked)
+				if err != nil {
 					return 0, errors.Join(g.Wait(), err)
 				}
+				switch i - r.atOnce + 1 { // so many are parked
+				case r.atOnce:
+					began = at
+				case r.atOnce + n:
+					ended = at
+				}
 			}
-			g.Go(func() error { return l.start(started, first+i) })
-		}
-		for range min(n, r.atOnce) {
-			if _, err := await(started, l.watch.parked); err != nil {
-				return 0, errors.Join(g.Wait(), err)
+			if i < all {
+				g.Go(func() error { return l.start(started, first+i) })
 			}
 		}
-		took := time.Since(began).Seconds()
-		for range n {
+		for range all {
 			<-l.watch.revoked
 		}
-		return float64(n) / took, g.Wait()
+		return float64(n) / ended.Sub(began).Seconds(), g.Wait()
 	}
 }
+
+// cases is how many are started to measure the rate of n of them.
+func (r *race) cases(n int) int { return n + 2*r.atOnce }
 
 // answered starts n cases for a caller who waits until the member is inactive, and
 // gives the median milliseconds until the answer.
@@ -120,7 +127,7 @@ func (r *race) answered(ctx context.Context, c *cases.Client, l lane, n int) (fl
 // are made then.
 func (r *race) warm(ctx context.Context, lanes ...lane) error {
 	for _, l := range lanes {
-		if _, err := r.rate(ctx, l, 2*r.atOnce)(0); err != nil {
+		if _, err := r.rate(ctx, l, r.atOnce)(0); err != nil {
 			return err
 		}
 	}
