@@ -27,7 +27,7 @@ func (b *bench) cases(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, closeStore()) }()
 	r := &race{atOnce: 50}
 	// Both come first once without being measured: connections and statements are made then.
-	members := 2*r.cases(r.atOnce) + rounds*3*one + 2*fewer*r.cases(many)
+	members := 2*r.cases(1) + rounds*3*one + 2*fewer*r.cases(many)
 	r.org, err = fill(ctx, store.DB(), size{members: members, documents: 10, accesses: 1, grants: 1})
 	if err != nil {
 		return err

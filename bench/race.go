@@ -127,7 +127,7 @@ func (r *race) answered(ctx context.Context, c *cases.Client, l lane, n int) (fl
 // are made then.
 func (r *race) warm(ctx context.Context, lanes ...lane) error {
 	for _, l := range lanes {
-		if _, err := r.rate(ctx, l, r.atOnce)(0); err != nil {
+		if _, err := r.rate(ctx, l, 1)(0); err != nil {
 			return err
 		}
 	}
