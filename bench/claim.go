@@ -180,9 +180,15 @@ func (m *claimMeasure) race(ctx context.Context) (err error) {
 
 // step claims a document by the step of its case.
 func (m *claimMeasure) step(ctx context.Context, w wish) (won bool, err error) {
-	_, err = m.store.Claim(ctx, offboarding.ClaimInput{
-		Step:    offboarding.Step{CaseID: w.caseID, Name: "update/" + uuid.NewString(), At: time.Now().UTC()},
-		Message: offboarding.ClaimRequest{DocumentID: w.document, MemberID: w.member},
+	return claimStep(ctx, m.store, w.caseID, w.document, w.member)
+}
+
+// claimStep claims a document by the step of a case. Who comes too late has not won, which
+// is no error.
+func claimStep(ctx context.Context, store *postgres.Store, caseID, document, member string) (won bool, err error) {
+	_, err = store.Claim(ctx, offboarding.ClaimInput{
+		Step:    offboarding.Step{CaseID: caseID, Name: "update/" + uuid.NewString(), At: time.Now().UTC()},
+		Message: offboarding.ClaimRequest{DocumentID: document, MemberID: member},
 	})
 	if offboarding.CodeOf(err) == offboarding.CodeAlreadyOwned {
 		return false, nil

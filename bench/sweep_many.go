@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/lib/pq"
 	"golang.org/x/sync/errgroup"
 
@@ -181,14 +180,9 @@ func (s *sweeping) claimUntil(ctx context.Context, done <-chan struct{}, caseID 
 	return took, g.Wait()
 }
 
+// claim claims a document, unless the sweep was there before.
 func (s *sweeping) claim(ctx context.Context, caseID string, d claimed) error {
-	_, err := s.store.Claim(ctx, offboarding.ClaimInput{
-		Step:    offboarding.Step{CaseID: caseID, Name: "update/" + uuid.NewString(), At: time.Now().UTC().Truncate(time.Microsecond)},
-		Message: offboarding.ClaimRequest{DocumentID: d.DocumentID, MemberID: d.MemberID},
-	})
-	if offboarding.CodeOf(err) == offboarding.CodeAlreadyOwned {
-		return nil // the sweep was there before
-	}
+	_, err := claimStep(ctx, s.store, caseID, d.DocumentID, d.MemberID)
 	return err
 }
 
