@@ -93,7 +93,9 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 		}
 	}
 	b.result("invariants", len(b.broken) == 0)
-	b.result("seconds", round(time.Since(began).Seconds()))
+	if len(b.only) == 0 {
+		b.result("seconds", time.Since(began).Seconds())
+	}
 	b.table(out)
 	if err := b.write(); err != nil {
 		return err

@@ -7,12 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
-	"time"
-
-	"github.com/lib/pq"
-	"golang.org/x/sync/errgroup"
 
 	"handover/offboarding"
 )
@@ -26,12 +21,12 @@ func (s *sweeping) ofMany(ctx context.Context, n sweepSizes, peak float64, kille
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	var claims []float64
+	var during claimsDuring
 	seconds, err := s.handover(ctx, n.many, func(ctx context.Context, caseID, leaver, heir string) (seconds float64, err error) {
 		if err := s.redone(ctx, killed); err != nil { // which was missed while documents were made
 			return 0, err
 		}
-		seconds, claims, err = s.transferWithClaims(ctx, caseID, leaver, heir)
+		seconds, during, err = s.transferWithClaims(ctx, caseID, leaver, heir)
 		return seconds, err
 	})
 	if err != nil {
@@ -49,38 +44,26 @@ func (s *sweeping) ofMany(ctx context.Context, n sweepSizes, peak float64, kille
 		s.beside(kind, n.many, seconds[i], them[i], "once each")
 		s.result(fmt.Sprintf("%s_vs_bare_sql_at_%d", kind.key, n.many), seconds[i]/them[i])
 	}
-	ms := func(q float64) string { return fmt.Sprintf("%.0f ms", 1000*quantile(claims, q)) }
 	s.row("  memory of the worker, at its most", fmt.Sprintf("%.0f MB", now), fmt.Sprintf("%.0f MB", peak), "",
 		fmt.Sprintf("of a worker that has swept %d documents at once", n.documents))
-	s.row("  a claim meanwhile: p50, p99, max", ms(0.5)+", "+ms(0.99)+", "+ms(1), "", "",
-		fmt.Sprintf("%d claims of documents that are being transferred", len(claims)))
 	s.result("worker_mb_growth", now-peak)
-	s.result("claim_blocked_ms_p99", 1000*quantile(claims, 0.99))
-	s.result("claim_blocked_ms_max", 1000*quantile(claims, 1))
+	for _, c := range []struct {
+		what, key, note string
+		seconds         []float64
+	}{
+		{"a claim meanwhile", "claim_during_sweep", "of documents that are being transferred, drawn from all", during.any},
+		{"a claim in the midst of a batch", "claim_in_batch", "of the first document that has not been transferred yet, as seen from outside", during.next},
+	} {
+		ms := func(q float64) float64 { return 1000 * quantile(c.seconds, q) }
+		s.row("  "+c.what+": p50, p99, max", fmt.Sprintf("%.0f ms, %.0f ms, %.0f ms", ms(0.5), ms(0.99), ms(1)), "", "",
+			fmt.Sprintf("%d %s", len(c.seconds), c.note))
+		s.result(c.key+"_ms_p99", ms(0.99))
+		s.result(c.key+"_ms_max", ms(1))
+	}
+	s.row("  the longest that anybody waited for a lock", fmt.Sprintf("%.0f ms", 1000*during.blocked), "", "",
+		fmt.Sprintf("looked for every %s; the rest of a slow claim is the disk and the processor", lookEvery))
+	s.result("claim_blocked_ms_max", 1000*during.blocked)
 	return nil
-}
-
-// transferWithClaims is transfer while colleagues claim documents that are among them.
-func (s *sweeping) transferWithClaims(ctx context.Context, caseID, leaver, heir string) (seconds float64, claims []float64, err error) {
-	documents, err := s.grantSome(ctx, leaver)
-	if err != nil {
-		return 0, nil, err
-	}
-	if err := s.warmClaims(ctx, caseID, documents[:warmingClaims]); err != nil {
-		return 0, nil, err
-	}
-	swept := make(chan struct{})
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		defer close(swept)
-		seconds, err = s.transfer(ctx, caseID, leaver, heir)
-		return err
-	})
-	g.Go(func() (err error) {
-		claims, err = s.claimUntil(ctx, swept, caseID, documents[warmingClaims:])
-		return err
-	})
-	return seconds, claims, g.Wait()
 }
 
 // killedSweep is a sweep whose worker was killed.
@@ -128,71 +111,6 @@ func (s *sweeping) redone(ctx context.Context, k killedSweep) error {
 	s.result("kill_rows_lost", lost)
 	s.result("kill_rows_twice", twice)
 	return nil
-}
-
-// claimed is a document and who may claim it.
-type claimed struct {
-	DocumentID string `db:"document_id"`
-	MemberID   string `db:"member_id"`
-}
-
-// grantSome lets some colleagues claim some of a leaver's documents.
-func (s *sweeping) grantSome(ctx context.Context, leaver string) (documents []claimed, err error) {
-	colleagues := make([]string, 8)
-	for i := range colleagues {
-		colleagues[i] = s.member()
-	}
-	err = s.store.DB().SelectContext(ctx, &documents, `WITH wanted AS (
-			SELECT organization_id, id, row_number() OVER () AS n FROM (
-				SELECT organization_id, id FROM documents WHERE owner_id = $1 ORDER BY random() LIMIT 20000) d),
-		given AS (INSERT INTO grants (organization_id, document_id, member_id, level)
-			SELECT organization_id, id, ($2::uuid[])[1 + n % cardinality($2::uuid[])], 'edit' FROM wanted RETURNING document_id, member_id)
-		SELECT document_id, member_id FROM given ORDER BY random()`, leaver, pq.Array(colleagues))
-	return documents, err
-}
-
-// claimEvery is the time between two claims, whether the ones before are answered or not.
-const claimEvery = 10 * time.Millisecond
-
-// claimUntil claims document after document by the store, as a worker does it, until
-// done, and gives the seconds that each took.
-func (s *sweeping) claimUntil(ctx context.Context, done <-chan struct{}, caseID string, documents []claimed) (took []float64, err error) {
-	var mu sync.Mutex
-	g, ctx := errgroup.WithContext(ctx)
-	tick := time.NewTicker(claimEvery)
-	defer tick.Stop()
-	for _, d := range documents {
-		select {
-		case <-ctx.Done():
-			return took, g.Wait()
-		case <-done:
-			return took, g.Wait()
-		case <-tick.C:
-		}
-		g.Go(func() error {
-			seconds, err := timed(func() error { return s.claim(ctx, caseID, d) })
-			mu.Lock()
-			defer mu.Unlock()
-			took = append(took, seconds)
-			return err
-		})
-	}
-	return took, g.Wait()
-}
-
-// claim claims a document, unless the sweep was there before.
-func (s *sweeping) claim(ctx context.Context, caseID string, d claimed) error {
-	_, err := claimStep(ctx, s.store, caseID, d.DocumentID, d.MemberID)
-	return err
-}
-
-// warmingClaims let each connection prepare its statements and plan them for any values.
-const warmingClaims = 10 * poolSize
-
-// warmClaims makes claims that nobody measures.
-func (s *sweeping) warmClaims(ctx context.Context, caseID string, documents []claimed) error {
-	_, err := each(ctx, len(documents), poolSize, func(ctx context.Context, i int) error { return s.claim(ctx, caseID, documents[i]) })
-	return err
 }
 
 // memoryPeak is the most megabytes of memory that a process has had, by Linux's /proc.
