@@ -60,10 +60,10 @@ crash: postgres ## let the worker die on either side of every commit, alone and 
 soak: postgres ## let a server and a worker work for SOAK minutes (10), and fail where memory, goroutines, connections or files grow
 	SOAK=$(or $(SOAK),10) go test ./e2e -count=1 -v -timeout 12h -run '^TestSoak$$'
 
-# BENCH=quick takes small numbers and three minutes; BENCH_ONLY names sections.
+# A quarter of an hour. BENCH=quick takes small numbers and three minutes, BENCH=full all of them and three quarters of an hour; BENCH_ONLY names sections.
 .PHONY: bench
 bench: postgres ## measure Handover beside what it could have been; writes bench/results.json
-	go run ./bench --json bench/results.json $(if $(filter quick,$(BENCH)),--quick) $(if $(BENCH_ONLY),--only $(BENCH_ONLY))
+	go run ./bench --json bench/results.json $(if $(BENCH),--scale $(BENCH)) $(if $(BENCH_ONLY),--only $(BENCH_ONLY))
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) $(WORKFLOWCHECK) $(VACUUM) ## check formatting, mistakes, the arrows between packages, that workflows are deterministic, and the OpenAPI document

@@ -23,9 +23,10 @@ import (
 )
 
 type options struct {
-	json            string
-	quick, markdown bool
-	only            []string
+	json     string
+	scale    scale
+	markdown bool
+	only     []string
 }
 
 // section is a group of measurements.
@@ -94,6 +95,7 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	}
 	b.result("invariants", len(b.broken) == 0)
 	if len(b.only) == 0 {
+		b.result("scale", b.scale)
 		b.result("seconds", time.Since(began).Seconds())
 	}
 	b.table(out)
@@ -219,17 +221,14 @@ func (b *bench) write() error {
 	if b.json == "" {
 		return nil
 	}
-	if len(b.only) > 0 { // the others' figures stay
-		kept := map[string]any{}
-		if data, err := os.ReadFile(b.json); err == nil {
-			if err := json.Unmarshal(data, &kept); err != nil {
-				return fmt.Errorf("%s: %w", b.json, err)
-			}
+	all := map[string]any{} // what is not measured now stays
+	if data, err := os.ReadFile(b.json); err == nil {
+		if err := json.Unmarshal(data, &all); err != nil {
+			return fmt.Errorf("%s: %w", b.json, err)
 		}
-		maps.Copy(kept, b.results)
-		b.results = kept
 	}
-	data, err := json.MarshalIndent(b.results, "", "  ")
+	maps.Copy(all, b.results)
+	data, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -22,9 +22,9 @@ type bulkSizes struct {
 // bulk: from the start of a list until the last leaver on it has no access. Each way has
 // leavers of its own in each round, all of one organization.
 func (b *bench) bulk(ctx context.Context) (err error) {
-	n := bulkSizes{rounds: 5, leavers: offboarding.MaxBulkMembers, single: 2000}
-	if b.quick {
-		n = bulkSizes{rounds: 3, leavers: 1000, single: 200}
+	n := bulkSizes{rounds: scaled(b.scale, 3, 3, 5), leavers: offboarding.MaxBulkMembers, single: 2000}
+	if b.scale == quick {
+		n.leavers, n.single = 1000, 200
 	}
 	store, dsn, closeStore, err := b.database(ctx, "bulk")
 	if err != nil {

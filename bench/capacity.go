@@ -86,7 +86,7 @@ func (b *bench) capacity(ctx context.Context) error {
 // shares out what they cost.
 func (b *bench) wholeCases(ctx context.Context) (p price, err error) {
 	n := 300
-	if b.quick {
+	if b.scale == quick {
 		n = 60
 	}
 	const warm = 40 // caches, prepared statements, pools

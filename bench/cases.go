@@ -13,13 +13,16 @@ import (
 	"handover/internal/config"
 )
 
+// caseSizes is how much single cases are measured with.
+type caseSizes struct {
+	rounds, one int // one after the other
+	fewer, many int // 50 at once
+}
+
 // cases: from a start until the leaver's access is revoked, and how many cases a
 // second are parked in grace, beside a textbook workflow.
 func (b *bench) cases(ctx context.Context) (err error) {
-	rounds, one, fewer, many := 7, 20, 5, 400
-	if b.quick {
-		rounds, one, fewer, many = 3, 5, 1, 100
-	}
+	n := scaled(b.scale, caseSizes{3, 5, 1, 100}, caseSizes{7, 20, 3, 400}, caseSizes{7, 20, 5, 400})
 	store, dsn, closeStore, err := b.database(ctx, "cases")
 	if err != nil {
 		return err
@@ -27,7 +30,7 @@ func (b *bench) cases(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, closeStore()) }()
 	r := &race{atOnce: 50}
 	// Both come first once without being measured: connections and statements are made then.
-	members := 2*r.cases(1) + rounds*3*one + 2*fewer*r.cases(many)
+	members := 2*r.cases(1) + n.rounds*3*n.one + 2*n.fewer*r.cases(n.many)
 	r.org, err = fill(ctx, store.DB(), size{members: members, documents: 10, accesses: 1, grants: 1})
 	if err != nil {
 		return err
@@ -53,20 +56,20 @@ func (b *bench) cases(ctx context.Context) (err error) {
 		return err
 	}
 
-	ms, theirs, err := alternate(rounds, r.revoked(ctx, us, one), r.revoked(ctx, them, one))
+	ms, theirs, err := alternate(n.rounds, r.revoked(ctx, us, n.one), r.revoked(ctx, them, n.one))
 	if err != nil {
 		return err
 	}
 	b.row("start → revoked, one after the other", number(ms)+" ms", number(theirs)+" ms", number(ms/theirs), "textbook workflow: a regular activity a step, the same store")
 	b.result("revoked_ms", ms)
 	b.result("revoked_ms_vs_twin", ms/theirs)
-	answered, err := r.answered(ctx, ours, us, rounds*one)
+	answered, err := r.answered(ctx, ours, us, n.rounds*n.one)
 	if err != nil {
 		return err
 	}
 	b.row("start → answered, for who waits", number(answered)+" ms", "", "", "until revoked, inactive and parked")
 	b.result("answered_ms", answered)
-	rate, theirRate, err := alternate(fewer, r.rate(ctx, us, many), r.rate(ctx, them, many))
+	rate, theirRate, err := alternate(n.fewer, r.rate(ctx, us, n.many), r.rate(ctx, them, n.many))
 	if err != nil {
 		return err
 	}

@@ -25,9 +25,9 @@ type claimSizes struct {
 // claims: makers race for the documents of open cases. Each document is wanted by some
 // at the same moment: one wins, and the others are told so.
 func (b *bench) claims(ctx context.Context) (err error) {
-	n := claimSizes{makers: 1000, wanters: 5, rounds: 5, waves: 10, updated: 20}
-	if b.quick {
-		n = claimSizes{makers: 1000, wanters: 5, rounds: 2, waves: 3, updated: 5}
+	n := claimSizes{makers: 1000, wanters: 5, rounds: scaled(b.scale, 2, 3, 5), waves: 10, updated: 20}
+	if b.scale == quick {
+		n.waves, n.updated = 3, 5
 	}
 	store, dsn, closeStore, err := b.database(ctx, "claims")
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // cost: what a case leaves in Temporal, as the server counts it.
 func (b *bench) cost(ctx context.Context) (err error) {
 	many, claims := 1000, 800
-	if b.quick {
+	if b.scale == quick {
 		many, claims = 200, 60
 	}
 	store, dsn, closeStore, err := b.database(ctx, "cost")

@@ -22,21 +22,13 @@ const shortestGrace = 10 * time.Minute
 // parkEnding parks cases whose graces end together, when the rest is parked too, which slows
 // down at times, and the worker has been watched. They are long enough for cases to act as long
 // after them as after a week's.
-func (p *parked) parkEnding(ctx context.Context, ending, rest int, wait time.Duration) error {
-	first := time.Duration(5+1.4*float64(ending+rest)/p.rate())*time.Second + wait
-	if !p.quick {
+func (p *parked) parkEnding(ctx context.Context, rest int) error {
+	ending, within := p.sizes.ending, p.sizes.within
+	first := time.Duration(5+1.4*float64(ending+rest)/p.rate())*time.Second + p.sizes.idle
+	if p.scale == full {
 		first = max(first, shortestGrace)
 	}
-	within := endWithin(p.quick)
 	return p.park(ctx, ending, func(i int) time.Duration { return first + within*time.Duration(i)/time.Duration(ending) })
-}
-
-// endWithin is the time in which the graces end.
-func endWithin(quick bool) time.Duration {
-	if quick {
-		return 3 * time.Second
-	}
-	return time.Minute
 }
 
 // letClaim grants each claimant a share of the documents.
@@ -96,14 +88,15 @@ func (p *parked) wish(ctx context.Context) error {
 // claimAlone makes claims while nothing else happens.
 func (p *parked) claimAlone(ctx context.Context) (err error) {
 	if err = p.wish(ctx); err == nil {
-		p.alone, err = p.claims(ctx, endWithin(p.quick)/6)
+		p.alone, err = p.claims(ctx, p.sizes.within/6)
 	}
 	return err
 }
 
 // end waits for the graces that end within a minute, and claims documents of other cases
 // meanwhile.
-func (p *parked) end(ctx context.Context, ending int) error {
+func (p *parked) end(ctx context.Context) error {
+	ending := p.sizes.ending
 	var ends struct {
 		First time.Time `db:"first"`
 		Last  time.Time `db:"last"`
@@ -137,7 +130,7 @@ func (p *parked) end(ctx context.Context, ending int) error {
 	if err != nil {
 		return err
 	}
-	p.row(fmt.Sprintf("%d graces that end in %s", ending, endWithin(p.quick)), number(took)+" s", "", "",
+	p.row(fmt.Sprintf("%d graces that end in %s", ending, p.sizes.within), number(took)+" s", "", "",
 		fmt.Sprintf("until the last document is read-only; cases act up to half of their grace and five minutes later: p50 %.0f s, p99 %.0f s", quantile(late, 0.5), quantile(late, 0.99)))
 	for _, q := range []struct {
 		name string

@@ -23,9 +23,9 @@ func (s importSize) rows() int { return s.members + 2*s.documents + s.folders }
 // imports: an organization from its files, read, checked and loaded, beside a COPY of the
 // same rows into the same tables with all their indexes, keys and triggers.
 func (b *bench) imports(ctx context.Context) (err error) {
-	s, rounds := importSize{members: 30_000, documents: 90_000, folders: 300}, 3
-	if b.quick {
-		s, rounds = importSize{members: 3_000, documents: 9_000, folders: 50}, 2
+	s, rounds := importSize{members: 30_000, documents: 90_000, folders: 300}, scaled(b.scale, 2, 2, 3)
+	if b.scale == quick {
+		s = importSize{members: 3_000, documents: 9_000, folders: 50}
 	}
 	dir, err := os.MkdirTemp("", "handover-bench-import-")
 	if err != nil {

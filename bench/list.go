@@ -17,7 +17,7 @@ import (
 // it, in an organization and in one of a tenth of its size.
 func (b *bench) lists(ctx context.Context) (err error) {
 	members, rounds := 100_000, 6
-	if b.quick {
+	if b.scale == quick {
 		members, rounds = 6_000, 2
 	}
 	var desks [2]*desk // few, many
@@ -116,7 +116,7 @@ func (b *bench) looksAt(ctx context.Context, desks [2]*desk) (all []*look, err e
 				{member: [2]string{few.Admin, many.Admin}}, {what: " (maker)", member: [2]string{few.Manager, many.Manager}},
 			} {
 				l.what, l.sight = large[i].String()+l.what, [2]crowd.Sight{small[i], large[i]}
-				there, err := l.first(ctx, desks, b.quick)
+				there, err := l.first(ctx, desks, b.scale == quick)
 				if err != nil {
 					return nil, err
 				}

@@ -15,7 +15,7 @@ import (
 func main() { app.Main(rootCommand()) }
 
 func rootCommand() *cobra.Command {
-	var o options
+	o := options{scale: usual}
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure how fast access is gone, what a case costs, and what many documents cost",
@@ -24,7 +24,7 @@ func rootCommand() *cobra.Command {
 Starts a PostgreSQL and a Temporal server of its own, both durable and both removed at
 the end, and runs each measurement in turn with what it is compared to. A promise that
 does not hold for a case that was measured makes the exit status 1.`,
-		Example: "  bench --json bench/results.json\n  bench --quick --only cases,bulk",
+		Example: "  bench --json bench/results.json\n  bench --scale quick --only cases,bulk",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return run(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -37,7 +37,7 @@ does not hold for a case that was measured makes the exit status 1.`,
 		names = append(names, s.name)
 	}
 	cmd.Flags().StringVar(&o.json, "json", "", "write the results to this `file`")
-	cmd.Flags().BoolVar(&o.quick, "quick", false, "small numbers, in three minutes")
+	cmd.Flags().Var(&o.scale, "scale", "how much is measured: quick (three minutes), usual (a quarter of an hour) or full (three quarters)")
 	cmd.Flags().BoolVar(&o.markdown, "markdown", false, "print the table in Markdown")
 	cmd.Flags().StringSliceVar(&o.only, "only", nil, fmt.Sprintf("only these `sections`: %s", strings.Join(names, ", ")))
 	return cmd

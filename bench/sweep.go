@@ -18,16 +18,17 @@ import (
 // sweepSizes is how much sweeps are measured with.
 type sweepSizes struct {
 	documents int // of a leaver
-	many      int // of the leaver with most
 	rounds    int
+	many      int // of the leaver with most; 0 for no such
+	claimed   int // of the one whose documents are claimed meanwhile
 }
 
 // sweeps: all documents of a leaver are made read-only, transferred, and archived.
 func (b *bench) sweeps(ctx context.Context) (err error) {
-	n := sweepSizes{documents: 100_000, many: 1_000_000, rounds: 3}
-	if b.quick {
-		n = sweepSizes{documents: 4_000, many: 10_000, rounds: 1}
-	}
+	n := scaled(b.scale,
+		sweepSizes{documents: 4_000, rounds: 1, claimed: 10_000},
+		sweepSizes{documents: 100_000, rounds: 2, claimed: 100_000},
+		sweepSizes{documents: 100_000, rounds: 3, many: 1_000_000, claimed: 300_000})
 	s := &sweeping{bench: b}
 	var closeStore func() error
 	if s.store, s.dsn, closeStore, err = b.database(ctx, "sweeps"); err != nil {
@@ -42,7 +43,7 @@ func (b *bench) sweeps(ctx context.Context) (err error) {
 	}
 	defer s.temporal.Close()
 	s.cases = cases.New(s.temporal)
-	if !b.quick {
+	if b.scale != quick {
 		if err := s.layLog(ctx); err != nil {
 			return err
 		}
@@ -63,7 +64,7 @@ func (b *bench) sweeps(ctx context.Context) (err error) {
 	if err != nil {
 		return errors.Join(err, ended)
 	}
-	if err := s.ofMany(ctx, n, peak, killed); err != nil {
+	if err := s.afterKill(ctx, n, peak, killed); err != nil {
 		return err
 	}
 	return b.invariants(ctx, s.store)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"sync"
 	"time"
@@ -35,11 +34,11 @@ func (s *sweeping) transferWithClaims(ctx context.Context, caseID, leaver, heir 
 		return err
 	})
 	g.Go(func() (err error) {
-		during.any, err = s.claimUntil(ctx, swept, claimEvery, caseID, inTurn(documents[warmingClaims:]))
+		during.any, err = s.claimUntil(ctx, swept, caseID, inTurn(documents[warmingClaims:]))
 		return err
 	})
 	g.Go(func() (err error) {
-		during.next, err = s.claimUntil(ctx, swept, nextEvery, caseID, s.nextOf(leaver))
+		during.next, err = s.claimUntil(ctx, swept, caseID, s.nextOf(leaver, documents))
 		return err
 	})
 	g.Go(func() (err error) {
@@ -101,12 +100,8 @@ func (s *sweeping) grantSome(ctx context.Context, leaver string) (documents []cl
 	return documents, err
 }
 
-// claimEvery is the time between two claims, whether the ones before are answered or not;
-// nextEvery that between two of what is transferred next.
-const (
-	claimEvery = 10 * time.Millisecond
-	nextEvery  = 100 * time.Millisecond
-)
+// claimEvery is the time between two claims of each kind, whether the ones before are answered or not.
+const claimEvery = 50 * time.Millisecond
 
 // choice is the next document to claim; there may be none.
 type choice func(context.Context) (d claimed, found bool, err error)
@@ -122,31 +117,37 @@ func inTurn(documents []claimed) choice {
 	}
 }
 
-// nextOf looks which document of a leaver that somebody may edit is transferred next: the
-// first that is theirs, while the batch that it is in has not been committed.
-func (s *sweeping) nextOf(leaver string) choice {
-	const query = `SELECT g.document_id, g.member_id FROM (SELECT id FROM documents
-			WHERE (owner_id, id) >= ($1, $2) AND (owner_id, id) <= ($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') ORDER BY owner_id, id LIMIT 1000) d
-		JOIN grants g ON g.document_id = d.id ORDER BY d.id LIMIT 1`
-	last := claimed{DocumentID: uuid.Nil.String()} // those before are not looked at again
+// nextOf looks which document of a leaver, among those that somebody may edit, is transferred
+// next: the first that is theirs, while the batch that it is in has not been committed.
+func (s *sweeping) nextOf(leaver string, documents []claimed) choice {
+	const query = `SELECT id FROM documents
+		WHERE (owner_id, id) > ($1, $2) AND (owner_id, id) <= ($1, 'ffffffff-ffff-ffff-ffff-ffffffffffff') ORDER BY owner_id, id LIMIT 500`
+	editors := make(map[string]string, len(documents))
+	for _, d := range documents {
+		editors[d.DocumentID] = d.MemberID
+	}
+	last := uuid.Nil.String() // those before are not looked at again
 	return func(ctx context.Context) (d claimed, found bool, err error) {
-		err = s.store.DB().GetContext(ctx, &d, query, leaver, last.DocumentID)
-		if errors.Is(err, sql.ErrNoRows) {
-			return d, false, nil
+		var ids []string
+		if err := s.store.DB().SelectContext(ctx, &ids, query, leaver, last); err != nil {
+			return d, false, err
 		}
-		if err == nil {
-			last = d
+		for _, id := range ids {
+			if editor, ok := editors[id]; ok {
+				last = id
+				return claimed{DocumentID: id, MemberID: editor}, true, nil
+			}
 		}
-		return d, err == nil, err
+		return d, false, nil
 	}
 }
 
 // claimUntil claims document after document by the store, as a worker does it, until
 // done, and gives the seconds that each took.
-func (s *sweeping) claimUntil(ctx context.Context, done <-chan struct{}, every time.Duration, caseID string, choose choice) (took []float64, err error) {
+func (s *sweeping) claimUntil(ctx context.Context, done <-chan struct{}, caseID string, choose choice) (took []float64, err error) {
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(claimEvery)
 	defer tick.Stop()
 	for {
 		select {

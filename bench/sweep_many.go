@@ -12,23 +12,25 @@ import (
 	"handover/offboarding"
 )
 
-// ofMany starts a worker in place of the one that was killed, which had the peak of memory,
-// and has it do the three sweeps over very many documents, while colleagues claim some of those
-// that are transferred. Bare SQL does as many others after it, without claims.
-func (s *sweeping) ofMany(ctx context.Context, n sweepSizes, peak float64, killed killedSweep) (err error) {
+// afterKill starts a worker in place of the one that was killed, which had the peak of memory,
+// and measures the rest with it.
+func (s *sweeping) afterKill(ctx context.Context, n sweepSizes, peak float64, killed killedSweep) (err error) {
 	worker, stop, err := s.worker(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	var during claimsDuring
-	seconds, err := s.handover(ctx, n.many, func(ctx context.Context, caseID, leaver, heir string) (seconds float64, err error) {
-		if err := s.redone(ctx, killed); err != nil { // which was missed while documents were made
-			return 0, err
+	if n.many > 0 {
+		if err := s.ofMany(ctx, n, worker, peak); err != nil {
+			return err
 		}
-		seconds, during, err = s.transferWithClaims(ctx, caseID, leaver, heir)
-		return seconds, err
-	})
+	}
+	return s.claimsBeside(ctx, n.claimed, killed)
+}
+
+// ofMany does the three sweeps over very many documents. Bare SQL does as many others after it.
+func (s *sweeping) ofMany(ctx context.Context, n sweepSizes, worker int, peak float64) error {
+	seconds, err := s.handover(ctx, n.many, s.transfer)
 	if err != nil {
 		return err
 	}
@@ -47,11 +49,27 @@ func (s *sweeping) ofMany(ctx context.Context, n sweepSizes, peak float64, kille
 	s.row("  memory of the worker, at its most", fmt.Sprintf("%.0f MB", now), fmt.Sprintf("%.0f MB", peak), "",
 		fmt.Sprintf("of a worker that has swept %d documents at once", n.documents))
 	s.result("worker_mb_growth", now-peak)
+	return nil
+}
+
+// claimsBeside tells what claims take while a leaver's documents are transferred.
+func (s *sweeping) claimsBeside(ctx context.Context, documents int, killed killedSweep) error {
+	var during claimsDuring
+	_, err := s.handover(ctx, documents, func(ctx context.Context, caseID, leaver, heir string) (seconds float64, err error) {
+		if err := s.redone(ctx, killed); err != nil { // which was missed before, at the latest while documents were made
+			return 0, err
+		}
+		seconds, during, err = s.transferWithClaims(ctx, caseID, leaver, heir)
+		return seconds, err
+	})
+	if err != nil {
+		return err
+	}
 	for _, c := range []struct {
 		what, key, note string
 		seconds         []float64
 	}{
-		{"a claim meanwhile", "claim_during_sweep", "of documents that are being transferred, drawn from all", during.any},
+		{"a claim during a transfer", "claim_during_sweep", fmt.Sprintf("of %d documents that are being transferred, drawn from all", documents), during.any},
 		{"a claim in the midst of a batch", "claim_in_batch", "of the first document that has not been transferred yet, as seen from outside", during.next},
 	} {
 		ms := func(q float64) float64 { return 1000 * quantile(c.seconds, q) }

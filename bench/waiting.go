@@ -17,17 +17,18 @@ import (
 	"handover/postgres"
 )
 
-// How many cases wait, and of how many the grace ends; and how long the worker is watched
-// while nothing happens.
-const (
-	parkedCases, parkedQuick = 50_000, 350
-	endingCases, endingQuick = 10_000, 75
-	idleFor, idleQuick       = 20 * time.Second, 3 * time.Second
-)
+// waitingSizes is how much waiting is measured with.
+type waitingSizes struct {
+	cases  int           // which wait
+	ending int           // of them, whose graces end together
+	within time.Duration // in which they end
+	idle   time.Duration // in which the worker is watched while nothing happens
+}
 
 // parked are cases in grace, kept by a worker in a process of its own.
 type parked struct {
 	*bench
+	sizes  waitingSizes
 	store  *postgres.Store
 	org    organization
 	cases  *cases.Client
@@ -44,17 +45,17 @@ type parked struct {
 // waiting parks cases in grace and looks what that costs while nothing happens. Then the
 // graces of some end together, and documents of the others are claimed meanwhile.
 func (b *bench) waiting(ctx context.Context) (err error) {
-	total, ending, wait := parkedCases, endingCases, idleFor
-	if b.quick {
-		total, ending, wait = parkedQuick, endingQuick, idleQuick
-	}
+	sizes := scaled(b.scale,
+		waitingSizes{350, 75, 3 * time.Second, 3 * time.Second},
+		waitingSizes{2_000, 400, 15 * time.Second, 20 * time.Second},
+		waitingSizes{50_000, 10_000, time.Minute, 20 * time.Second})
 	store, dsn, closeStore, err := b.database(ctx, "waiting")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
-	p := &parked{bench: b, store: store}
-	if p.org, err = fill(ctx, store.DB(), size{members: total + claimants, documents: 2, accesses: 1}); err != nil {
+	p := &parked{bench: b, sizes: sizes, store: store}
+	if p.org, err = fill(ctx, store.DB(), size{members: sizes.cases + claimants, documents: 2, accesses: 1}); err != nil {
 		return err
 	}
 	c, err := b.temporal.Client(ctx, client.Options{Logger: quiet})
@@ -74,33 +75,34 @@ func (b *bench) waiting(ctx context.Context) (err error) {
 	if p.empty, err = resident(worker); err != nil {
 		return err
 	}
-	if err := p.parkAll(ctx, total, ending, wait); err != nil {
+	if err := p.parkAll(ctx); err != nil {
 		return err
 	}
-	if err := p.watch(ctx, wait); err != nil {
+	if err := p.watch(ctx); err != nil {
 		return err
 	}
-	if err := p.end(ctx, ending); err != nil {
+	if err := p.end(ctx); err != nil {
 		return err
 	}
 	return b.invariants(ctx, store)
 }
 
 // parkAll parks all cases, and makes claims while nothing else happens.
-func (p *parked) parkAll(ctx context.Context, total, ending int, wait time.Duration) error {
+func (p *parked) parkAll(ctx context.Context) error {
 	if err := p.letClaim(ctx); err != nil {
 		return err
 	}
 	staying := func(int) time.Duration { return 0 }
-	first := (total - ending) / 5 // by them is known how long the others take
+	rest := p.sizes.cases - p.sizes.ending
+	first := rest / 5 // by them is known how long the others take
 	if err := p.park(ctx, first, staying); err != nil {
 		return err
 	}
 	if err := p.claimAlone(ctx); err != nil {
 		return err
 	}
-	rest := total - ending - first
-	if err := p.parkEnding(ctx, ending, rest, wait); err != nil {
+	rest -= first
+	if err := p.parkEnding(ctx, rest); err != nil {
 		return err
 	}
 	if err := p.park(ctx, rest, staying); err != nil {
@@ -150,12 +152,12 @@ func (p *parked) park(ctx context.Context, n int, grace func(i int) time.Duratio
 func (p *parked) rate() float64 { return float64(p.n) / p.took }
 
 // watch looks what a worker costs that has nothing to do.
-func (p *parked) watch(ctx context.Context, wait time.Duration) error {
+func (p *parked) watch(ctx context.Context) error {
 	before, err := p.idle(ctx)
 	if err != nil {
 		return err
 	}
-	time.Sleep(wait) // nothing is to happen
+	time.Sleep(p.sizes.idle) // nothing is to happen
 	after, err := p.idle(ctx)
 	if err != nil {
 		return err
